@@ -1,0 +1,1 @@
+//! The one test binary: each topic is a module here.
