@@ -1,1 +1,12 @@
+//! etcdops: whole procedures for ill etcd clusters, from a bastion, with a plan, consent, a journal and a resume.
+//!
+//! The folders stand in one order; a module names only lower ones or its own (`tests/layering.rs`).
 
+pub mod action;
+pub mod base;
+pub mod call;
+pub mod cluster;
+pub mod event;
+pub mod plan;
+pub mod runbook;
+pub mod transport;

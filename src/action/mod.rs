@@ -1,0 +1,157 @@
+//! Actions and conditions: one file each. All pure: what to look at, what it means, which call to make. Nothing here touches the world.
+
+pub mod late;
+pub mod registry;
+
+use serde_json::Value;
+
+use crate::base::duration::Span;
+use crate::base::id::RunId;
+use crate::call::{Call, Look, Sight};
+use crate::cluster::host::{ClusterConfig, Host};
+use crate::cluster::model::Model;
+
+pub use late::Late;
+
+/// What a step may do to the cluster.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    Look,
+    Change,
+    /// Data, quorum or a member is at stake: asked on its own.
+    Destroy,
+}
+
+/// Where an action or condition stands: everything it may know besides its parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    pub cluster: &'a ClusterConfig,
+    /// `None`: a step on the cluster as a whole.
+    pub host: Option<&'a Host>,
+    pub run: &'a RunId,
+    /// The step's path.
+    pub step: &'a str,
+    /// Hosts that the operator declared dead.
+    pub dead: &'a [String],
+    /// The bound of each call.
+    pub timeout: Span,
+}
+
+impl Site<'_> {
+    /// The host of this call. Steps with an action that needs one are refused by `runbooks check`.
+    pub fn host_name(&self) -> &str {
+        self.host.map_or("", |host| host.name.as_str())
+    }
+}
+
+/// What a probe found out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Probe {
+    /// The action's end is true; this is its output.
+    Done(Value),
+    /// Not true, and it can be done. What was seen.
+    NotYet(String),
+    /// It must not be done: something else is there. Why.
+    Conflict(String),
+    /// Could not be found out. Why.
+    Unknown(String),
+}
+
+/// When a hold is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GiveBack {
+    /// Also after a failure: a service stopped for a copy, a one-shot override.
+    Always,
+    /// Only when all steps inside succeeded: freeze, fence.
+    OnSuccess,
+}
+
+/// A kind of thing that a step does, with its parameters bound.
+pub trait Action: Send + Sync {
+    fn risk(&self) -> Risk;
+    /// One line for the plan: what will be done. The host's name is shown beside it.
+    fn describe(&self, site: &Site<'_>) -> String;
+    /// For `Risk::Destroy`: what will be lost, for the question.
+    fn loses(&self, _site: &Site<'_>) -> Option<String> {
+        None
+    }
+    /// What it does to the model; an error refuses the plan and says why.
+    fn effect(&self, _site: &Site<'_>, _model: &mut Model) -> Result<(), String> {
+        Ok(())
+    }
+    /// What the probe needs to see.
+    fn looks(&self, site: &Site<'_>) -> Vec<Look>;
+    /// Is the end already true? `before` is what `before()` gave when this call was first started, if it was.
+    fn probe(&self, site: &Site<'_>, before: Option<&Value>, seen: &[Sight]) -> Probe;
+    /// What "started" must hold for the probe to settle doubt later (an InvocationID).
+    fn before(&self, _site: &Site<'_>, _seen: &[Sight]) -> Value {
+        Value::Null
+    }
+    /// The one call to make, given what was just seen. `None`: the probe is all (look actions).
+    fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call>;
+    /// What gives it back, when it is used as a hold.
+    fn release(&self) -> Option<(GiveBack, Named)> {
+        None
+    }
+    /// Doing it twice does no harm and the probe cannot tell: doubt is settled by doing it again.
+    fn repeatable(&self) -> bool {
+        false
+    }
+    /// Which members are down while it is carried out, for the implicit guard: true if the member on `site.host` goes down.
+    fn takes_member_down(&self) -> bool {
+        false
+    }
+    /// How long to wait, by default, for the probe to say done after the call.
+    fn patience(&self) -> Span {
+        Span(std::time::Duration::from_secs(60))
+    }
+}
+
+/// What a condition was found to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It holds; what was seen.
+    Holds(String),
+    /// It does not hold.
+    Not { saw: String, hint: Option<String> },
+    /// Could not be found out.
+    Unknown(String),
+}
+
+/// A typed thing that can hold.
+pub trait Condition: Send + Sync {
+    /// For the plan: `etcd-2 is healthy and has caught up`.
+    fn text(&self, site: &Site<'_>) -> String;
+    fn looks(&self, site: &Site<'_>) -> Vec<Look>;
+    fn judge(&self, site: &Site<'_>, seen: &[Sight]) -> Verdict;
+    /// What the model says, where it knows; `None`: must be measured.
+    fn on_model(&self, _site: &Site<'_>, _model: &Model) -> Option<Verdict> {
+        None
+    }
+    /// The name that `--accept` takes; `None`: never accepted.
+    fn accept_name(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// An action or condition by name, parameters as JSON: what plans and journals hold.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Named {
+    pub name: String,
+    pub with: Value,
+}
+
+/// The type of a value that an expression sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Number,
+    Bool,
+    List,
+    Object,
+    Any,
+}

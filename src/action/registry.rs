@@ -1,0 +1,104 @@
+//! Every action and condition by its name in runbooks.
+
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Action, Condition, Kind, Named};
+
+/// A kind of action, as authors see it.
+pub struct ActionKind {
+    pub name: &'static str,
+    /// First sentence: what it does. The rest: what an author must know.
+    pub doc: &'static str,
+    /// Needs `hosts:`.
+    pub on_hosts: bool,
+    /// May stand under `hold:`.
+    pub holds: bool,
+    pub schema: fn() -> Schema,
+    /// Fields of its output, as expressions see them.
+    pub output: &'static [(&'static str, Kind)],
+    build: fn(&Value) -> Result<Box<dyn Action>, String>,
+}
+
+/// A kind of condition, as authors see it.
+pub struct ConditionKind {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub schema: fn() -> Schema,
+    build: fn(&Value) -> Result<Box<dyn Condition>, String>,
+}
+
+impl ActionKind {
+    /// An entry for the table.
+    pub const fn of<T: Action + DeserializeOwned + JsonSchema + 'static>(
+        name: &'static str,
+        doc: &'static str,
+        on_hosts: bool,
+        output: &'static [(&'static str, Kind)],
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            on_hosts,
+            holds: false,
+            schema: || schema_for!(T),
+            output,
+            build: |with| build::<T>(with).map(|action| Box::new(action) as Box<dyn Action>),
+        }
+    }
+
+    /// The same, and it can be held.
+    pub const fn held(self) -> Self {
+        Self { holds: true, ..self }
+    }
+}
+
+impl ConditionKind {
+    pub const fn of<T: Condition + DeserializeOwned + JsonSchema + 'static>(
+        name: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            schema: || schema_for!(T),
+            build: |with| build::<T>(with).map(|condition| Box::new(condition) as Box<dyn Condition>),
+        }
+    }
+}
+
+fn build<T: DeserializeOwned>(with: &Value) -> Result<T, String> {
+    let with = if with.is_null() {
+        Value::Object(serde_json::Map::new())
+    } else {
+        with.clone()
+    };
+    serde_json::from_value(with).map_err(|error| error.to_string())
+}
+
+/// The actions, in the order of the reference.
+pub static ACTIONS: &[ActionKind] = &[];
+
+/// The conditions, in the order of the reference.
+pub static CONDITIONS: &[ConditionKind] = &[];
+
+pub fn action_kind(name: &str) -> Option<&'static ActionKind> {
+    ACTIONS.iter().find(|kind| kind.name == name)
+}
+
+pub fn condition_kind(name: &str) -> Option<&'static ConditionKind> {
+    CONDITIONS.iter().find(|kind| kind.name == name)
+}
+
+/// Builds an action from its name and bound parameters.
+pub fn action(named: &Named) -> Result<Box<dyn Action>, String> {
+    let kind = action_kind(&named.name).ok_or_else(|| format!("there is no action `{}`", named.name))?;
+    (kind.build)(&named.with).map_err(|why| format!("{}: {why}", named.name))
+}
+
+/// Builds a condition from its name and bound parameters.
+pub fn condition(named: &Named) -> Result<Box<dyn Condition>, String> {
+    let kind = condition_kind(&named.name).ok_or_else(|| format!("there is no condition `{}`", named.name))?;
+    (kind.build)(&named.with).map_err(|why| format!("{}: {why}", named.name))
+}

@@ -1,0 +1,10 @@
+//! Small things that know nothing of etcd.
+
+pub mod clock;
+pub mod duration;
+pub mod files;
+pub mod hash;
+pub mod id;
+pub mod nearest;
+pub mod quote;
+pub mod secret;

@@ -1,0 +1,62 @@
+//! Questions to the world and their answers: data only. `Call` is the one thing that crosses the seam (`transport`).
+
+pub mod error;
+pub mod etcd;
+pub mod host;
+pub mod http;
+pub mod look;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::{CallError, Fault};
+pub use etcd::{EtcdAnswer, EtcdOp};
+pub use host::{HostAnswer, HostOp, Tag};
+pub use http::{HttpAnswer, HttpRequest};
+pub use look::{Look, Sight};
+
+use crate::base::duration::Span;
+
+/// One thing asked or done, at one place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub to: To,
+    /// The bound of the whole call.
+    pub timeout: Span,
+}
+
+/// Where, and what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum To {
+    /// A host's shell. A change carries a `tag`: it then runs detached, outlives us, and is found again by it.
+    Host { host: String, op: HostOp, tag: Option<Tag> },
+    /// One etcd endpoint (client URL), one RPC, never a fail-over.
+    Etcd { endpoint: String, op: EtcdOp },
+    /// One HTTP request from the bastion.
+    Http(HttpRequest),
+}
+
+/// The answer to a `Call`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    Host(HostAnswer),
+    Etcd(EtcdAnswer),
+    Http(HttpAnswer),
+}
+
+/// Told while a call runs. Never decides anything.
+pub trait Watch: Sync {
+    /// `done` of `total` bytes, where the total is known.
+    fn bytes(&self, done: u64, total: Option<u64>);
+    /// A line that the host printed, or what is waited for.
+    fn line(&self, text: &str);
+}
+
+/// Nobody watches.
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn bytes(&self, _done: u64, _total: Option<u64>) {}
+    fn line(&self, _text: &str) {}
+}

@@ -1,0 +1,159 @@
+//! Hosts and clusters as configured: every value resolved, no secret inside (only where to find it).
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::duration::Span;
+
+/// How the host's shell is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shell {
+    /// Through the user's own `ssh`.
+    Ssh {
+        destination: String,
+        user: Option<String>,
+        port: Option<u16>,
+        config: Option<PathBuf>,
+    },
+    /// This machine (playground).
+    Local,
+}
+
+/// How commands become root on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Become {
+    /// The ssh user is already allowed to do everything.
+    None,
+    Sudo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceKind {
+    /// A systemd unit.
+    Systemd,
+    /// A plain process started by `etcdops playground`: no masks, no timers, no boot.
+    Process,
+}
+
+/// The thing that runs etcd on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    pub kind: ServiceKind,
+    /// Unit name without `.service`; for processes the name under the playground's folder.
+    pub unit: String,
+    /// The environment file that the unit reads, if the inventory names one; otherwise found in the unit.
+    pub env_file: Option<String>,
+    /// Process kind only: the folder with `argv`, `pid` and `log`.
+    pub process_dir: Option<PathBuf>,
+}
+
+/// Commands that stop configuration management from touching the host, as the inventory gives them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    pub on: String,
+    pub off: String,
+    /// Exit status 0 while frozen.
+    pub check: Option<String>,
+}
+
+/// One host of the inventory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    pub name: String,
+    pub shell: Shell,
+    #[serde(rename = "become")]
+    pub elevate: Become,
+    pub service: Service,
+    pub data_dir: Option<String>,
+    pub wal_dir: Option<String>,
+    pub peer_url: Option<String>,
+    pub client_url: Option<String>,
+    pub freeze: Option<Freeze>,
+}
+
+/// How etcd's own ports are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    Direct,
+    /// Through the host's ssh; TLS names are kept.
+    Ssh,
+    /// Direct, and through ssh where direct is refused or times out.
+    Auto,
+}
+
+/// Files with certificates, never their content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsFiles {
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+/// Who etcd is told we are. The password itself lives in `Credentials`, outside plans and journals.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthUser {
+    pub user: Option<String>,
+    pub password_file: Option<PathBuf>,
+}
+
+/// Commands run around a restore, as the inventory gives them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    pub stop: String,
+    pub start: String,
+    pub check: Option<String>,
+}
+
+/// How many backups are kept, each rule counted on its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    pub last: Option<u32>,
+    pub hourly: Option<u32>,
+    pub daily: Option<u32>,
+    pub weekly: Option<u32>,
+    pub monthly: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backups {
+    pub store: Option<PathBuf>,
+    pub keep: Keep,
+}
+
+/// One cluster of the inventory, resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterConfig {
+    pub name: String,
+    /// Client URLs, without trailing slash.
+    pub endpoints: Vec<String>,
+    pub route: Route,
+    pub tls: TlsFiles,
+    pub auth: AuthUser,
+    pub clients: Option<Clients>,
+    pub backups: Backups,
+    pub hosts: Vec<Host>,
+    /// The bound of each etcd call.
+    pub call_timeout: Span,
+}
+
+impl ClusterConfig {
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        self.hosts.iter().find(|host| host.name == name)
+    }
+
+    /// The host whose client or peer URL has this URL, if the inventory knows.
+    pub fn host_of_url(&self, url: &str) -> Option<&Host> {
+        let url = url.trim_end_matches('/');
+        self.hosts.iter().find(|host| {
+            [&host.client_url, &host.peer_url]
+                .into_iter()
+                .flatten()
+                .any(|known| known.trim_end_matches('/') == url)
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! What a cluster is: hosts as configured, members as etcd says, the model that a plan computes with.
+
+pub mod host;
+pub mod member;
+pub mod model;
+pub mod observed;
+pub mod version;

@@ -1,0 +1,116 @@
+//! The cluster as a plan expects it at some point. Quorum arithmetic lives only here.
+
+use serde::{Deserialize, Serialize};
+
+use super::member::Id;
+use super::version::Version;
+
+/// One member in the model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelMember {
+    /// Unknown until an add has been carried out.
+    pub id: Option<Id>,
+    pub name: String,
+    /// The inventory's host, where known.
+    pub host: Option<String>,
+    pub peer_urls: Vec<String>,
+    pub client_urls: Vec<String>,
+    pub learner: bool,
+    /// The process runs and takes part.
+    pub up: bool,
+    pub version: Option<Version>,
+}
+
+/// The cluster as expected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    pub cluster_id: Option<Id>,
+    pub members: Vec<ModelMember>,
+}
+
+impl Model {
+    pub fn voters(&self) -> impl Iterator<Item = &ModelMember> {
+        self.members.iter().filter(|member| !member.learner)
+    }
+
+    pub fn voter_count(&self) -> usize {
+        self.voters().count()
+    }
+
+    pub fn healthy_voters(&self) -> usize {
+        self.voters().filter(|member| member.up).count()
+    }
+
+    /// Voters that must be up: a majority of all voters.
+    pub fn needed(&self) -> usize {
+        needed(self.voter_count())
+    }
+
+    pub fn has_quorum(&self) -> bool {
+        self.voter_count() > 0 && self.healthy_voters() >= self.needed()
+    }
+
+    /// How many more voters may fail before quorum is lost; `None` when it is lost already.
+    pub fn tolerates(&self) -> Option<usize> {
+        if self.voter_count() == 0 {
+            return None;
+        }
+        self.healthy_voters().checked_sub(self.needed())
+    }
+
+    pub fn on_host(&self, host: &str) -> Option<&ModelMember> {
+        self.members.iter().find(|member| member.host.as_deref() == Some(host))
+    }
+
+    pub fn on_host_mut(&mut self, host: &str) -> Option<&mut ModelMember> {
+        self.members
+            .iter_mut()
+            .find(|member| member.host.as_deref() == Some(host))
+    }
+
+    /// By hex ID, name or host.
+    pub fn find(&self, word: &str) -> Option<&ModelMember> {
+        let id = word.parse::<Id>().ok();
+        self.members
+            .iter()
+            .find(|member| member.name == word || member.host.as_deref() == Some(word))
+            .or_else(|| {
+                self.members
+                    .iter()
+                    .find(|member| member.id.is_some() && member.id == id)
+            })
+    }
+
+    /// The lowest version among members that are up: what the cluster behaves like.
+    pub fn lowest_version(&self) -> Option<Version> {
+        self.members
+            .iter()
+            .filter(|member| member.up)
+            .filter_map(|member| member.version)
+            .min()
+    }
+
+    /// The quorum strip: `voters 3, up 2, needed 2, tolerates 0`.
+    pub fn strip(&self) -> String {
+        let learners = self.members.len() - self.voter_count();
+        let tolerance = self
+            .tolerates()
+            .map_or_else(|| "no quorum".to_owned(), |count| format!("tolerates {count}"));
+        let learners = if learners == 0 {
+            String::new()
+        } else {
+            format!(", learners {learners}")
+        };
+        format!(
+            "voters {}, up {}, needed {}, {tolerance}{learners}",
+            self.voter_count(),
+            self.healthy_voters(),
+            self.needed()
+        )
+    }
+}
+
+/// The majority of `voters`.
+pub const fn needed(voters: usize) -> usize {
+    voters / 2 + 1
+}

@@ -1,0 +1,3 @@
+//! A plan: a runbook resolved against one cluster as observed now. Immutable, self-contained, hashed.
+
+pub mod types;

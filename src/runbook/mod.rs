@@ -1,0 +1,3 @@
+//! The file format: types as written, parsing with positions, checking, the catalogue.
+
+pub mod types;

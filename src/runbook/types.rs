@@ -1,0 +1,149 @@
+//! A runbook as its author wrote it. Nothing is resolved here.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Risk;
+use crate::base::duration::Span;
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Runbook {
+    /// One line; may hold `${{ … }}`.
+    pub title: String,
+    /// For people: when to use it, what it does.
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Names for texts, evaluated where they are used.
+    #[serde(default, rename = "let")]
+    pub names: BTreeMap<String, String>,
+    /// Looks made before the plan: `facts.NAME.FIELD`.
+    #[serde(default)]
+    pub facts: BTreeMap<String, Fact>,
+    /// Must hold before anything is changed; all told at once.
+    #[serde(default)]
+    pub requires: Vec<Keyed>,
+    pub steps: Vec<Step>,
+}
+
+/// An input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    #[serde(rename = "type")]
+    pub kind: ParameterType,
+    /// A list of them.
+    #[serde(default)]
+    pub many: bool,
+    /// A bare expression.
+    #[serde(default)]
+    pub default: Option<Value>,
+    /// A bare expression: proposed when asked.
+    #[serde(default)]
+    pub suggest: Option<String>,
+    /// For `choice`.
+    #[serde(default)]
+    pub values: Vec<String>,
+    #[serde(default)]
+    pub help: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ParameterType {
+    Text,
+    Number,
+    Bool,
+    Duration,
+    /// One of `values`.
+    Choice,
+    /// A host of the inventory.
+    Host,
+    /// A member by name, host or hex ID.
+    Member,
+    Backup,
+    Url,
+    Path,
+}
+
+/// A look made before the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    #[serde(default)]
+    pub hosts: Option<Value>,
+    #[serde(rename = "do")]
+    pub action: Keyed,
+}
+
+/// `{name: {parameters}}`: exactly one key.
+pub type Keyed = BTreeMap<String, Value>;
+
+/// A step: exactly one of `do`, `include`, `steps`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub id: String,
+    #[serde(default)]
+    pub title: Option<String>,
+    /// A host, or a list of hosts; inherited by the steps inside.
+    #[serde(default)]
+    pub hosts: Option<Value>,
+    /// A bare expression over a list: the group's steps once for each item, strictly one after another.
+    #[serde(default)]
+    pub for_each: Option<String>,
+    /// The name of the item (default `item`).
+    #[serde(default, rename = "as")]
+    pub item: Option<String>,
+    /// A bare expression, decided when the plan is made.
+    #[serde(default)]
+    pub when: Option<String>,
+    #[serde(default, rename = "do")]
+    pub action: Option<Keyed>,
+    /// Another runbook.
+    #[serde(default)]
+    pub include: Option<String>,
+    /// The included runbook's parameters.
+    #[serde(default)]
+    pub with: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// Taken before the group's steps, given back after them.
+    #[serde(default)]
+    pub hold: Option<Keyed>,
+    /// Must hold right before the call.
+    #[serde(default)]
+    pub guard: Vec<Keyed>,
+    /// Already so: nothing to do.
+    #[serde(default)]
+    pub done_when: Vec<Keyed>,
+    /// Must hold after the call, within `within`.
+    #[serde(default)]
+    pub expect: Vec<Keyed>,
+    #[serde(default)]
+    pub within: Option<Span>,
+    /// Bound of the call itself.
+    #[serde(default)]
+    pub timeout: Option<Span>,
+    /// How many hosts at once (default: all).
+    #[serde(default)]
+    pub at_once: Option<u32>,
+    /// Raises the action's own risk, never lowers it.
+    #[serde(default)]
+    pub risk: Option<Risk>,
+    /// `quorum_loss`: a refusal becomes a typed consent.
+    #[serde(default)]
+    pub allow: Vec<Allow>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Allow {
+    QuorumLoss,
+}

@@ -1,0 +1,22 @@
+//! The one seam to the world.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::call::{Call, CallError, Reply, Watch};
+
+/// A boxed future, so that transports are objects.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + 'a>>;
+
+/// Real hosts, a simulated world, or a script of expected calls.
+pub trait Transport: Send + Sync {
+    /// Carries out one call. Never retries; ends within the call's bound.
+    fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> Answer<'a>;
+
+    /// The bastion's clock.
+    fn now(&self) -> jiff::Timestamp;
+
+    /// Waits; in a simulated world time passes at once.
+    fn pause<'a>(&'a self, how_long: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
