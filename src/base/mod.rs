@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod duration;
+pub mod expr;
 pub mod files;
 pub mod hash;
 pub mod id;
 pub mod nearest;
 pub mod quote;
 pub mod secret;
+pub mod yaml;
