@@ -27,12 +27,12 @@ fn edits(left: &[char], right: &[char]) -> usize {
         let mut current = vec![row + 1];
         for (column, to) in right.iter().enumerate() {
             let replaced = last[column] + usize::from(from != to);
-            let mut least = replaced.min(last[column + 1] + 1).min(current[column] + 1);
+            let mut fewest = replaced.min(last[column + 1] + 1).min(current[column] + 1);
             let swapped = row > 0 && column > 0 && *from == right[column - 1] && left[row - 1] == *to;
             if swapped {
-                least = least.min(before_last[column - 1] + 1);
+                fewest = fewest.min(before_last[column - 1] + 1);
             }
-            current.push(least);
+            current.push(fewest);
         }
         before_last = std::mem::replace(&mut last, current);
     }

@@ -73,6 +73,41 @@ pub struct Host {
     pub peer_url: Option<String>,
     pub client_url: Option<String>,
     pub freeze: Option<Freeze>,
+    /// Where this host differs from its cluster.
+    #[serde(default)]
+    pub route: Option<Route>,
+    /// Where this host differs from its cluster: all files, also those that are the same.
+    #[serde(default)]
+    pub tls: Option<TlsFiles>,
+}
+
+impl Host {
+    /// A host of which only the name is known: reached by ssh under that name, with the unit `etcd`.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            shell: Shell::Ssh {
+                destination: name.to_owned(),
+                user: None,
+                port: None,
+                config: None,
+            },
+            elevate: Become::Sudo,
+            service: Service {
+                kind: ServiceKind::Systemd,
+                unit: "etcd".to_owned(),
+                env_file: None,
+                process_dir: None,
+            },
+            data_dir: None,
+            wal_dir: None,
+            peer_url: None,
+            client_url: None,
+            freeze: None,
+            route: None,
+            tls: None,
+        }
+    }
 }
 
 /// How etcd's own ports are reached.
@@ -144,6 +179,16 @@ pub struct ClusterConfig {
 impl ClusterConfig {
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == name)
+    }
+
+    /// How this host's etcd is reached.
+    pub fn route_to(&self, host: &Host) -> Route {
+        host.route.unwrap_or(self.route)
+    }
+
+    /// The certificate files for this host's etcd.
+    pub fn tls_for<'a>(&'a self, host: &'a Host) -> &'a TlsFiles {
+        host.tls.as_ref().unwrap_or(&self.tls)
     }
 
     /// The host whose client or peer URL has this URL, if the inventory knows.

@@ -27,7 +27,7 @@ impl Positions {
     /// Walks over the source. The error is the first thing that is no YAML, or that no file of
     /// ours may be: empty, several documents, too deep.
     pub fn of(source: &Source) -> Result<Self, Box<Diagnostic>> {
-        Walk::new(source).run().map_err(Box::new)
+        Walk::new(source).run()
     }
 
     /// Keys that stand twice in one mapping.
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn run(mut self) -> Result<Positions, Diagnostic> {
+    fn run(mut self) -> Result<Positions, Box<Diagnostic>> {
         let mut documents = 0;
         let mut parser = Parser::new_from_str(&self.source.text);
         while let Some(event) = parser.next_event() {
@@ -127,7 +127,8 @@ impl<'a> Walk<'a> {
                     if documents > 1 {
                         return Err(self
                             .at(range, "a second document begins here")
-                            .hint("one file holds one document: take the rest to a file of its own"));
+                            .hint("one file holds one document: take the rest to a file of its own")
+                            .into());
                     }
                 }
                 Event::Scalar(text, style, ..) => self.scalar(&text, style, range)?,
@@ -141,12 +142,12 @@ impl<'a> Walk<'a> {
         let whole = self.found.places.get("").map(|place| place.value.clone());
         let is_empty = whole.is_none_or(|range| self.source.part(range).trim().is_empty());
         if documents == 0 || is_empty {
-            return Err(self.at(0..0, "the file is empty"));
+            return Err(self.at(0..0, "the file is empty").into());
         }
         Ok(self.found)
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, range: Range<usize>) -> Result<(), Diagnostic> {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, range: Range<usize>) -> Result<(), Box<Diagnostic>> {
         self.last_end = range.end;
         let Some(top) = self.open.last_mut() else {
             self.leaf(range);
@@ -157,7 +158,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            return Err(self.at(range, "a key must stand on one line"));
+            return Err(self.at(range, "a key must stand on one line").into());
         }
         let pointer = format!("{}/{}", top.pointer, escape(text));
         top.pending = Some((text.to_owned(), range.clone()));
@@ -187,9 +188,11 @@ impl<'a> Walk<'a> {
         self.record(pointer, key, range);
     }
 
-    fn begin(&mut self, range: Range<usize>, index: Option<usize>) -> Result<(), Diagnostic> {
+    fn begin(&mut self, range: Range<usize>, index: Option<usize>) -> Result<(), Box<Diagnostic>> {
         if self.open.len() >= DEEPEST {
-            return Err(self.at(range, format!("values are nested deeper than {DEEPEST} levels")));
+            return Err(self
+                .at(range, format!("values are nested deeper than {DEEPEST} levels"))
+                .into());
         }
         let is_key = self
             .open
@@ -198,7 +201,8 @@ impl<'a> Walk<'a> {
         if is_key {
             return Err(self
                 .at(range, "a key must be plain text")
-                .hint("an expression such as `${{ x }}` must be quoted, a value such as `{a: b}` needs a key"));
+                .hint("an expression such as `${{ x }}` must be quoted, a value such as `{a: b}` needs a key")
+                .into());
         }
         let (pointer, key) = self.place();
         self.last_end = range.end;

@@ -2,6 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 #[derive(Deserialize, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -130,7 +131,7 @@ fn an_alias_bomb_is_an_error() {
     let mut text = String::from("title: a\nsteps:\n  - &a0 [x,x,x,x,x,x,x,x,x]\n");
     for level in 1..12 {
         let items = vec![format!("*a{}", level - 1); 9].join(",");
-        text.push_str(&format!("  - &a{level} [{items}]\n"));
+        let _ = writeln!(text, "  - &a{level} [{items}]");
     }
     let started = std::time::Instant::now();
     assert!(!problems(&text).is_empty());

@@ -109,7 +109,7 @@ fn is_path(text: &str) -> bool {
     !text.contains([' ', '`']) && !matches!(text, "invalid" | "unknown")
 }
 
-/// The wrong name and the right ones of `unknown field `a`, expected one of `b`, `c``.
+/// The wrong name and the right ones in serde's "unknown field, expected one of".
 fn expected_names(message: &str) -> Option<(&str, Vec<&str>)> {
     let rest = message
         .strip_prefix("unknown field ")
