@@ -1,7 +1,18 @@
 //! Actions and conditions: one file each. All pure: what to look at, what it means, which call to make. Nothing here touches the world.
 
+pub mod cluster_condition;
 pub mod late;
+pub mod leader_move;
+pub mod member_condition;
+pub mod quorum;
 pub mod registry;
+pub mod service_condition;
+pub mod service_inspect;
+pub mod service_restart;
+pub mod service_start;
+pub mod service_stop;
+pub mod sight;
+pub mod talk;
 
 use serde_json::Value;
 
@@ -91,7 +102,8 @@ pub trait Action: Send + Sync {
     fn before(&self, _site: &Site<'_>, _seen: &[Sight]) -> Value {
         Value::Null
     }
-    /// The one call to make, given what was just seen. `None`: the probe is all (look actions).
+    /// The one call to make, given what was just seen. `None`: nothing to do but look again.
+    /// After a call the probe runs again; a different call is then made (stop, then fence), the same one is not repeated.
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call>;
     /// What gives it back, when it is used as a hold.
     fn release(&self) -> Option<(GiveBack, Named)> {
@@ -127,7 +139,12 @@ pub trait Condition: Send + Sync {
     /// For the plan: `etcd-2 is healthy and has caught up`.
     fn text(&self, site: &Site<'_>) -> String;
     fn looks(&self, site: &Site<'_>) -> Vec<Look>;
-    fn judge(&self, site: &Site<'_>, seen: &[Sight]) -> Verdict;
+    /// `earlier` is what the poll before saw, while waiting; `None` on the first poll and in guards.
+    fn judge(&self, site: &Site<'_>, seen: &[Sight], earlier: Option<&[Sight]>) -> Verdict;
+    /// How many polls in a row must hold, while waiting.
+    fn polls(&self) -> u32 {
+        1
+    }
     /// What the model says, where it knows; `None`: must be measured.
     fn on_model(&self, _site: &Site<'_>, _model: &Model) -> Option<Verdict> {
         None

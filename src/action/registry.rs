@@ -4,6 +4,16 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::cluster_condition::ClusterIs;
+use super::leader_move::LeaderMove;
+use super::member_condition::MemberIs;
+use super::quorum::Quorum;
+use super::service_condition::ServiceIs;
+use super::service_inspect::{self, ServiceInspect};
+use super::service_restart::ServiceRestart;
+use super::service_start::ServiceStart;
+use super::service_stop::ServiceStop;
+use super::talk::{Confirm, Note, Wait};
 use super::{Action, Condition, Kind, Named};
 
 /// A kind of action, as authors see it.
@@ -78,10 +88,56 @@ fn build<T: DeserializeOwned>(with: &Value) -> Result<T, String> {
 }
 
 /// The actions, in the order of the reference.
-pub static ACTIONS: &[ActionKind] = &[];
+pub static ACTIONS: &[ActionKind] = &[
+    ActionKind::of::<ServiceStop>(
+        "service.stop",
+        "Stops etcd on the host and proves it: unit inactive, nothing holds its directories, ports closed.",
+        true,
+        &[("data_dir", Kind::Text), ("fenced", Kind::Bool)],
+    )
+    .held(),
+    ActionKind::of::<ServiceStart>(
+        "service.start",
+        "Starts etcd on the host, without waiting for quorum; state in `expect` what must hold afterwards.",
+        true,
+        &[("invocation", Kind::Text)],
+    ),
+    ActionKind::of::<ServiceRestart>(
+        "service.restart",
+        "Restarts etcd on the host once.",
+        true,
+        &[("invocation", Kind::Text)],
+    ),
+    ActionKind::of::<ServiceInspect>(
+        "service.inspect",
+        "Looks at the unit, its settings, its process and its data directory.",
+        true,
+        service_inspect::OUTPUT,
+    ),
+    ActionKind::of::<LeaderMove>(
+        "leader.move",
+        "Moves leadership away from a member, if it leads.",
+        false,
+        &[("leader", Kind::Text), ("alone", Kind::Bool)],
+    ),
+    ActionKind::of::<Wait>("wait", "Does nothing; the step's `expect` is waited for.", false, &[]),
+    ActionKind::of::<Confirm>("confirm", "A question, asked before anything changes.", false, &[]),
+    ActionKind::of::<Note>("note", "Tells the operator something, and the record.", false, &[]),
+];
 
 /// The conditions, in the order of the reference.
-pub static CONDITIONS: &[ConditionKind] = &[];
+pub static CONDITIONS: &[ConditionKind] = &[
+    ConditionKind::of::<ClusterIs>(
+        "cluster",
+        "The cluster as a whole: healthy, with quorum, with a leader.",
+    ),
+    ConditionKind::of::<MemberIs>("member", "One member: started, healthy, a voter, caught up, gone."),
+    ConditionKind::of::<Quorum>("quorum", "The cluster keeps its quorum through a change."),
+    ConditionKind::of::<ServiceIs>(
+        "service",
+        "The unit on a host: there, running, proved stopped, fenced, without data.",
+    ),
+];
 
 pub fn action_kind(name: &str) -> Option<&'static ActionKind> {
     ACTIONS.iter().find(|kind| kind.name == name)

@@ -1,0 +1,144 @@
+//! `service.stop`: stops etcd and proves it; with `fence`, makes sure that nothing starts it again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Action, GiveBack, Named, Probe, Risk, Site, sight};
+use crate::base::duration::Span;
+use crate::call::host::HostOp;
+use crate::call::{Call, Look, Sight};
+use crate::cluster::model::Model;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceStop {
+    /// Nothing may start it again until it is unfenced: not a boot, not an agent (safety 17).
+    #[serde(default)]
+    pub fence: bool,
+    /// Not started at boot.
+    #[serde(default)]
+    pub disable: bool,
+}
+
+impl Action for ServiceStop {
+    fn risk(&self) -> Risk {
+        Risk::Change
+    }
+
+    fn describe(&self, _site: &Site<'_>) -> String {
+        match (self.fence, self.disable) {
+            (true, _) => "stop etcd, prove it stopped, fence it".to_owned(),
+            (false, true) => "stop etcd, prove it stopped, disable it".to_owned(),
+            (false, false) => "stop etcd, prove it stopped".to_owned(),
+        }
+    }
+
+    fn loses(&self, site: &Site<'_>) -> Option<String> {
+        Some(format!("etcd on {} no longer serves", site.host_name()))
+    }
+
+    fn effect(&self, site: &Site<'_>, model: &mut Model) -> Result<(), String> {
+        if let Some(member) = model.on_host_mut(site.host_name()) {
+            member.up = false;
+        }
+        Ok(())
+    }
+
+    fn looks(&self, site: &Site<'_>) -> Vec<Look> {
+        vec![Look::service(site.host_name())]
+    }
+
+    fn probe(&self, _site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
+        let service = match sight::service(seen) {
+            Ok(service) => service,
+            Err(why) => return Probe::Unknown(why),
+        };
+        if !service.exists {
+            return Probe::Conflict("there is no such unit on the host".to_owned());
+        }
+        if !service.proved_stopped() {
+            return Probe::NotYet(still_running(service));
+        }
+        if self.fence && !service.fenced {
+            return Probe::NotYet("stopped, not fenced yet".to_owned());
+        }
+        Probe::Done(json!({ "data_dir": service.data_dir, "fenced": service.fenced }))
+    }
+
+    fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
+        let service = sight::service(seen).ok()?;
+        if service.is_active() {
+            return Some(sight::on_host(site, HostOp::Stop { disable: self.disable }));
+        }
+        if self.fence && !service.fenced {
+            return Some(sight::on_host(
+                site,
+                HostOp::Fence {
+                    cluster: site.cluster.name.clone(),
+                },
+            ));
+        }
+        None
+    }
+
+    fn release(&self) -> Option<(GiveBack, Named)> {
+        let start = Named {
+            name: "service.start".to_owned(),
+            with: json!({ "unfence": self.fence }),
+        };
+        // A fence that is lifted after a failure would let a stale member return.
+        Some((
+            if self.fence {
+                GiveBack::OnSuccess
+            } else {
+                GiveBack::Always
+            },
+            start,
+        ))
+    }
+
+    fn takes_member_down(&self) -> bool {
+        true
+    }
+
+    fn patience(&self) -> Span {
+        // The leader may wait for a hand-over to members that are stopping too (safety 40).
+        Span(std::time::Duration::from_secs(90))
+    }
+}
+
+fn still_running(service: &crate::call::host::ServiceSeen) -> String {
+    if service.is_active() {
+        return format!("unit is {} ({})", service.active, service.sub);
+    }
+    let mut found = Vec::new();
+    if let Some(pid) = service.main_pid {
+        found.push(format!("process {pid} still runs"));
+    }
+    if !service.holders.is_empty() {
+        found.push(format!("data directory held by {}", service.holders.join(", ")));
+    }
+    if !service.ports_open.is_empty() {
+        let ports: Vec<String> = service.ports_open.iter().map(u16::to_string).collect();
+        found.push(format!("port {} still answers", ports.join(", ")));
+    }
+    format!("unit is {}, but {}", service.active, found.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::still_running;
+    use crate::call::host::ServiceSeen;
+
+    #[test]
+    fn an_inactive_unit_with_a_holder_is_not_stopped() {
+        let seen = ServiceSeen {
+            exists: true,
+            active: "inactive".to_owned(),
+            holders: vec!["4711 etcd".to_owned()],
+            ..ServiceSeen::default()
+        };
+        assert!(!seen.proved_stopped());
+        assert!(still_running(&seen).contains("4711 etcd"));
+    }
+}
