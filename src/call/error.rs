@@ -12,8 +12,10 @@ pub enum Fault {
     Name,
     /// Connection refused, no route, reset before anything was sent.
     Connect,
-    /// No answer within the bound.
+    /// No answer within the bound, not even to the connection attempt.
     Timeout,
+    /// The connection was accepted, then nothing came within the bound: a member that waits for quorum, or a frozen process.
+    Silent,
     /// The connection ended in the middle: the change may have happened.
     Lost,
     /// A TLS check failed; the message says which.
@@ -53,7 +55,7 @@ pub struct CallError {
 
 impl CallError {
     pub fn new(fault: Fault, what: impl Into<String>, place: impl Into<String>, message: impl Into<String>) -> Self {
-        let maybe_done = matches!(fault, Fault::Timeout | Fault::Lost | Fault::Garbage);
+        let maybe_done = matches!(fault, Fault::Timeout | Fault::Silent | Fault::Lost | Fault::Garbage);
         Self {
             fault,
             what: what.into(),
@@ -67,7 +69,7 @@ impl CallError {
         let kind = match self.fault {
             Fault::Name => CauseKind::Dns,
             Fault::Connect | Fault::Lost => CauseKind::Connect,
-            Fault::Timeout => CauseKind::Timeout,
+            Fault::Timeout | Fault::Silent => CauseKind::Timeout,
             Fault::Tls => CauseKind::Tls,
             Fault::Auth => CauseKind::Auth,
             Fault::HostKey | Fault::Sudo => CauseKind::Shell,

@@ -77,6 +77,8 @@ pub struct StatusAnswer {
     pub errors: Option<Vec<String>>,
     /// Revision in the response header.
     pub revision: u64,
+    /// When the certificate that the endpoint shows ends; `None` without TLS.
+    pub certificate_not_after: Option<jiff::Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +93,10 @@ pub enum EtcdAnswer {
         cluster_id: Id,
         member_id: Id,
         revision: u64,
+    },
+    /// The linearizable read went through the quorum and only then was denied: quorum is proved, no revision is shown.
+    ReadDenied {
+        why: String,
     },
     Hash {
         hash: u32,

@@ -74,6 +74,8 @@ pub struct MemberSeen {
     pub leader: Option<Id>,
     /// The cluster ID in this member's response header.
     pub cluster_id: Option<Id>,
+    /// When the certificate of its client port ends; `None` without TLS, or not seen.
+    pub certificate_not_after: Option<jiff::Timestamp>,
     pub cause: Option<Cause>,
 }
 
