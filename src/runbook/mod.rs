@@ -1,4 +1,12 @@
 //! The file format: types as written, parsing with positions, checking, the catalogue.
 
+pub mod catalogue;
+pub mod embedded;
+pub mod parse;
+pub mod place;
 pub mod scope;
+mod shape;
 pub mod types;
+
+pub use catalogue::Catalogue;
+pub use place::Document;
