@@ -20,5 +20,11 @@ pub fn parse<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diagnostic>>
     typed::parse(source)
 }
 
+/// Reads a document without a word about duplicate keys, of which the last counts; for readers that tell them from
+/// [`Positions`].
+pub fn parse_unchecked<T: DeserializeOwned>(source: &Source) -> Option<T> {
+    serde_yaml::from_str(&source.text).ok()
+}
+
 #[cfg(test)]
 mod tests;
