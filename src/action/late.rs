@@ -11,7 +11,7 @@ pub const LATE: &str = "$late";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Late<T> {
     Known(T),
-    /// The expression, such as `steps.add.id`.
+    /// Text with slots such as `${{ joined/add@etcd-4#id }}`: the step's path, its host, the field of its output.
     Slot(String),
 }
 
@@ -29,13 +29,112 @@ impl<T: std::fmt::Display> std::fmt::Display for Late<T> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Known(value) => value.fmt(out),
-            Self::Slot(expression) => write!(
-                out,
-                "(known after {})",
-                expression.split('.').nth(1).unwrap_or(expression)
-            ),
+            Self::Slot(text) => out.write_str(&show_slots(text)),
         }
     }
+}
+
+/// One slot of a late text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    pub step: String,
+    pub host: Option<String>,
+    /// Dotted path into the output.
+    pub field: String,
+}
+
+impl Slot {
+    /// How it stands in the text.
+    pub fn text(&self) -> String {
+        let host = self.host.as_ref().map(|host| format!("@{host}")).unwrap_or_default();
+        format!("${{{{ {}{host}#{} }}}}", self.step, self.field)
+    }
+
+    fn parse(inner: &str) -> Option<Self> {
+        let (place, field) = inner.trim().split_once('#')?;
+        let (step, host) = match place.rsplit_once('@') {
+            Some((step, host)) => (step.to_owned(), Some(host.to_owned())),
+            None => (place.to_owned(), None),
+        };
+        Some(Self {
+            step,
+            host,
+            field: field.to_owned(),
+        })
+    }
+}
+
+/// A late text cut into literal pieces and slots.
+fn pieces(text: &str) -> Vec<Result<Slot, String>> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("${{") {
+        let Some(length) = rest[open..].find("}}") else { break };
+        if open > 0 {
+            found.push(Err(rest[..open].to_owned()));
+        }
+        let inner = &rest[open + 3..open + length];
+        found.push(Slot::parse(inner).ok_or_else(|| rest[open..open + length + 2].to_owned()));
+        rest = &rest[open + length + 2..];
+    }
+    if !rest.is_empty() {
+        found.push(Err(rest.to_owned()));
+    }
+    found
+}
+
+fn show_slots(text: &str) -> String {
+    let show = |piece: &Result<Slot, String>| match piece {
+        Ok(slot) => format!(
+            "({} of {}, known then)",
+            slot.field,
+            slot.step.rsplit('/').next().unwrap_or(&slot.step)
+        ),
+        Err(literal) => literal.clone(),
+    };
+    pieces(text).iter().map(show).collect()
+}
+
+/// Replaces every `{"$late": …}` inside `value` by the outputs that `output` gives.
+///
+/// # Errors
+/// The text of a slot whose output is not there.
+pub fn fill(value: &Value, output: &dyn Fn(&Slot) -> Option<Value>) -> Result<Value, String> {
+    match value {
+        Value::Object(object) => match object.get(LATE).and_then(Value::as_str) {
+            Some(text) => fill_text(text, output),
+            None => object
+                .iter()
+                .map(|(key, inner)| Ok((key.clone(), fill(inner, output)?)))
+                .collect::<Result<_, _>>()
+                .map(Value::Object),
+        },
+        Value::Array(items) => items
+            .iter()
+            .map(|item| fill(item, output))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
+        plain => Ok(plain.clone()),
+    }
+}
+
+fn fill_text(text: &str, output: &dyn Fn(&Slot) -> Option<Value>) -> Result<Value, String> {
+    let pieces = pieces(text);
+    let get = |slot: &Slot| output(slot).ok_or_else(|| format!("step {} gave no `{}`", slot.step, slot.field));
+    if let [Ok(slot)] = pieces.as_slice() {
+        return get(slot);
+    }
+    let mut whole = String::new();
+    for piece in &pieces {
+        match piece {
+            Err(literal) => whole.push_str(literal),
+            Ok(slot) => match get(slot)? {
+                Value::String(text) => whole.push_str(&text),
+                other => whole.push_str(&other.to_string()),
+            },
+        }
+    }
+    Ok(Value::String(whole))
 }
 
 impl<T: Serialize> Serialize for Late<T> {
@@ -72,5 +171,40 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Late<T> {
 
     fn inline_schema() -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Late, Slot, fill};
+
+    #[test]
+    fn a_single_slot_keeps_its_type_and_text_around_slots_is_kept() {
+        let slot = Slot {
+            step: "a/add".to_owned(),
+            host: Some("h1".to_owned()),
+            field: "id".to_owned(),
+        };
+        let bound = json!({ "id": { "$late": slot.text() }, "path": { "$late": format!("/x/{}.db", slot.text()) } });
+        let output = |wanted: &Slot| (wanted == &slot).then(|| json!("8e9e05c52164694d"));
+        let filled = fill(&bound, &output).unwrap();
+        assert_eq!(
+            filled,
+            json!({ "id": "8e9e05c52164694d", "path": "/x/8e9e05c52164694d.db" })
+        );
+        assert!(fill(&bound, &|_| None).unwrap_err().contains("a/add"));
+    }
+
+    #[test]
+    fn a_late_value_says_when_it_is_known() {
+        let slot = Slot {
+            step: "grow[b]/add".to_owned(),
+            host: None,
+            field: "id".to_owned(),
+        };
+        let late: Late<String> = Late::Slot(slot.text());
+        assert_eq!(late.to_string(), "(id of add, known then)");
     }
 }

@@ -74,6 +74,8 @@ pub struct PlannedStep {
     pub timeout: Option<Span>,
     pub hold: Option<HoldRole>,
     pub allow: Vec<Allow>,
+    /// Quorum is lost during or after this step, and the runbook allows it: what the typed consent is about.
+    pub outage: Option<String>,
     /// The model before this step, for steps that change something.
     pub model_before: Option<Model>,
     pub model_after: Option<Model>,
@@ -86,6 +88,8 @@ pub struct PlannedCall {
     pub action: Named,
     /// For people.
     pub describe: String,
+    /// Its own part goes down while it is carried out.
+    pub takes_member_down: bool,
     /// What will be lost (destroy steps).
     pub loses: Option<String>,
     pub guard: Vec<Named>,
@@ -106,6 +110,34 @@ pub enum HoldRole {
         hold: String,
         give_back: GiveBack,
     },
+}
+
+impl Plan {
+    /// SHA-256 over the whole plan, with the run's name taken out: the same door, parameters and cluster give the same hash.
+    pub fn hash(&self) -> String {
+        let text = serde_json::to_string(self)
+            .unwrap_or_default()
+            .replace(self.run.as_str(), "RUN");
+        crate::base::hash::sha256_hex(text.as_bytes())
+    }
+
+    /// Anything beyond looking?
+    pub fn changes_anything(&self) -> bool {
+        self.steps.iter().any(|step| step.risk > Risk::Look)
+    }
+
+    /// The hosts that steps run on, in name order: the order in which locks are tried.
+    pub fn hosts(&self) -> Vec<&str> {
+        let mut hosts: Vec<&str> = self
+            .steps
+            .iter()
+            .flat_map(|step| &step.calls)
+            .filter_map(|call| call.host.as_deref())
+            .collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
 }
 
 impl PlannedCall {

@@ -1,0 +1,183 @@
+//! Texts to values: everything known now is computed, outputs of earlier steps become slots.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::action::late::{LATE, Slot};
+use crate::base::expr::{Expr, Template};
+
+/// The steps that an expression may name, by their id here: path and hosts.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    steps: BTreeMap<String, (String, Vec<String>)>,
+}
+
+impl Earlier {
+    pub fn add(&mut self, id: &str, path: &str, hosts: Vec<String>) {
+        self.steps.insert(id.to_owned(), (path.to_owned(), hosts));
+    }
+
+    /// The slot for `steps.ID.FIELD`, seen from a call on `host`.
+    fn slot(&self, reference: &str, host: Option<&str>) -> Result<Slot, String> {
+        let mut parts = reference.splitn(3, '.');
+        let (Some("steps"), Some(id), Some(field)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(format!("`{reference}` names no output: write steps.ID.FIELD"));
+        };
+        let (path, hosts) = self
+            .steps
+            .get(id)
+            .ok_or_else(|| format!("there is no earlier step `{id}`"))?;
+        let on = match (hosts.as_slice(), host) {
+            ([], _) => None,
+            (hosts, Some(host)) if hosts.iter().any(|known| known == host) => Some(host.to_owned()),
+            ([only], _) => Some(only.clone()),
+            _ => {
+                return Err(format!(
+                    "step `{id}` has one output per host; use it in a step on the same hosts"
+                ));
+            }
+        };
+        Ok(Slot {
+            step: path.clone(),
+            host: on,
+            field: field.to_owned(),
+        })
+    }
+}
+
+/// What expressions see at one place: the roots, `let` names (evaluated when used), earlier steps.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub roots: Map<String, Value>,
+    pub names: BTreeMap<String, String>,
+    pub earlier: Earlier,
+}
+
+impl Scope {
+    /// A bare expression, decided now.
+    pub fn decide(&self, text: &str) -> Result<Value, String> {
+        let expression = Expr::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
+        let context = self.context(&expression.references(), 0)?;
+        expression.eval(&context).map_err(|error| format!("`{text}`: {error}"))
+    }
+
+    /// A text that must be known now.
+    pub fn text(&self, text: &str) -> Result<String, String> {
+        match self.value(&Value::from(text), None)? {
+            Value::String(text) => Ok(text),
+            Value::Object(object) if object.contains_key(LATE) => Err(format!("`{text}` is not known yet")),
+            other => Ok(other.to_string()),
+        }
+    }
+
+    /// Any value: strings inside it are templates.
+    pub fn value(&self, value: &Value, host: Option<&str>) -> Result<Value, String> {
+        match value {
+            Value::String(text) => self.template(text, host, 0),
+            Value::Array(items) => items
+                .iter()
+                .map(|item| self.value(item, host))
+                .collect::<Result<_, _>>()
+                .map(Value::Array),
+            Value::Object(object) => object
+                .iter()
+                .map(|(key, inner)| Ok((key.clone(), self.value(inner, host)?)))
+                .collect::<Result<_, String>>()
+                .map(Value::Object),
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    fn template(&self, text: &str, host: Option<&str>, depth: u8) -> Result<Value, String> {
+        let template = Template::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
+        let references = template.references();
+        if !references.iter().any(|reference| self.is_late(reference, depth)) {
+            let context = self.context(&references, depth)?;
+            return template.eval(&context).map_err(|error| format!("`{text}`: {error}"));
+        }
+        let mut whole = String::new();
+        let mut done = 0;
+        for (expression, start) in template.expressions() {
+            whole.push_str(&text[done..start - "${{".len()]);
+            whole.push_str(&self.piece(expression, host, depth)?);
+            done = start + expression.as_str().len() + "}}".len();
+        }
+        whole.push_str(&text[done..]);
+        Ok(json!({ LATE: whole }))
+    }
+
+    /// One expression of a late text: a slot, or what it is known to be.
+    fn piece(&self, expression: &Expr, host: Option<&str>, depth: u8) -> Result<String, String> {
+        let written = expression.as_str().trim();
+        if written.starts_with("steps.") {
+            if expression.references() != [written] {
+                return Err(format!(
+                    "`{written}`: an output of a step can be used, not computed with"
+                ));
+            }
+            return Ok(self.earlier.slot(written, host)?.text());
+        }
+        let value = match self.names.get(written) {
+            Some(text) => match self.template(text, host, depth + 1)? {
+                Value::Object(object) => object.get(LATE).cloned().unwrap_or_default(),
+                known => known,
+            },
+            None => {
+                let context = self.context(&expression.references(), depth)?;
+                expression
+                    .eval(&context)
+                    .map_err(|error| format!("`{written}`: {error}"))?
+            }
+        };
+        Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
+    fn is_late(&self, reference: &str, depth: u8) -> bool {
+        if reference.starts_with("steps.") {
+            return true;
+        }
+        let root = reference.split('.').next().unwrap_or(reference);
+        depth < MOST_NAMES
+            && self.names.get(root).is_some_and(|text| {
+                Template::parse(text)
+                    .is_ok_and(|inner| inner.references().iter().any(|inner| self.is_late(inner, depth + 1)))
+            })
+    }
+
+    /// The roots, and the `let` names that are used.
+    fn context(&self, references: &[String], depth: u8) -> Result<Value, String> {
+        let mut context = self.roots.clone();
+        for reference in references {
+            let root = reference.split('.').next().unwrap_or(reference);
+            if let Some(text) = self.names.get(root)
+                && !context.contains_key(root)
+            {
+                if depth >= MOST_NAMES {
+                    return Err(format!("`let` names refer to each other in a circle: {root}"));
+                }
+                context.insert(root.to_owned(), self.template(text, None, depth + 1)?);
+            }
+        }
+        Ok(Value::Object(context))
+    }
+}
+
+/// How deep `let` names may refer to each other.
+const MOST_NAMES: u8 = 16;
+
+/// A list of words from a value: a word, or a list of them.
+pub fn words(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::String(word) => Ok(vec![word.clone()]),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| {
+                item.as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| format!("`{item}` is no name"))
+            })
+            .collect(),
+        other => Err(format!("`{other}` is neither a name nor a list of names")),
+    }
+}

@@ -1,0 +1,295 @@
+//! Runbook + parameters + what was seen → plan. Pure: what it does not know it asks for.
+
+mod conditions;
+mod steps;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::action::{Probe, Site, registry};
+use crate::base::duration::Span;
+use crate::base::id::RunId;
+use crate::call::Look;
+use crate::cluster::host::ClusterConfig;
+use crate::cluster::model::Model;
+use crate::cluster::observed::Observed;
+use crate::runbook::types::{Fact, Runbook};
+
+use super::bind::{self, Earlier, Scope};
+use super::known::Known;
+use super::types::{Checked, Plan, PlannedStep, SCHEMA};
+use super::{drift, parameters, scope};
+
+/// What is to be planned.
+pub struct Request<'a> {
+    pub name: &'a str,
+    pub runbook: &'a Runbook,
+    /// Finds included runbooks.
+    pub includes: &'a dyn Fn(&str) -> Result<Runbook, String>,
+    pub cluster: &'a ClusterConfig,
+    pub parameters: &'a BTreeMap<String, Value>,
+    pub run: &'a RunId,
+    /// Hosts that the operator declared dead.
+    pub dead: &'a [String],
+    /// Guards that the operator accepts beforehand.
+    pub accept: &'a [String],
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Built {
+    Plan(Box<Plan>),
+    /// Look at these and build again.
+    Missing(Vec<Look>),
+    Refused(Vec<Refusal>),
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The step or `requires` it is about, empty for parameters.
+    pub at: String,
+    pub why: String,
+    pub hint: Option<String>,
+    /// What `--accept` would take.
+    pub accept: Option<String>,
+    /// A mistake in what was asked, not in the state of the cluster.
+    pub usage: bool,
+}
+
+impl Refusal {
+    pub(super) fn usage(why: impl Into<String>) -> Self {
+        Self {
+            at: String::new(),
+            why: why.into(),
+            hint: None,
+            accept: None,
+            usage: true,
+        }
+    }
+
+    pub(super) fn at(at: &str, why: impl Into<String>) -> Self {
+        Self {
+            at: at.to_owned(),
+            why: why.into(),
+            hint: None,
+            accept: None,
+            usage: false,
+        }
+    }
+}
+
+/// Builds the plan, or says what is missing or why not.
+pub fn build(request: &Request<'_>, known: &Known) -> Built {
+    let Some(observed) = known.cluster() else {
+        return Built::Missing(known.take_missing());
+    };
+    let mut builder = Builder::new(request, known, observed);
+    builder.whole();
+    let missing = known.take_missing();
+    if !missing.is_empty() {
+        return Built::Missing(missing);
+    }
+    if !builder.refusals.is_empty() {
+        return Built::Refused(builder.refusals);
+    }
+    Built::Plan(Box::new(builder.finish()))
+}
+
+struct Builder<'a> {
+    request: &'a Request<'a>,
+    known: &'a Known,
+    observed: &'a Observed,
+    model: Model,
+    title: String,
+    parameters: BTreeMap<String, Value>,
+    requires: Vec<Checked>,
+    steps: Vec<PlannedStep>,
+    notes: Vec<String>,
+    accepted: Vec<String>,
+    refusals: Vec<Refusal>,
+    /// The member that leadership was last moved away from.
+    moved_from: Option<String>,
+    /// Runbooks being included, outermost first.
+    including: Vec<String>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(request: &'a Request<'a>, known: &'a Known, observed: &'a Observed) -> Self {
+        Self {
+            request,
+            known,
+            observed,
+            model: observed.model(),
+            title: String::new(),
+            parameters: BTreeMap::new(),
+            requires: Vec::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            accepted: Vec::new(),
+            refusals: Vec::new(),
+            moved_from: None,
+            including: vec![request.name.to_owned()],
+        }
+    }
+
+    fn whole(&mut self) {
+        let request = self.request;
+        let Some(mut scope) = self.enter(request.runbook, request.parameters) else {
+            return;
+        };
+        self.parameters = request
+            .runbook
+            .parameters
+            .keys()
+            .filter_map(|name| Some((name.clone(), scope.roots.get(name)?.clone())))
+            .collect();
+        match scope.text(&request.runbook.title) {
+            Ok(title) => self.title = title,
+            Err(why) => self.refusals.push(Refusal::at("title", why)),
+        }
+        self.requires("", &request.runbook.requires, &scope);
+        self.walk(&request.runbook.steps, "", &[], &mut scope);
+    }
+
+    /// Parameters and facts of a runbook: the scope in which its steps stand.
+    fn enter(&mut self, runbook: &Runbook, given: &BTreeMap<String, Value>) -> Option<Scope> {
+        let mut roots = scope::fixed(self.request.cluster, self.request.run, self.request.dead);
+        roots.insert(
+            "cluster".to_owned(),
+            scope::cluster(self.request.cluster, &self.model, self.observed),
+        );
+        let context = Value::Object(roots.clone());
+        match parameters::bind(&runbook.parameters, given, self.request.cluster, &self.model, &context) {
+            Ok(bound) => roots.extend(bound),
+            Err(problems) => {
+                self.refusals.extend(problems.into_iter().map(Refusal::usage));
+                return None;
+            }
+        }
+        self.host_parameters(runbook, &mut roots);
+        let mut scope = Scope {
+            roots,
+            names: runbook.names.clone(),
+            earlier: Earlier::default(),
+        };
+        let facts = self.facts(&runbook.facts, &scope)?;
+        scope.roots.insert("facts".to_owned(), Value::Object(facts));
+        Some(scope)
+    }
+
+    /// A parameter named `host` of type host is seen as `host.…`; so the title and `facts` can use it before any step.
+    fn host_parameters(&self, runbook: &Runbook, roots: &mut Map<String, Value>) {
+        let wanted = runbook.parameters.get("host").filter(|parameter| !parameter.many);
+        if wanted.is_none() {
+            return;
+        }
+        let name = roots.get("host").and_then(Value::as_str).map(str::to_owned);
+        if let Some(host) = name.and_then(|name| self.request.cluster.host(&name)) {
+            roots.insert("host".to_owned(), scope::host(host, &self.model, self.known));
+        }
+    }
+
+    fn facts(&mut self, facts: &BTreeMap<String, Fact>, scope: &Scope) -> Option<Map<String, Value>> {
+        let mut found = Map::new();
+        for (name, fact) in facts {
+            let place = format!("facts.{name}");
+            match self.fact(fact, scope) {
+                Ok(Some(value)) => {
+                    found.insert(name.clone(), value);
+                }
+                // Not looked at yet: the steps cannot be walked without it.
+                Ok(None) => return None,
+                Err(why) => {
+                    self.refusals.push(Refusal::at(&place, why));
+                    return None;
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// One host: its output. Several: a map from host to output.
+    fn fact(&self, fact: &Fact, scope: &Scope) -> Result<Option<Value>, String> {
+        let hosts = match &fact.hosts {
+            Some(hosts) => bind::words(&host_words(scope.value(hosts, None)?))?,
+            None => return self.fact_on(fact, scope, None),
+        };
+        if let [only] = hosts.as_slice() {
+            return self.fact_on(fact, scope, Some(only));
+        }
+        let mut all = Map::new();
+        let mut complete = true;
+        for host in &hosts {
+            match self.fact_on(fact, scope, Some(host))? {
+                Some(value) => {
+                    all.insert(host.clone(), value);
+                }
+                None => complete = false,
+            }
+        }
+        Ok(complete.then_some(Value::Object(all)))
+    }
+
+    fn fact_on(&self, fact: &Fact, scope: &Scope, host: Option<&str>) -> Result<Option<Value>, String> {
+        let named = conditions::named(&fact.action, scope, host)?;
+        let action = registry::action(&named)?;
+        let site = self.site(host, "facts");
+        let Some(seen) = self.known.all(&action.looks(&site)) else {
+            return Ok(None);
+        };
+        match action.probe(&site, None, &seen) {
+            Probe::Done(value) => Ok(Some(value)),
+            Probe::NotYet(why) | Probe::Conflict(why) | Probe::Unknown(why) => Err(why),
+        }
+    }
+
+    fn site<'s>(&'s self, host: Option<&str>, step: &'s str) -> Site<'s> {
+        Site {
+            cluster: self.request.cluster,
+            host: host.and_then(|name| self.request.cluster.host(name)),
+            run: self.request.run,
+            step,
+            dead: self.request.dead,
+            timeout: CALL_BOUND,
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let mut hosts: Vec<String> = self
+            .steps
+            .iter()
+            .flat_map(|step| &step.calls)
+            .filter_map(|call| call.host.clone())
+            .collect();
+        hosts.sort();
+        hosts.dedup();
+        Plan {
+            schema: SCHEMA.to_owned(),
+            made_by: env!("CARGO_PKG_VERSION").to_owned(),
+            run: self.request.run.clone(),
+            runbook: self.request.name.to_owned(),
+            title: self.title,
+            parameters: self.parameters,
+            cluster: self.request.cluster.clone(),
+            baseline: drift::baseline(self.observed, self.known, &hosts),
+            requires: self.requires,
+            steps: self.steps,
+            accepted: self.accepted,
+            dead: self.request.dead.to_vec(),
+            notes: self.notes,
+        }
+    }
+}
+
+/// Bound of one call when the step gives none.
+pub const CALL_BOUND: Span = Span(std::time::Duration::from_secs(30));
+
+/// `hosts: ${{ host }}` where `host` has become an object: its name.
+fn host_words(value: Value) -> Value {
+    match value {
+        Value::Object(object) => object.get("name").cloned().unwrap_or(Value::Null),
+        other => other,
+    }
+}

@@ -1,0 +1,379 @@
+//! Steps, groups, includes and holds, flattened in order.
+
+use serde_json::Value;
+
+use crate::action::{Action, Named, Risk, registry};
+use crate::plan::bind::{self, Scope};
+use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
+use crate::plan::{quorum, scope as values};
+use crate::runbook::types::{Keyed, Step};
+
+use super::{Builder, Refusal, conditions, host_words};
+
+/// Deepest nesting of groups and includes.
+const DEEPEST: usize = 32;
+
+impl Builder<'_> {
+    pub(super) fn walk(&mut self, steps: &[Step], parent: &str, hosts: &[String], scope: &mut Scope) {
+        for step in steps {
+            let path = if parent.is_empty() {
+                step.id.clone()
+            } else {
+                format!("{parent}/{}", step.id)
+            };
+            if path.matches('/').count() > DEEPEST {
+                self.refusals.push(Refusal::at(&path, "steps are nested too deep"));
+                return;
+            }
+            if let Err(why) = self.step(step, &path, hosts, scope) {
+                self.refusals.push(Refusal::at(&path, why));
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step, path: &str, inherited: &[String], scope: &mut Scope) -> Result<(), String> {
+        self.refresh(scope);
+        let hosts = match &step.hosts {
+            Some(hosts) => self.known_hosts(&bind::words(&host_words(scope.value(hosts, None)?))?)?,
+            None => inherited.to_vec(),
+        };
+        if let Some(list) = &step.for_each {
+            let Value::Array(items) = scope.decide(list)? else {
+                return Err(format!("`{list}` is no list"));
+            };
+            let name = step.item.clone().unwrap_or_else(|| "item".to_owned());
+            for item in items {
+                let key = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+                let mut inner = scope.clone();
+                inner.roots.insert(name.clone(), item);
+                let once = Step {
+                    for_each: None,
+                    ..step.clone()
+                };
+                self.step(&once, &format!("{path}[{key}]"), inherited, &mut inner)?;
+            }
+            return Ok(());
+        }
+        if let Some(when) = &step.when
+            && !self.holds_now(when, &hosts, scope)?
+        {
+            return Ok(());
+        }
+        if let Some(name) = &step.include {
+            return self.include(name, step, path, &hosts, scope);
+        }
+        if let Some(action) = &step.action {
+            scope.earlier.add(&step.id, path, hosts.clone());
+            return self.action(action, step, path, &hosts, scope);
+        }
+        self.group(step, path, &hosts, scope)
+    }
+
+    /// `when` may speak of the host where there is exactly one.
+    fn holds_now(&self, when: &str, hosts: &[String], scope: &Scope) -> Result<bool, String> {
+        let value = match hosts {
+            [only] => self.on_host(scope, only).decide(when)?,
+            _ => scope.decide(when)?,
+        };
+        value
+            .as_bool()
+            .ok_or_else(|| format!("`{when}` is neither true nor false"))
+    }
+
+    fn group(&mut self, step: &Step, path: &str, hosts: &[String], scope: &mut Scope) -> Result<(), String> {
+        let Some(hold) = &step.hold else {
+            self.walk(&step.steps, path, hosts, scope);
+            return Ok(());
+        };
+        let take = Step {
+            id: "hold".to_owned(),
+            ..Step::default()
+        };
+        let taken_at = self.steps.len();
+        self.action(hold, &take, &format!("{path}/hold"), hosts, scope)?;
+        let Some(taken) = self.steps.get_mut(taken_at) else {
+            return Ok(());
+        };
+        let mut releases = Vec::new();
+        for call in &taken.calls {
+            let action = registry::action(&call.action)?;
+            let (give_back, named) = action
+                .release()
+                .ok_or_else(|| format!("`{}` cannot be held", call.action.name))?;
+            releases.push((call.host.clone(), give_back, named));
+        }
+        let Some((_, give_back, _)) = releases.first() else {
+            return Ok(());
+        };
+        let give_back = *give_back;
+        taken.hold = Some(HoldRole::Take {
+            hold: path.to_owned(),
+            give_back,
+        });
+        self.walk(&step.steps, path, hosts, scope);
+        let given: Vec<(Option<String>, Named)> = releases.into_iter().map(|(host, _, named)| (host, named)).collect();
+        let given_at = self.steps.len();
+        self.planned(&Step::default(), &format!("{path}/give-back"), given, scope)?;
+        if let Some(step) = self.steps.get_mut(given_at) {
+            step.hold = Some(HoldRole::Give {
+                hold: path.to_owned(),
+                give_back,
+            });
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, name: &str, step: &Step, path: &str, hosts: &[String], scope: &Scope) -> Result<(), String> {
+        if self.including.iter().any(|known| known == name) {
+            return Err(format!(
+                "runbooks include each other in a circle: {} → {name}",
+                self.including.join(" → ")
+            ));
+        }
+        let runbook = (self.request.includes)(name)?;
+        let outer = match hosts {
+            [only] => self.on_host(scope, only),
+            _ => scope.clone(),
+        };
+        let mut given = std::collections::BTreeMap::new();
+        for (parameter, value) in &step.with {
+            given.insert(parameter.clone(), host_words(outer.value(value, None)?));
+        }
+        self.including.push(name.to_owned());
+        if let Some(mut inner) = self.enter(&runbook, &given) {
+            self.requires(path, &runbook.requires, &inner);
+            self.walk(&runbook.steps, path, &[], &mut inner);
+        }
+        self.including.pop();
+        Ok(())
+    }
+
+    fn action(
+        &mut self,
+        keyed: &Keyed,
+        step: &Step,
+        path: &str,
+        hosts: &[String],
+        scope: &Scope,
+    ) -> Result<(), String> {
+        let on_hosts = keyed
+            .keys()
+            .next()
+            .and_then(|name| registry::action_kind(name))
+            .is_some_and(|kind| kind.on_hosts);
+        if !on_hosts {
+            let here = match hosts {
+                [only] => self.on_host(scope, only),
+                _ => scope.clone(),
+            };
+            let named = conditions::named(
+                keyed,
+                &here,
+                hosts.first().filter(|_| hosts.len() == 1).map(String::as_str),
+            )?;
+            return self.planned(step, path, vec![(None, named)], &here);
+        }
+        if hosts.is_empty() {
+            return Err("this action needs `hosts:`".to_owned());
+        }
+        let mut calls = Vec::new();
+        for host in hosts {
+            let here = self.on_host(scope, host);
+            calls.push((Some(host.clone()), conditions::named(keyed, &here, Some(host))?));
+        }
+        self.planned(step, path, calls, scope)
+    }
+
+    /// One planned step: its calls, its risk, its place in the model.
+    fn planned(
+        &mut self,
+        step: &Step,
+        path: &str,
+        calls: Vec<(Option<String>, Named)>,
+        scope: &Scope,
+    ) -> Result<(), String> {
+        let mut planned = PlannedStep {
+            path: path.to_owned(),
+            title: step.title.as_ref().map(|title| scope.text(title)).transpose()?,
+            risk: step.risk.unwrap_or(Risk::Look),
+            calls: Vec::new(),
+            at_once: step.at_once,
+            within: step.within,
+            timeout: step.timeout,
+            hold: None,
+            allow: step.allow.clone(),
+            outage: None,
+            model_before: None,
+            model_after: None,
+        };
+        let mut actions: Vec<(Box<dyn Action>, Option<String>)> = Vec::new();
+        for (host, named) in calls {
+            if !self.may_reach(host.as_deref(), path) {
+                continue;
+            }
+            let action = registry::action(&named)?;
+            planned.risk = planned.risk.max(action.risk());
+            planned
+                .calls
+                .push(self.call(step, path, host.as_deref(), named, (action.as_ref(), scope))?);
+            actions.push((action, host));
+        }
+        if planned.calls.is_empty() {
+            return Ok(());
+        }
+        self.simulate(&mut planned, &actions)?;
+        self.steps.push(planned);
+        Ok(())
+    }
+
+    fn call(
+        &self,
+        step: &Step,
+        path: &str,
+        host: Option<&str>,
+        named: Named,
+        (action, scope): (&dyn Action, &Scope),
+    ) -> Result<PlannedCall, String> {
+        let here = host.map_or_else(|| scope.clone(), |host| self.on_host(scope, host));
+        let bind = |list: &[Keyed]| -> Result<Vec<Named>, String> {
+            list.iter()
+                .map(|keyed| {
+                    let named = conditions::named(keyed, &here, host)?;
+                    registry::condition(&named).map(|_| named)
+                })
+                .collect()
+        };
+        let site = self.site(host, path);
+        Ok(PlannedCall {
+            host: host.map(str::to_owned),
+            describe: action.describe(&site),
+            takes_member_down: action.takes_member_down(),
+            loses: action.loses(&site),
+            guard: bind(&step.guard)?,
+            done_when: bind(&step.done_when)?,
+            expect: bind(&step.expect)?,
+            action: named,
+        })
+    }
+
+    /// A host that cannot be asked refuses the plan, unless the operator declared it dead: then its work is left out and said.
+    fn may_reach(&mut self, host: Option<&str>, path: &str) -> bool {
+        let Some(host) = host else { return true };
+        if self.request.dead.iter().any(|dead| dead == host) {
+            self.notes.push(format!(
+                "{host} is declared dead: {path} is left out there and is still to do"
+            ));
+            return false;
+        }
+        if let Some(Err(error)) = self.known.service(host) {
+            let why = format!("{host} cannot be worked on: {}", error.message);
+            let hint = Some(format!(
+                "etcdops config check; if {host} is gone for good: --dead {host}"
+            ));
+            if !self.refusals.iter().any(|refusal| refusal.why == why) {
+                self.refusals.push(Refusal {
+                    hint,
+                    ..Refusal::at(path, why)
+                });
+            }
+        }
+        true
+    }
+
+    fn simulate(
+        &mut self,
+        planned: &mut PlannedStep,
+        actions: &[(Box<dyn Action>, Option<String>)],
+    ) -> Result<(), String> {
+        if planned.risk == Risk::Look {
+            return Ok(());
+        }
+        if planned.calls.iter().any(|call| call.action.name == "leader.move") {
+            let from = planned.calls.first().and_then(|call| call.action.with.get("away_from"));
+            self.moved_from = from.and_then(Value::as_str).map(str::to_owned);
+        }
+        let calls: Vec<_> = actions
+            .iter()
+            .map(|(action, host)| (action.as_ref(), self.site(host.as_deref(), &planned.path)))
+            .collect();
+        let simulated = match quorum::simulate(&self.model, &calls, planned.at_once, &planned.allow) {
+            Ok(simulated) => simulated,
+            Err(why) => {
+                let hint = Some("etcdops health".to_owned());
+                self.refusals.push(Refusal {
+                    hint,
+                    ..Refusal::at(&planned.path, why)
+                });
+                return Ok(());
+            }
+        };
+        self.leader_first(planned, simulated.outage.is_some())?;
+        planned.outage = simulated.outage;
+        planned.model_before = Some(self.model.clone());
+        planned.model_after = Some(simulated.after.clone());
+        self.model = simulated.after;
+        Ok(())
+    }
+
+    /// Every stop or restart of a voter is preceded by `leader.move`.
+    fn leader_first(&self, planned: &PlannedStep, outage: bool) -> Result<(), String> {
+        let going: Vec<&str> = planned
+            .calls
+            .iter()
+            .filter(|call| call.takes_member_down)
+            .filter_map(|call| call.host.as_deref())
+            .collect();
+        let [host] = going.as_slice() else { return Ok(()) };
+        let Some(member) = self.model.on_host(host).filter(|member| !member.learner && member.up) else {
+            return Ok(());
+        };
+        if outage || !self.model.has_quorum() {
+            return Ok(());
+        }
+        let moved = self.moved_from.as_deref().and_then(|word| self.model.find(word));
+        if moved.is_some_and(|moved| moved == member) {
+            return Ok(());
+        }
+        Err(format!(
+            "{host} would go down without `leader.move: {{away_from: {host}}}` right before it"
+        ))
+    }
+
+    /// `cluster` follows the model from step to step.
+    fn refresh(&self, scope: &mut Scope) {
+        scope.roots.insert(
+            "cluster".to_owned(),
+            values::cluster(self.request.cluster, &self.model, self.observed),
+        );
+    }
+
+    /// The scope as one host sees it: `host.*`, and facts that differ by host.
+    fn on_host(&self, scope: &Scope, name: &str) -> Scope {
+        let mut here = scope.clone();
+        if let Some(host) = self.request.cluster.host(name) {
+            here.roots
+                .insert("host".to_owned(), values::host(host, &self.model, self.known));
+        }
+        if let Some(Value::Object(facts)) = here.roots.get_mut("facts") {
+            for fact in facts.values_mut() {
+                if let Some(own) = fact.get(name).cloned() {
+                    *fact = own;
+                }
+            }
+        }
+        here
+    }
+
+    fn known_hosts(&self, words: &[String]) -> Result<Vec<String>, String> {
+        let mut hosts = Vec::new();
+        for word in words {
+            let host = self.request.cluster.host(word).map(|host| host.name.clone());
+            let host = host.or_else(|| self.model.find(word).and_then(|member| member.host.clone()));
+            let host = host.ok_or_else(|| format!("`{word}` is no host of the inventory"))?;
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        Ok(hosts)
+    }
+}
