@@ -8,5 +8,6 @@ pub mod call;
 pub mod cluster;
 pub mod event;
 pub mod plan;
+pub mod playground;
 pub mod runbook;
 pub mod transport;

@@ -84,7 +84,11 @@ fn signal_all(processes: &[(String, Recorded)], signal: Signal) -> Result<(), Pl
 async fn wait_for_end(processes: &[(String, Recorded)], patience: Duration) -> Vec<(String, Recorded)> {
     let end = Instant::now() + patience;
     loop {
-        let left: Vec<(String, Recorded)> = processes.iter().filter(|(_, process)| process.alive()).cloned().collect();
+        let left: Vec<(String, Recorded)> = processes
+            .iter()
+            .filter(|(_, process)| process.alive())
+            .cloned()
+            .collect();
         if left.is_empty() || Instant::now() >= end {
             return left;
         }

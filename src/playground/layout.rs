@@ -10,7 +10,11 @@ use std::path::{Path, PathBuf};
 
 use super::PlaygroundError;
 use super::state::{PlayHost, State};
+use crate::base::duration::Span;
 use crate::base::files::{create_private_dir, write_private};
+use crate::cluster::host::{
+    AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
+};
 use crate::cluster::version::Version;
 
 /// The cluster's name in the inventory.
@@ -109,6 +113,38 @@ fn inventory(root: &Path, state: &State) -> String {
     text
 }
 
+/// The same, as the inventory would be read.
+pub fn cluster_config(root: &Path, state: &State) -> ClusterConfig {
+    let hosts = state.hosts.iter().map(|host| {
+        let folder = host_dir(root, &host.name);
+        Host {
+            shell: Shell::Local,
+            elevate: Become::None,
+            service: Service {
+                kind: ServiceKind::Process,
+                unit: "etcd".to_owned(),
+                env_file: Some(folder.join("env").display().to_string()),
+                process_dir: Some(folder.clone()),
+            },
+            data_dir: Some(folder.join("data").display().to_string()),
+            peer_url: Some(host.peer_url()),
+            client_url: Some(host.client_url()),
+            ..Host::named(&host.name)
+        }
+    });
+    ClusterConfig {
+        name: CLUSTER.to_owned(),
+        endpoints: state.members().map(PlayHost::client_url).collect(),
+        route: Route::Direct,
+        tls: TlsFiles::default(),
+        auth: AuthUser::default(),
+        clients: None,
+        backups: Backups::default(),
+        hosts: hosts.collect(),
+        call_timeout: Span::seconds(5),
+    }
+}
+
 /// A path as a double-quoted YAML scalar; JSON's quoting is a part of YAML's.
 fn yaml_text(path: &Path) -> String {
     serde_json::Value::from(path.to_string_lossy()).to_string()
@@ -154,7 +190,10 @@ mod tests {
     fn the_inventory_quotes_odd_paths() {
         let root = Path::new("/home/o\"dd: {x}/etcdops/playground");
         let text = inventory(root, &state());
-        assert!(text.contains("endpoints: [http://127.0.0.1:21, http://127.0.0.1:23]"), "{text}");
+        assert!(
+            text.contains("endpoints: [http://127.0.0.1:21, http://127.0.0.1:23]"),
+            "{text}"
+        );
         assert!(
             text.contains(r#"data_dir: "/home/o\"dd: {x}/etcdops/playground/hosts/etcd-1/data""#),
             "{text}"

@@ -5,8 +5,10 @@
 
 pub mod binary;
 mod down;
+mod health;
 pub mod layout;
 mod lock;
+mod log;
 pub mod ports;
 mod process;
 pub mod state;
@@ -17,7 +19,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use down::{Down, down};
-pub use status::{HostStatus, Status, status};
+pub use health::{Answer, Connect, ask_all};
+pub use status::{HostStatus, ProcessStatus, Status, status};
 pub use up::{Options, Up, UpKind, up};
 
 use crate::base::duration::Span;
@@ -64,7 +67,7 @@ pub enum PlaygroundError {
     Start { host: String, source: CallError },
     #[error("etcd on {host} ended right after its start{}", last_words(log))]
     Died { host: String, log: Vec<String> },
-    #[error("the playground is not healthy after {}: {seen}", Span::text_of(*waited))]
+    #[error("the playground is not healthy after {}: {seen}", Span(*waited))]
     NotHealthy { waited: std::time::Duration, seen: String },
     #[error("{host} does not end: process {pid} still runs; nothing was removed")]
     WillNotEnd { host: String, pid: u32 },
@@ -85,7 +88,9 @@ impl PlaygroundError {
             }
             Self::BrokenState { path, .. } => {
                 let folder = path.parent().unwrap_or(path).display();
-                return Some(format!("look whether an etcd still runs in {folder}; then remove that folder"));
+                return Some(format!(
+                    "look whether an etcd still runs in {folder}; then remove that folder"
+                ));
             }
             Self::Different { .. } => "type `etcdops playground down`, then `etcdops playground up` again",
             Self::PortTaken { .. } => {
@@ -113,7 +118,11 @@ impl PlaygroundError {
     pub fn after_changes(&self) -> bool {
         matches!(
             self,
-            Self::Start { .. } | Self::Died { .. } | Self::NotHealthy { .. } | Self::WillNotEnd { .. } | Self::StillHeld { .. }
+            Self::Start { .. }
+                | Self::Died { .. }
+                | Self::NotHealthy { .. }
+                | Self::WillNotEnd { .. }
+                | Self::StillHeld { .. }
         )
     }
 }

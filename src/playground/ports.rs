@@ -19,8 +19,7 @@ const STRIDE: u16 = 40;
 pub fn choose(count: usize, place: &Path) -> Option<Vec<u16>> {
     let ephemeral = ephemeral_range();
     let calm = |port: &u16| !ephemeral.as_ref().is_some_and(|range| range.contains(port));
-    search(count, place, |port| calm(port) && is_free(*port))
-        .or_else(|| search(count, place, |port| is_free(*port)))
+    search(count, place, |port| calm(port) && is_free(*port)).or_else(|| search(count, place, |port| is_free(*port)))
 }
 
 /// Whether a listener on loopback can have this port now.

@@ -8,14 +8,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// A process as the `pid` file of a host's folder names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    pub pid: u32,
+pub(super) struct Recorded {
+    pub(super) pid: u32,
     /// Clock ticks between boot and the start of the process: a process number that is used again has another.
-    pub started: u64,
+    pub(super) started: u64,
 }
 
 /// What the `pid` file says, if it says anything that makes sense.
-pub fn recorded(folder: &Path) -> Option<Recorded> {
+pub(super) fn recorded(folder: &Path) -> Option<Recorded> {
     parse(&fs::read_to_string(folder.join("pid")).ok()?)
 }
 
@@ -30,7 +30,7 @@ fn parse(text: &str) -> Option<Recorded> {
 
 impl Recorded {
     /// Whether this very process runs. One that has ended and is not yet collected by its parent does not.
-    pub fn alive(self) -> bool {
+    pub(super) fn alive(self) -> bool {
         fs::read_to_string(format!("/proc/{}/stat", self.pid)).is_ok_and(|stat| is_alive(&stat, self.started))
     }
 
@@ -38,7 +38,7 @@ impl Recorded {
     ///
     /// The handle is taken before the start time is checked, so the signal cannot reach a later process with the same
     /// number.
-    pub fn signal(self, signal: Signal) -> io::Result<bool> {
+    pub(super) fn signal(self, signal: Signal) -> io::Result<bool> {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
             return Ok(false);
         };
@@ -69,7 +69,7 @@ fn is_alive(stat: &str, started: u64) -> bool {
 }
 
 /// Processes, as far as we may look, that have something below `folder` open.
-pub fn holders(folder: &Path) -> Vec<u32> {
+pub(super) fn holders(folder: &Path) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };

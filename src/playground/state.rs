@@ -140,7 +140,11 @@ mod tests {
     #[test]
     fn a_broken_state_is_told_with_its_path() {
         let root = tempfile::tempdir().unwrap();
-        for text in ["", "{}", &serde_json::to_string(&state()).unwrap().replace("/v1", "/v9")] {
+        for text in [
+            "",
+            "{}",
+            &serde_json::to_string(&state()).unwrap().replace("/v1", "/v9"),
+        ] {
             write_private(&root.path().join(FILE), text.as_bytes()).unwrap();
             let error = State::load(root.path()).unwrap_err().to_string();
             assert!(error.contains(FILE), "{error}");

@@ -55,7 +55,9 @@ fn of_host(root: &Path, host: &PlayHost) -> HostStatus {
     HostStatus {
         host: host.name.clone(),
         process,
-        pid: known.filter(|_| process == ProcessStatus::Running).map(|process| process.pid),
+        pid: known
+            .filter(|_| process == ProcessStatus::Running)
+            .map(|process| process.pid),
         client_url: host.client_url(),
         spare: host.spare,
     }
