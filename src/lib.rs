@@ -5,9 +5,12 @@
 pub mod action;
 pub mod base;
 pub mod call;
+pub mod cli;
 pub mod cluster;
+pub mod commands;
 pub mod event;
 pub mod plan;
 pub mod playground;
 pub mod runbook;
 pub mod transport;
+pub mod ui;

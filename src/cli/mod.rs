@@ -1,0 +1,133 @@
+//! The command line: which commands there are, and the way from words to an exit code.
+//!
+//! A new command is three lines: its module in `commands/mod.rs`, its variant and its arm here.
+
+use std::ffi::OsString;
+use std::sync::Once;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::commands::settings::GlobalOptions;
+use crate::commands::{Context, Exit, Failure, completions};
+use crate::ui::error_view::ErrorView;
+use crate::ui::{Manner, Ui};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done · 1 a step failed, resumable · 2 usage · 3 refused, nothing changed · 4 declined · 5 stopped, resumable ·
+6 in doubt · 10 degraded · 11 no quorum · 12 unknown · 70 a bug";
+
+/// Carries out whole etcd procedures across hosts: look, plan, ask, act, verify; with a record.
+#[derive(Debug, Parser)]
+#[command(name = "etcdops", version, after_help = AFTER_HELP, max_term_width = 110)]
+#[command(propagate_version = true, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the completion script of a shell
+    Completions(completions::CompletionsArgs),
+}
+
+async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Completions(args) => completions::run(context, args).await,
+    }
+}
+
+/// The whole command line as clap knows it: for completion, manuals and tests.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program with these words (the first is its own name) and gives the exit code. Never exits, never panics.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    catch_panics();
+    clap_complete::CompleteEnv::with_factory(command)
+        .bin("etcdops")
+        .completer("etcdops")
+        .complete();
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse_and_run(words)));
+    outcome.unwrap_or(Exit::Bug).code()
+}
+
+fn parse_and_run(words: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let context = Context::new(cli.global);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(dispatch(&context, &cli.command));
+            // A look that hangs in a blocking call (name resolution) must not hold up the end.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Failure::new(Exit::Refused, "cannot start").cause(error.to_string())),
+    };
+    context.ui.status(None);
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => {
+            show(&context.ui, &failure);
+            failure.exit
+        }
+    }
+}
+
+/// Help, version, or what is wrong with the words.
+fn explain(error: &clap::Error) -> Exit {
+    let ui = Ui::new(Manner::default());
+    let styled = error.render();
+    if error.use_stderr() {
+        let text = if ui.screen.color_talk { styled.ansi().to_string() } else { styled.to_string() };
+        ui.talk(text.trim_end());
+        Exit::Usage
+    } else {
+        let text = if ui.screen.color_data { styled.ansi().to_string() } else { styled.to_string() };
+        ui.data(text.trim_end());
+        Exit::Done
+    }
+}
+
+fn show(ui: &Ui, failure: &Failure) {
+    if failure.exit == Exit::Bug {
+        ui.bug(&failure.what);
+        return;
+    }
+    ui.error(ErrorView {
+        what: &failure.what,
+        causes: &failure.causes,
+        hint: failure.hint.as_deref(),
+        exhibit: failure.exhibit.as_deref(),
+    });
+}
+
+/// A panic is told as what it is, on one line, with its place.
+fn catch_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|info| {
+            let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
+            let message = info.payload_as_str().unwrap_or("no message");
+            Ui::new(Manner::default()).bug(&format!("{message}{place}"));
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,9 @@
+//! One file per command: its arguments, its help, and `async fn run(&Context, &Args) -> Result<Exit, Failure>`.
+
+pub mod completions;
+pub mod context;
+pub mod failure;
+pub mod settings;
+
+pub use context::Context;
+pub use failure::{Exit, Failure};
