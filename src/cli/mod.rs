@@ -19,7 +19,11 @@ Exit codes: 0 done · 1 a step failed, resumable · 2 usage · 3 refused, nothin
 /// Carries out whole etcd procedures across hosts: look, plan, ask, act, verify; with a record.
 #[derive(Debug, Parser)]
 #[command(name = "etcdops", version, after_help = AFTER_HELP, max_term_width = 110)]
-#[command(propagate_version = true, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    propagate_version = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
 struct Cli {
     #[command(flatten)]
     global: GlobalOptions,
@@ -89,11 +93,19 @@ fn explain(error: &clap::Error) -> Exit {
     let ui = Ui::new(Manner::default());
     let styled = error.render();
     if error.use_stderr() {
-        let text = if ui.screen.color_talk { styled.ansi().to_string() } else { styled.to_string() };
+        let text = if ui.screen.color_talk {
+            styled.ansi().to_string()
+        } else {
+            styled.to_string()
+        };
         ui.talk(text.trim_end());
         Exit::Usage
     } else {
-        let text = if ui.screen.color_data { styled.ansi().to_string() } else { styled.to_string() };
+        let text = if ui.screen.color_data {
+            styled.ansi().to_string()
+        } else {
+            styled.to_string()
+        };
         ui.data(text.trim_end());
         Exit::Done
     }

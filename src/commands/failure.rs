@@ -161,7 +161,9 @@ fn next_step(error: &CallError) -> Option<String> {
         Fault::Auth => "check `--user` and `--password-file`, or the ssh user in the inventory".to_owned(),
         Fault::Name => format!("check how `{place}` is spelt in the inventory, and the resolver of this machine"),
         Fault::Tls => "check `--cacert`, `--cert` and `--key`, or `tls:` in the inventory".to_owned(),
-        Fault::Connect | Fault::Timeout | Fault::Lost => "`etcdops config check` tries every way to every host".to_owned(),
+        Fault::Connect | Fault::Timeout | Fault::Lost | Fault::Silent => {
+            "`etcdops config check` tries every way to every host".to_owned()
+        }
         Fault::DiskFull => format!("free space on {place} first"),
         Fault::Refused | Fault::Missing | Fault::Garbage | Fault::Unsupported => return None,
     })

@@ -18,7 +18,11 @@ impl Ui {
         let width = self.screen.talk_width();
         let mut parts = Vec::new();
         parts.extend(view.exhibit.map(str::to_owned));
-        parts.push(text::wrap(&format!("{} ", paint.red("error:")), &text::harmless(view.what), width));
+        parts.push(text::wrap(
+            &format!("{} ", paint.red("error:")),
+            &text::harmless(view.what),
+            width,
+        ));
         for cause in view.causes {
             parts.push(text::wrap("  ", &text::harmless(cause), width));
         }

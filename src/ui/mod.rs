@@ -57,7 +57,12 @@ impl Ui {
     /// On this process's own streams.
     pub fn new(manner: Manner) -> Arc<Self> {
         let screen = Screen::detect(manner.color);
-        Arc::new(Self::with(manner, screen, Box::new(std::io::stdout()), Box::new(std::io::stderr())))
+        Arc::new(Self::with(
+            manner,
+            screen,
+            Box::new(std::io::stdout()),
+            Box::new(std::io::stderr()),
+        ))
     }
 
     fn with(manner: Manner, screen: Screen, data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
@@ -259,7 +264,12 @@ mod tests {
     #[test]
     fn a_reader_that_goes_away_is_no_error() {
         let kept = Kept::default();
-        let ui = Ui::with(Manner::default(), Screen::plain(80), Box::new(Closed), Box::new(kept.clone()));
+        let ui = Ui::with(
+            Manner::default(),
+            Screen::plain(80),
+            Box::new(Closed),
+            Box::new(kept.clone()),
+        );
         ui.data("one");
         assert!(ui.data_closed());
         ui.data("two");

@@ -85,7 +85,11 @@ impl Table {
         }
         inner.set_header(shown.iter().map(|&index| self.heading(index, paint)));
         for row in &self.rows {
-            inner.add_row(shown.iter().map(|&index| cell(row.get(index), self.columns[index], paint)));
+            inner.add_row(
+                shown
+                    .iter()
+                    .map(|&index| cell(row.get(index), self.columns[index], paint)),
+            );
         }
         if let Some(columns) = columns {
             self.fit(&mut inner, &shown, columns);
@@ -101,7 +105,11 @@ impl Table {
     fn shown(&self) -> Vec<usize> {
         (0..self.columns.len())
             .filter(|&index| {
-                self.rows.is_empty() || self.rows.iter().any(|row| row.get(index).is_some_and(|cell| !cell.text.is_empty()))
+                self.rows.is_empty()
+                    || self
+                        .rows
+                        .iter()
+                        .any(|row| row.get(index).is_some_and(|cell| !cell.text.is_empty()))
             })
             .collect()
     }
@@ -111,7 +119,11 @@ impl Table {
             Column::Name(name) | Column::Number(name) | Column::Prose(name) => name,
         };
         let heading = Comfy::new(name).set_alignment(alignment(self.columns[index]));
-        if paint.on { heading.add_attribute(Attribute::Dim) } else { heading }
+        if paint.on {
+            heading.add_attribute(Attribute::Dim)
+        } else {
+            heading
+        }
     }
 
     /// Shares what the other columns leave among the prose; gives up where that is too little to read.
@@ -193,7 +205,13 @@ mod tests {
             Column::Name("NEVER"),
             Column::Prose("CAUSE"),
         ]);
-        table.row(["8211f1d0f64f3269", "tools-k8s-etcd-01.tools.eqiad.wmflabs", "20 KiB", "", ""]);
+        table.row([
+            "8211f1d0f64f3269",
+            "tools-k8s-etcd-01.tools.eqiad.wmflabs",
+            "20 KiB",
+            "",
+            "",
+        ]);
         table.row([
             "91bc3c398fb3c146",
             "tools-k8s-etcd-02.tools.eqiad.wmflabs",
@@ -233,6 +251,9 @@ MEMBER            HOST                                      SIZE  CAUSE
     #[test]
     fn names_are_whole_even_where_they_do_not_fit() {
         let text = sample().render(Paint::PLAIN, Some(40));
-        assert!(text.contains("91bc3c398fb3c146  tools-k8s-etcd-02.tools.eqiad.wmflabs  1.5 GiB  connection"), "{text}");
+        assert!(
+            text.contains("91bc3c398fb3c146  tools-k8s-etcd-02.tools.eqiad.wmflabs  1.5 GiB  connection"),
+            "{text}"
+        );
     }
 }

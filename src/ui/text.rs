@@ -106,7 +106,11 @@ mod tests {
 
     #[test]
     fn wraps_at_spaces_and_never_cuts_a_name() {
-        let wrapped = wrap("hint: ", "ask tools-k8s-etcd-01.tools.eqiad.wmflabs.example.org why it is so", 40);
+        let wrapped = wrap(
+            "hint: ",
+            "ask tools-k8s-etcd-01.tools.eqiad.wmflabs.example.org why it is so",
+            40,
+        );
         assert_eq!(
             wrapped,
             "hint: ask\n      tools-k8s-etcd-01.tools.eqiad.wmflabs.example.org\n      why it is so"
