@@ -9,6 +9,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod event;
+pub mod look;
 pub mod plan;
 pub mod playground;
 pub mod runbook;

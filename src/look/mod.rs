@@ -1,0 +1,114 @@
+//! Looking: every member asked at once, past any error, within one bound. Only through `Transport`, so that a simulated world answers the same.
+
+pub mod answers;
+pub mod rows;
+pub mod survey;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::base::duration::Span;
+use crate::call::host::ServiceSeen;
+use crate::call::{Call, CallError, EtcdAnswer, EtcdOp, Fault, Look, Reply, Sight, To, Unwatched};
+use crate::cluster::host::ClusterConfig;
+use crate::cluster::observed::{Observed, Standing};
+use crate::transport::Transport;
+
+/// How much is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// One short question each (at most `FIRST_PATIENCE`): for probes and guards, which ask again anyway.
+    Brief,
+    /// Everything, until the bound: silent members are asked again and explained from their peer port and their unit.
+    Thorough,
+}
+
+/// How long a member may take to answer before it counts as silent and is explained from elsewhere.
+pub const FIRST_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What the world told about a cluster, beyond its members.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    pub observed: Observed,
+    /// Units of hosts whose member is not well, where the host's shell could be used.
+    pub services: BTreeMap<String, Result<ServiceSeen, CallError>>,
+    /// `/v2/keys` is not empty: a v3 snapshot holds none of it (safety 21). `None`: not asked or no answer.
+    pub v2_data: Option<bool>,
+    /// Endpoints whose port accepts connections and says nothing while the member's peer port is alive (safety 2).
+    pub mute: Vec<String>,
+    /// Members do not agree about who is a member: endpoint and what it says, beyond the view that was taken.
+    pub other_views: Vec<String>,
+}
+
+/// Asks every endpoint and member, all at once. Ends within `bound`, and as soon as everything has answered.
+pub async fn observe(cluster: &ClusterConfig, transport: &dyn Transport, bound: Span, depth: Depth) -> Observed {
+    investigate(cluster, transport, bound, depth).await.observed
+}
+
+/// As `observe`, with what explains the sick.
+pub async fn investigate(cluster: &ClusterConfig, transport: &dyn Transport, bound: Span, depth: Depth) -> Evidence {
+    let mut survey = survey::Survey::new(cluster, transport, bound, depth);
+    survey.run().await;
+    rows::evidence(cluster, survey.into_answers())
+}
+
+/// Answers one look. Never fails: what cannot be seen is `Sight::Blind`.
+pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport, bound: Span) -> Sight {
+    let to = match look {
+        Look::Cluster => return Sight::Cluster(Box::new(observe(cluster, transport, bound, Depth::Brief).await)),
+        Look::Hashes { revision } => return Sight::Hashes(hashes(*revision, cluster, transport, bound).await),
+        Look::Host { host, op } => To::Host {
+            host: host.clone(),
+            op: op.clone(),
+            tag: None,
+        },
+        Look::Http(request) => To::Http(request.clone()),
+    };
+    let call = Call { to, timeout: bound };
+    match transport.perform(&call, &Unwatched).await {
+        Ok(Reply::Host(answer)) => Sight::Host(answer),
+        Ok(Reply::Http(answer)) => Sight::Http(answer),
+        Ok(Reply::Etcd(_)) => Sight::Blind(CallError::new(
+            Fault::Garbage,
+            "look",
+            "transport",
+            "an answer of etcd to a question for a host",
+        )),
+        Err(error) => Sight::Blind(error),
+    }
+}
+
+/// The hash of every started member at one revision.
+async fn hashes(
+    revision: u64,
+    cluster: &ClusterConfig,
+    transport: &dyn Transport,
+    bound: Span,
+) -> Vec<(String, Result<u32, String>)> {
+    let observed = observe(cluster, transport, bound, Depth::Brief).await;
+    let asked = observed
+        .members
+        .iter()
+        .filter(|seen| seen.member.is_some())
+        .map(async |seen| {
+            if let (Standing::Unreachable, Some(cause)) = (seen.standing, &seen.cause) {
+                return (seen.endpoint.clone(), Err(cause.message.clone()));
+            }
+            let call = Call {
+                to: To::Etcd {
+                    endpoint: seen.endpoint.clone(),
+                    op: EtcdOp::HashKv { revision },
+                },
+                timeout: bound,
+            };
+            let hash = match transport.perform(&call, &Unwatched).await {
+                Ok(Reply::Etcd(EtcdAnswer::Hash { hash, .. })) => Ok(hash),
+                Ok(_) => Err("an answer that is no hash".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            (seen.endpoint.clone(), hash)
+        });
+    join_all(asked).await
+}

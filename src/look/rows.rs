@@ -1,0 +1,471 @@
+//! From answers to rows: pure.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Evidence;
+use super::answers::{Answers, EndpointAnswers};
+use crate::call::etcd::StatusAnswer;
+use crate::call::{Fault, HttpAnswer};
+use crate::cluster::host::{ClusterConfig, Host, Shell};
+use crate::cluster::member::{Id, Member};
+use crate::cluster::observed::{Cause, CauseKind, MemberSeen, Observed, Role, Standing};
+use crate::cluster::version::Version;
+
+/// The inventory's host that runs this member: by client or peer URL, by name, by the name in a URL.
+pub fn host_of<'a>(cluster: &'a ClusterConfig, member: &Member) -> Option<&'a Host> {
+    let urls = || member.client_urls.iter().chain(&member.peer_urls);
+    urls()
+        .find_map(|url| cluster.host_of_url(url))
+        .or_else(|| cluster.hosts.iter().find(|host| host.name == member.name))
+        .or_else(|| {
+            let machines: Vec<String> = urls().filter_map(|url| machine(url)).collect();
+            let named = |host: &&Host| {
+                machines.contains(&host.name)
+                    || matches!(&host.shell, Shell::Ssh { destination, .. } if machines.contains(destination))
+            };
+            // Several members on one machine (a playground) cannot be told apart by the machine's name.
+            let mut hosts = cluster.hosts.iter().filter(named);
+            hosts.next().filter(|_| hosts.next().is_none())
+        })
+}
+
+fn machine(url: &str) -> Option<String> {
+    url::Url::parse(url).ok()?.host_str().map(ToOwned::to_owned)
+}
+
+/// Safety 2: the client port accepts and says nothing, while the peer port is alive (an answer, or a TLS refusal).
+pub fn is_mute(endpoint: &EndpointAnswers) -> bool {
+    let silent = matches!(endpoint.status_error(), Some(error) if error.fault == Fault::Silent);
+    let peer_lives = match &endpoint.peer_version {
+        Some(Ok(answer)) => answer.status == 200,
+        Some(Err(error)) => error.fault == Fault::Tls,
+        None => false,
+    };
+    silent && peer_lives
+}
+
+/// The rows of `/members` on a peer port: IDs are decimal there.
+#[derive(Deserialize)]
+struct PeerRow {
+    id: u64,
+    #[serde(default)]
+    name: String,
+    #[serde(default, rename = "peerURLs")]
+    peer_urls: Vec<String>,
+    #[serde(default, rename = "clientURLs")]
+    client_urls: Vec<String>,
+    #[serde(default, rename = "isLearner")]
+    learner: bool,
+}
+
+/// The member list as a peer port tells it.
+pub fn peer_members(answer: &HttpAnswer) -> Option<Vec<Member>> {
+    let rows: Vec<PeerRow> = serde_json::from_str(&answer.body).ok()?;
+    Some(
+        rows.into_iter()
+            .map(|row| Member {
+                id: Id(row.id),
+                name: row.name,
+                peer_urls: row.peer_urls,
+                client_urls: row.client_urls,
+                learner: row.learner,
+            })
+            .collect(),
+    )
+}
+
+/// One opinion about who is a member.
+struct View {
+    cluster_id: Option<Id>,
+    members: Vec<Member>,
+    tellers: Vec<usize>,
+    knows_leader: bool,
+    term: u64,
+}
+
+fn views(endpoints: &[EndpointAnswers]) -> Vec<View> {
+    let mut views: Vec<View> = Vec::new();
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        let status = endpoint.status_ok();
+        let (cluster_id, mut members) = match (&endpoint.members, &endpoint.peer_members) {
+            (Some(Ok((id, members))), _) => (Some(*id), members.clone()),
+            (_, Some(Ok(answer))) => match peer_members(answer) {
+                Some(members) => (status.map(|status| Id(status.cluster_id)), members),
+                None => continue,
+            },
+            _ => continue,
+        };
+        members.sort_by_key(|member| member.id);
+        let same = |view: &&mut View| {
+            (view.cluster_id == cluster_id || cluster_id.is_none())
+                && view
+                    .members
+                    .iter()
+                    .map(|member| (member.id, member.learner))
+                    .eq(members.iter().map(|member| (member.id, member.learner)))
+        };
+        let knows_leader = status.is_some_and(|status| status.leader.is_some());
+        let term = status.map_or(0, |status| status.raft_term);
+        if let Some(view) = views.iter_mut().find(same) {
+            // The same set, but one teller may have heard of a name or URL later than another.
+            if knows_leader && !view.knows_leader || knows_leader == view.knows_leader && term > view.term {
+                view.members = members;
+            }
+            view.tellers.push(index);
+            view.knows_leader |= knows_leader;
+            view.term = view.term.max(term);
+        } else {
+            views.push(View {
+                cluster_id,
+                members,
+                tellers: vec![index],
+                knows_leader,
+                term,
+            });
+        }
+    }
+    // A stale member that stood alone inflates its term (safety 13): a known leader and agreement come first.
+    views.sort_by_key(|view| (!view.knows_leader, std::cmp::Reverse((view.tellers.len(), view.term))));
+    views
+}
+
+/// Everything that was collected, as rows.
+pub fn evidence(cluster: &ClusterConfig, answers: Answers) -> Evidence {
+    let Answers { endpoints, services } = answers;
+    let mut views = views(&endpoints).into_iter();
+    let chosen = views.next();
+    let other_views = views
+        .map(|view| {
+            let names: Vec<String> = view.members.iter().map(label).collect();
+            format!("{} says: {}", endpoints[view.tellers[0]].url, names.join(", "))
+        })
+        .collect();
+    let member_list_known = chosen.is_some();
+    let (cluster_id, members) = chosen.map_or((None, Vec::new()), |view| (view.cluster_id, view.members));
+    let cluster_id = cluster_id.or_else(|| {
+        let status = endpoints.iter().find_map(EndpointAnswers::status_ok)?;
+        Some(Id(status.cluster_id))
+    });
+
+    let mut rows = Vec::new();
+    let mut used = vec![false; endpoints.len()];
+    for member in &members {
+        rows.push(member_row(cluster, member, cluster_id, &endpoints, &mut used));
+    }
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        if !used[index] {
+            rows.extend(stray_row(cluster, endpoint, cluster_id, member_list_known));
+        }
+    }
+    let leader = leader(&rows);
+    for row in &mut rows {
+        settle_role(row, leader);
+    }
+    let quorum_proved = endpoints.iter().any(|endpoint| {
+        endpoint.proves_quorum() && endpoint.status_ok().is_none_or(|status| belongs(status, cluster_id))
+    });
+    Evidence {
+        observed: Observed {
+            cluster_id,
+            leader,
+            quorum_proved,
+            member_list_known,
+            members: rows,
+        },
+        mute: endpoints
+            .iter()
+            .filter(|endpoint| is_mute(endpoint))
+            .map(|endpoint| endpoint.url.clone())
+            .collect(),
+        v2_data: endpoints
+            .iter()
+            .find_map(|endpoint| old_keys(endpoint.old_keys.as_ref()?.as_ref().ok()?)),
+        services,
+        other_views,
+    }
+}
+
+/// A member by name, or by ID before it has started.
+pub fn label(member: &Member) -> String {
+    if member.started() {
+        member.name.clone()
+    } else {
+        format!("{} (not started)", member.id)
+    }
+}
+
+fn belongs(status: &StatusAnswer, cluster_id: Option<Id>) -> bool {
+    cluster_id.is_none_or(|id| id.0 == status.cluster_id)
+}
+
+/// The leader that most members name; the highest term among equals.
+fn leader(rows: &[MemberSeen]) -> Option<Id> {
+    let mut named: BTreeMap<Id, (usize, u64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.member.is_some()) {
+        if let Some(leader) = row.leader {
+            let entry = named.entry(leader).or_default();
+            entry.0 += 1;
+            entry.1 = entry.1.max(row.raft_term.unwrap_or(0));
+        }
+    }
+    named.into_iter().max_by_key(|(_, weight)| *weight).map(|(id, _)| id)
+}
+
+fn settle_role(row: &mut MemberSeen, leader: Option<Id>) {
+    let Some(member) = &row.member else { return };
+    row.role = if !member.started() {
+        Some(Role::Unstarted)
+    } else if member.learner {
+        Some(Role::Learner)
+    } else if leader == Some(member.id) {
+        Some(Role::Leader)
+    } else {
+        Some(Role::Follower)
+    };
+}
+
+/// All endpoints that are this member: by the ID that it told, else by URL.
+fn member_row(
+    cluster: &ClusterConfig,
+    member: &Member,
+    cluster_id: Option<Id>,
+    endpoints: &[EndpointAnswers],
+    used: &mut [bool],
+) -> MemberSeen {
+    let host = host_of(cluster, member);
+    let mut best: Option<&EndpointAnswers> = None;
+    let mut impostor = None;
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        let told = endpoint.status_ok().map(|status| status.member_id);
+        let by_url = endpoint.expected == Some(member.id) || has_url(member, host, &endpoint.url);
+        let by_id = told == Some(member.id.0) && endpoint.status_ok().is_some_and(|status| belongs(status, cluster_id));
+        if !by_id && !(by_url && told.is_none()) {
+            if by_url && !endpoint.configured {
+                impostor = Some(endpoint);
+                used[index] = true;
+            }
+            continue;
+        }
+        // A second configured way to a member that already has an answer keeps a row of its own: a load balancer, or an alias.
+        let second = by_id && best.is_some_and(|best| best.status_ok().is_some());
+        if second && endpoint.configured && !by_url {
+            continue;
+        }
+        used[index] = true;
+        if best.is_none_or(|best| worth(endpoint, by_url) > worth(best, has_url(member, host, &best.url))) {
+            best = Some(endpoint);
+        }
+    }
+    let url = best
+        .map(|endpoint| endpoint.url.clone())
+        .or_else(|| member.client_urls.first().cloned())
+        .or_else(|| host.and_then(|host| host.client_url.clone()))
+        .unwrap_or_default();
+    let mut row = best.map_or_else(|| blank(&url), fill);
+    if row.cause.is_none() && best.is_none() {
+        row.cause = Some(not_asked(member, impostor));
+    }
+    if !member.started() {
+        row.standing = Standing::Unhealthy;
+        row.cause = Some(etcd_cause("added to the cluster, but it has never started"));
+    }
+    row.member = Some(member.clone());
+    row.host = host.map(|host| host.name.clone());
+    row
+}
+
+fn has_url(member: &Member, host: Option<&Host>, url: &str) -> bool {
+    let url = url.trim_end_matches('/');
+    let host_url = host.and_then(|host| host.client_url.as_ref());
+    member
+        .client_urls
+        .iter()
+        .chain(host_url)
+        .any(|known| known.trim_end_matches('/') == url)
+}
+
+/// Which of several answers of one member is shown: one that told its status, by its own URL, configured.
+fn worth(endpoint: &EndpointAnswers, own_url: bool) -> (bool, bool, bool) {
+    (endpoint.status_ok().is_some(), own_url, endpoint.configured)
+}
+
+fn not_asked(member: &Member, impostor: Option<&EndpointAnswers>) -> Cause {
+    match impostor.and_then(|endpoint| Some((endpoint, endpoint.status_ok()?))) {
+        Some((endpoint, status)) => etcd_cause(&format!(
+            "its client URL {} is answered by another member ({:x})",
+            endpoint.url, status.member_id
+        )),
+        None if member.client_urls.is_empty() => etcd_cause("it has told no client URL yet"),
+        None => etcd_cause("not asked"),
+    }
+}
+
+fn etcd_cause(message: &str) -> Cause {
+    Cause {
+        kind: CauseKind::Etcd,
+        message: message.to_owned(),
+    }
+}
+
+fn blank(url: &str) -> MemberSeen {
+    MemberSeen {
+        member: None,
+        host: None,
+        endpoint: url.to_owned(),
+        standing: Standing::Unreachable,
+        role: None,
+        version: None,
+        latency_ms: None,
+        db_size: None,
+        db_size_in_use: None,
+        db_quota: None,
+        raft_term: None,
+        raft_index: None,
+        raft_applied_index: None,
+        revision: None,
+        alarms: None,
+        leader: None,
+        cluster_id: None,
+        certificate_not_after: None,
+        cause: None,
+    }
+}
+
+fn fill(endpoint: &EndpointAnswers) -> MemberSeen {
+    let mut row = blank(&endpoint.url);
+    match &endpoint.status {
+        Some(Ok((status, took_ms))) => fill_status(&mut row, status, *took_ms),
+        Some(Err(error)) if error.fault == Fault::Auth => fill_unknown_user(&mut row, endpoint),
+        Some(Err(error)) => {
+            row.cause = Some(if is_mute(endpoint) {
+                etcd_cause(
+                    "waits for quorum since its start: its client port accepts and says nothing, its peer port lives",
+                )
+            } else {
+                error.cause()
+            });
+            row.version = endpoint
+                .peer_version
+                .as_ref()
+                .and_then(|answer| http_version(answer.as_ref().ok()?));
+            if !matches!(
+                error.fault,
+                Fault::Name | Fault::Connect | Fault::Timeout | Fault::Silent | Fault::Lost | Fault::Tls
+            ) {
+                row.standing = Standing::Unhealthy;
+            }
+            if is_mute(endpoint) {
+                row.standing = Standing::Unhealthy;
+            }
+        }
+        None => {
+            row.cause = Some(Cause {
+                kind: CauseKind::Timeout,
+                message: "no answer in time".to_owned(),
+            });
+        }
+    }
+    row
+}
+
+fn fill_status(row: &mut MemberSeen, status: &StatusAnswer, took_ms: f64) {
+    row.standing = Standing::Healthy;
+    row.version = status.version;
+    row.latency_ms = Some(took_ms);
+    row.db_size = Some(status.db_size);
+    row.db_size_in_use = status.db_size_in_use;
+    row.db_quota = status.db_quota;
+    row.raft_term = Some(status.raft_term);
+    row.raft_index = Some(status.raft_index);
+    row.raft_applied_index = status.raft_applied_index;
+    row.revision = Some(status.revision);
+    row.alarms = status
+        .errors
+        .as_ref()
+        .map(|errors| alarms(errors, Id(status.member_id)));
+    row.leader = status.leader;
+    row.cluster_id = Some(Id(status.cluster_id));
+    row.certificate_not_after = status.certificate_not_after;
+    if status.leader.is_none() {
+        row.standing = Standing::Unhealthy;
+        row.cause = Some(etcd_cause("it knows no leader"));
+    }
+}
+
+/// It answers, but does not accept who we are: health comes from what needs no credentials.
+fn fill_unknown_user(row: &mut MemberSeen, endpoint: &EndpointAnswers) {
+    row.cause = endpoint.status_error().map(crate::call::CallError::cause);
+    row.version = endpoint
+        .version
+        .as_ref()
+        .and_then(|answer| http_version(answer.as_ref().ok()?));
+    row.standing = if endpoint.proves_quorum() {
+        Standing::Healthy
+    } else {
+        Standing::Unhealthy
+    };
+}
+
+/// `memberID:N alarm:NOSPACE`, with one blank or two, of this member (safety 3: alarms stand in Status.errors).
+fn alarms(errors: &[String], member: Id) -> Vec<String> {
+    let mine = format!("memberID:{}", member.0);
+    let mut alarms: Vec<String> = errors
+        .iter()
+        .filter(|error| error.split_whitespace().any(|word| word == mine))
+        .filter_map(|error| error.split_whitespace().find_map(|word| word.strip_prefix("alarm:")))
+        .map(ToOwned::to_owned)
+        .collect();
+    alarms.sort();
+    alarms.dedup();
+    alarms
+}
+
+fn http_version(answer: &HttpAnswer) -> Option<Version> {
+    let body: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+    body.get("etcdserver")?.as_str()?.parse().ok()
+}
+
+/// `/v2/keys/` lists something.
+fn old_keys(answer: &HttpAnswer) -> Option<bool> {
+    if answer.status != 200 {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+    let nodes = body.get("node")?.get("nodes");
+    Some(
+        nodes
+            .and_then(serde_json::Value::as_array)
+            .is_some_and(|nodes| !nodes.is_empty()),
+    )
+}
+
+/// A row for an endpoint that is no member, or of which no member is known.
+fn stray_row(
+    cluster: &ClusterConfig,
+    endpoint: &EndpointAnswers,
+    cluster_id: Option<Id>,
+    member_list_known: bool,
+) -> Option<MemberSeen> {
+    // A host of the inventory, or a URL of the list, that nobody named: only of use where it is all that is known.
+    if !endpoint.configured && (member_list_known || endpoint.expected.is_some()) {
+        return None;
+    }
+    let mut row = fill(endpoint);
+    row.host = cluster.host_of_url(&endpoint.url).map(|host| host.name.clone());
+    if let Some(status) = endpoint.status_ok().filter(|_| member_list_known) {
+        let id = Id(status.member_id);
+        row.cause = Some(etcd_cause(&if belongs(status, cluster_id) {
+            format!(
+                "no member of its own: member {id} answers here (a load balancer, a second address, or a member since removed)"
+            )
+        } else {
+            format!("another cluster answers here ({:x})", status.cluster_id)
+        }));
+        if !belongs(status, cluster_id) {
+            row.standing = Standing::Unhealthy;
+        }
+    }
+    Some(row)
+}
