@@ -1,8 +1,10 @@
 //! What a cluster is: hosts as configured, members as etcd says, the model that a plan computes with.
 
+pub mod discover;
 pub mod host;
 pub mod inventory;
 pub mod member;
 pub mod model;
 pub mod observed;
+pub mod tls;
 pub mod version;

@@ -95,7 +95,7 @@ pub(super) fn cluster<'a>(reader: &Reader<'a>, node: &Node<'a>) -> ClusterKeys<'
         clients: given(reader, fields.get("clients"), clients),
         store,
         backups,
-        timeout: given(reader, fields.get("timeout"), |reader, node| reader.parsed(node)),
+        timeout: given(reader, fields.get("timeout"), Reader::parsed),
         hosts: hosts(reader, &fields, is_https),
         lists_hosts: fields.get("hosts").is_some(),
         shared,
@@ -343,13 +343,13 @@ fn hosts<'a>(reader: &Reader<'a>, fields: &Fields<'a>, is_https: bool) -> Vec<Ho
     }
     entries
         .into_iter()
-        .filter_map(|(name, node)| host(reader, name, node, is_https))
+        .filter_map(|(name, node)| host(reader, name, &node, is_https))
         .collect()
 }
 
-fn host<'a>(reader: &Reader<'a>, name: String, node: Node<'a>, is_https: bool) -> Option<HostKeys<'a>> {
+fn host<'a>(reader: &Reader<'a>, name: String, node: &Node<'a>, is_https: bool) -> Option<HostKeys<'a>> {
     if let Err(error) = address::name("host", &name) {
-        reader.refuse_key(&node, error.message, error.hint);
+        reader.refuse_key(node, error.message, error.hint);
         return None;
     }
     let mut keys = HostKeys {
@@ -362,7 +362,7 @@ fn host<'a>(reader: &Reader<'a>, name: String, node: Node<'a>, is_https: bool) -
     if node.value.is_null() {
         return Some(keys);
     }
-    let all = reader.entries(&node);
+    let all = reader.entries(node);
     for (key, entry) in all.iter().filter(|(key, _)| CLUSTER_ONLY.contains(&key.as_str())) {
         reader.refuse_key(
             entry,
@@ -373,7 +373,7 @@ fn host<'a>(reader: &Reader<'a>, name: String, node: Node<'a>, is_https: bool) -
     let known: Vec<&str> = HOST_ONLY.into_iter().chain(SHARED).collect();
     let tolerated: Vec<&str> = known.iter().copied().chain(CLUSTER_ONLY).collect();
     let misplaced = all.iter().any(|(key, _)| CLUSTER_ONLY.contains(&key.as_str()));
-    let fields = reader.fields(&node, if misplaced { &tolerated } else { &known });
+    let fields = reader.fields(node, if misplaced { &tolerated } else { &known });
     let url = |reader: &Reader<'a>, node: &Node<'a>| {
         reader.checked(node, |text| {
             address::address(text, is_https).map(|address| address.url())

@@ -216,13 +216,10 @@ impl<'a> Reader<'a> {
             return None;
         }
         if let Some(rest) = text.strip_prefix("~/") {
-            return match &self.home {
-                Some(home) => Some(home.join(rest)),
-                None => {
-                    self.refuse(node, "`~` cannot be used: HOME is not set", None);
-                    None
-                }
-            };
+            if self.home.is_none() {
+                self.refuse(node, "`~` cannot be used: HOME is not set", None);
+            }
+            return self.home.as_ref().map(|home| home.join(rest));
         }
         let folder = Path::new(&self.source.name).parent().unwrap_or(Path::new(""));
         Some(folder.join(text))

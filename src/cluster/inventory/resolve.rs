@@ -1,6 +1,6 @@
 //! From the keys of the file to clusters and hosts with every value in place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::address;
@@ -91,9 +91,9 @@ fn endpoints_of_hosts(config: &mut ClusterConfig, origins: &mut Origins) -> bool
 
 /// Endpoints and URLs that stand twice.
 fn unique(reader: &Reader, keys: &ClusterKeys) {
-    let mut seen: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (url, node) in &keys.endpoints {
-        if seen.insert(url, ()).is_some() {
+        if !seen.insert(url) {
             reader.refuse(node, format!("the endpoint `{url}` stands twice"), None);
         }
     }
@@ -201,12 +201,14 @@ struct Picker<'a> {
 }
 
 impl Picker<'_> {
+    #[expect(clippy::ref_option, reason = "fields are read where they stand")]
     fn one<T: Clone>(&mut self, own: &Given<T>, cluster: &Given<T>, key: &str) -> Option<T> {
         let chosen = if own.is_some() { own } else { cluster };
         take(chosen, &format!("{}{key}", self.path), self.origins)
     }
 }
 
+#[expect(clippy::ref_option, reason = "fields are read where they stand")]
 fn take<T: Clone>(given: &Given<T>, path: &str, origins: &mut Origins) -> Option<T> {
     let (value, origin) = given.as_ref()?;
     origins.set(path, origin.clone());
