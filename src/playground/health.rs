@@ -2,91 +2,73 @@
 
 use std::path::Path;
 
-use futures_util::future::join_all;
-
 use super::layout::{cluster_config, host_dir};
 use super::process::{Recorded, recorded};
 use super::state::{PlayHost, State};
 use crate::base::duration::Span;
-use crate::call::etcd::StatusAnswer;
-use crate::call::{Call, CallError, EtcdAnswer, EtcdOp, Reply, To, Unwatched};
+use crate::cluster::host::ClusterConfig;
+use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
+use crate::look::{Depth, observe};
 use crate::transport::Transport;
 
-/// The bound of one question. Loopback answers in milliseconds; a member without quorum never does.
+/// The bound of one look. Loopback answers in milliseconds; a member without quorum never does.
 const BOUND: Span = Span::seconds(2);
 
 /// Tells how to reach the world of one cluster.
-pub type Connect<'a> = dyn Fn(&crate::cluster::host::ClusterConfig) -> Box<dyn Transport> + Sync + 'a;
+pub type Connect<'a> = dyn Fn(&ClusterConfig) -> Box<dyn Transport> + Sync + 'a;
 
 /// What the member of one host answered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It takes part: it knows a leader and a linearizable read through it succeeds.
-    Healthy { leader: bool, version: String },
+    Healthy {
+        role: Role,
+        version: String,
+    },
     /// Why not, in words.
     Ill(String),
-    /// Its process does not run, so it was not asked.
-    NotAsked,
+    /// Its process does not run.
+    NoProcess,
+    /// The cluster lists no member here.
+    NoMember,
 }
 
 /// Asks every member at once.
-pub async fn ask_all(root: &Path, state: &State, transport: &dyn Transport) -> Vec<(String, Answer)> {
-    let asked = state.hosts.iter().map(|host| async {
+pub async fn look(root: &Path, state: &State, transport: &dyn Transport) -> Observed {
+    observe(&cluster_config(root, state), transport, BOUND, Depth::Brief).await
+}
+
+/// What each host's member answered.
+pub fn answers(root: &Path, state: &State, observed: &Observed) -> Vec<(String, Answer)> {
+    let answer = |host: &PlayHost| {
         let runs = recorded(&host_dir(root, &host.name)).is_some_and(Recorded::alive);
-        let answer = if runs {
-            ask(host, transport).await
-        } else {
-            Answer::NotAsked
-        };
-        (host.name.clone(), answer)
-    });
-    join_all(asked).await
-}
-
-async fn ask(host: &PlayHost, transport: &dyn Transport) -> Answer {
-    let (status, read) = futures_util::future::join(
-        call(host, transport, EtcdOp::Status),
-        call(host, transport, EtcdOp::LinearizableRead),
-    )
-    .await;
-    match (status, read) {
-        (Ok(EtcdAnswer::Status(status)), Ok(_)) => judge(&status),
-        (Ok(EtcdAnswer::Status(status)), Err(_)) if status.leader.is_none() => Answer::Ill("it knows no leader".into()),
-        (Err(error), _) | (_, Err(error)) => Answer::Ill(error.message),
-        (Ok(_), Ok(_)) => Answer::Ill("it answers something else than was asked".into()),
-    }
-}
-
-fn judge(status: &StatusAnswer) -> Answer {
-    let alarms: Vec<&str> = status.errors.iter().flatten().map(String::as_str).collect();
-    let Some(leader) = status.leader else {
-        return Answer::Ill("it knows no leader".into());
+        match observed.on_host(&host.name) {
+            None if host.spare || observed.member_list_known => Answer::NoMember,
+            _ if !runs => Answer::NoProcess,
+            None => Answer::Ill("nobody knows it".to_owned()),
+            Some(seen) => judge(seen),
+        }
     };
-    if !alarms.is_empty() {
-        return Answer::Ill(alarms.join(", "));
-    }
-    Answer::Healthy {
-        leader: leader.0 == status.member_id,
-        version: status
-            .version
-            .map_or_else(|| "?".to_owned(), |version| version.to_string()),
-    }
+    state
+        .hosts
+        .iter()
+        .map(|host| (host.name.clone(), answer(host)))
+        .collect()
 }
 
-async fn call(host: &PlayHost, transport: &dyn Transport, op: EtcdOp) -> Result<EtcdAnswer, CallError> {
-    let endpoint = host.client_url();
-    let call = Call {
-        to: To::Etcd { endpoint, op },
-        timeout: BOUND,
-    };
-    match transport.perform(&call, &Unwatched).await? {
-        Reply::Etcd(answer) => Ok(answer),
-        Reply::Host(_) | Reply::Http(_) => Err(CallError::new(
-            crate::call::Fault::Garbage,
-            "ask",
-            &host.name,
-            "an answer of another kind",
-        )),
+fn judge(seen: &MemberSeen) -> Answer {
+    match (seen.standing, seen.role) {
+        (Standing::Healthy, Some(role)) => Answer::Healthy {
+            role,
+            version: seen
+                .version
+                .map_or_else(|| "?".to_owned(), |version| version.to_string()),
+        },
+        _ => Answer::Ill(match (&seen.cause, &seen.alarms) {
+            (Some(cause), _) => cause.message.clone(),
+            (None, Some(alarms)) if !alarms.is_empty() => format!("alarm {}", alarms.join(", ")),
+            _ if seen.leader.is_none() => "it knows no leader".to_owned(),
+            _ => "it does not take part yet".to_owned(),
+        }),
     }
 }
 

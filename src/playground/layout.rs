@@ -93,21 +93,23 @@ fn inventory(root: &Path, state: &State) -> String {
     let endpoints: Vec<String> = state.members().map(PlayHost::client_url).collect();
     let mut text = format!(
         "# Written by `etcdops playground up`; removed by `etcdops playground down`.\n\
-         clusters:\n  {CLUSTER}:\n    endpoints: [{}]\n    service: {{kind: process, unit: etcd}}\n    \
-         ssh: {{local: true, become: none}}\n    hosts:\n",
+         clusters:\n  {CLUSTER}:\n    endpoints: [{}]\n    shell: local\n    hosts:\n",
         endpoints.join(", ")
     );
     for host in &state.hosts {
         let folder = host_dir(root, &host.name);
+        let service = format!(
+            "kind: process, env_file: {}, process_dir: {}",
+            yaml_text(&folder.join("env")),
+            yaml_text(&folder)
+        );
         let _ = write!(
             text,
-            "      {}:\n        client_url: {}\n        peer_url: {}\n        data_dir: {}\n        service: \
-             {{process_dir: {}}}\n",
+            "      {}:\n        client_url: {}\n        peer_url: {}\n        data_dir: {}\n        service: {{{service}}}\n",
             host.name,
             host.client_url(),
             host.peer_url(),
             yaml_text(&folder.join("data")),
-            yaml_text(&folder),
         );
     }
     text
@@ -153,6 +155,8 @@ fn yaml_text(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::yaml::Source;
+    use crate::cluster::inventory::Inventory;
 
     fn state() -> State {
         let created = "2026-11-20T13:00:00Z".parse().unwrap();
@@ -198,12 +202,14 @@ mod tests {
             text.contains(r#"data_dir: "/home/o\"dd: {x}/etcdops/playground/hosts/etcd-1/data""#),
             "{text}"
         );
-        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
-        let hosts = &read["clusters"]["playground"]["hosts"];
-        assert_eq!(
-            hosts["etcd-3"]["service"]["process_dir"],
-            "/home/o\"dd: {x}/etcdops/playground/hosts/etcd-3"
-        );
+    }
+
+    #[test]
+    fn the_inventory_reads_as_what_is_computed() {
+        let root = Path::new("/home/o\"dd: {x}/etcdops/playground");
+        let source = Source::new("inventory.yaml", inventory(root, &state()));
+        let read = Inventory::load(&source).unwrap();
+        assert_eq!(read.cluster(CLUSTER).unwrap().config, cluster_config(root, &state()));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use down::{Down, down};
-pub use health::{Answer, Connect, ask_all};
+pub use health::{Answer, Connect, answers, look};
 pub use status::{HostStatus, ProcessStatus, Status, status};
 pub use up::{Options, Up, UpKind, up};
 

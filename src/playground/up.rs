@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::binary;
 use super::down::foreign;
-use super::health::{Answer, Connect, ask_all, transport};
+use super::health::{Answer, Connect, answers, look, transport};
 use super::layout::{host_dir, log_path, write_host, write_inventory};
 use super::lock::make_and_lock;
 use super::ports;
@@ -16,6 +16,7 @@ use crate::base::clock::now;
 use crate::base::duration::Span;
 use crate::call::host::Command;
 use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, Reply, To, Unwatched};
+use crate::cluster::observed::Observed;
 use crate::cluster::version::Version;
 use crate::transport::Transport;
 
@@ -172,39 +173,22 @@ fn counted(members: usize, spare: usize) -> String {
 async fn dead_hosts(root: &Path, state: &State, transport: &dyn Transport) -> Vec<String> {
     let runs = |host: &&PlayHost| recorded(&host_dir(root, &host.name)).is_some_and(Recorded::alive);
     let (running, stopped): (Vec<&PlayHost>, Vec<&PlayHost>) = state.hosts.iter().partition(runs);
-    let mut listed: Option<Vec<String>> = None;
-    for host in running {
-        listed = peer_urls(host, transport).await;
-        if listed.is_some() {
-            break;
+    let observed = if running.is_empty() || stopped.is_empty() {
+        Observed::default()
+    } else {
+        look(root, state, transport).await
+    };
+    let should_run = |host: &&PlayHost| {
+        if observed.member_list_known {
+            return observed.on_host(&host.name).is_some_and(|seen| seen.member.is_some());
         }
-    }
+        !host.spare || host_dir(root, &host.name).join("data/member").exists()
+    };
     stopped
         .into_iter()
-        .filter(|host| match &listed {
-            Some(urls) => urls.contains(&host.peer_url()),
-            None => !host.spare || host_dir(root, &host.name).join("data/member").exists(),
-        })
+        .filter(should_run)
         .map(|host| host.name.clone())
         .collect()
-}
-
-async fn peer_urls(host: &PlayHost, transport: &dyn Transport) -> Option<Vec<String>> {
-    use crate::call::{EtcdAnswer, EtcdOp};
-    let endpoint = host.client_url();
-    let call = Call {
-        to: To::Etcd {
-            endpoint,
-            op: EtcdOp::MemberList,
-        },
-        timeout: Span::seconds(2),
-    };
-    match transport.perform(&call, &Unwatched).await {
-        Ok(Reply::Etcd(EtcdAnswer::Members { members, .. })) => {
-            Some(members.into_iter().flat_map(|member| member.peer_urls).collect())
-        }
-        _ => None,
-    }
 }
 
 async fn start_all(
@@ -256,17 +240,16 @@ async fn wait_until_healthy(
     patience: Duration,
 ) -> Result<(), PlaygroundError> {
     let end = Instant::now() + patience;
-    let expected = expected_hosts(root, state);
     loop {
-        let answers = ask_all(root, state, transport).await;
-        let ill: Vec<&(String, Answer)> = answers
-            .iter()
-            .filter(|(host, answer)| expected.contains(host) && !matches!(answer, Answer::Healthy { .. }))
+        let observed = look(root, state, transport).await;
+        let ill: Vec<(String, Answer)> = answers(root, state, &observed)
+            .into_iter()
+            .filter(|(_, answer)| !matches!(answer, Answer::Healthy { .. } | Answer::NoMember))
             .collect();
         if ill.is_empty() {
             return Ok(());
         }
-        if let Some((host, _)) = ill.iter().find(|(_, answer)| *answer == Answer::NotAsked) {
+        if let Some((host, _)) = ill.iter().find(|(_, answer)| *answer == Answer::NoProcess) {
             return Err(PlaygroundError::Died {
                 host: host.clone(),
                 log: log::last_lines(&log_path(root, host), 5),
@@ -282,23 +265,13 @@ async fn wait_until_healthy(
     }
 }
 
-/// Hosts with a process at the moment, which are those that must become healthy.
-fn expected_hosts(root: &Path, state: &State) -> Vec<String> {
-    state
-        .hosts
-        .iter()
-        .filter(|host| recorded(&host_dir(root, &host.name)).is_some())
-        .map(|host| host.name.clone())
-        .collect()
-}
-
-fn last_seen(ill: &[&(String, Answer)]) -> String {
+fn last_seen(ill: &[(String, Answer)]) -> String {
     let texts: Vec<String> = ill
         .iter()
         .map(|(host, answer)| match answer {
             Answer::Ill(why) => format!("{host}: {why}"),
-            Answer::NotAsked => format!("{host}: its process has ended"),
-            Answer::Healthy { .. } => format!("{host}: healthy"),
+            Answer::NoProcess => format!("{host}: its process has ended"),
+            Answer::Healthy { .. } | Answer::NoMember => host.clone(),
         })
         .collect();
     texts.join("; ")
