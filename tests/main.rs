@@ -1,1 +1,7 @@
 //! The one test binary: each topic is a module here.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(unreachable_pub, reason = "the helpers in `support` are for all topics")]
+
+mod cli;
+mod layering;
+mod support;

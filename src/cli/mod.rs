@@ -13,8 +13,11 @@ use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done · 1 a step failed, resumable · 2 usage · 3 refused, nothing changed · 4 declined · 5 stopped, resumable ·
-6 in doubt · 10 degraded · 11 no quorum · 12 unknown · 70 a bug";
+Exit codes:
+  0 done, healthy         1 a step failed, changes were made     2 usage or configuration
+  3 refused, no change    4 declined, no change                  5 stopped after changes began
+  6 in doubt, look first  10 degraded  11 no quorum  12 unknown  70 a bug in etcdops
+After 1, 5 and 6 `etcdops resume RUN` carries on.";
 
 /// Carries out whole etcd procedures across hosts: look, plan, ask, act, verify; with a record.
 #[derive(Debug, Parser)]
@@ -39,7 +42,7 @@ enum Command {
 
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
-        Command::Completions(args) => completions::run(context, args).await,
+        Command::Completions(args) => completions::run(context, args),
     }
 }
 
@@ -91,22 +94,21 @@ fn parse_and_run(words: impl IntoIterator<Item = OsString>) -> Exit {
 /// Help, version, or what is wrong with the words.
 fn explain(error: &clap::Error) -> Exit {
     let ui = Ui::new(Manner::default());
-    let styled = error.render();
-    if error.use_stderr() {
-        let text = if ui.screen.color_talk {
+    let text = |coloured: bool| {
+        let styled = error.render();
+        let text = if coloured {
             styled.ansi().to_string()
         } else {
             styled.to_string()
         };
-        ui.talk(text.trim_end());
+        let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+        lines.join("\n")
+    };
+    if error.use_stderr() {
+        ui.talk(&text(ui.screen.color_talk));
         Exit::Usage
     } else {
-        let text = if ui.screen.color_data {
-            styled.ansi().to_string()
-        } else {
-            styled.to_string()
-        };
-        ui.data(text.trim_end());
+        ui.data(&text(ui.screen.color_data));
         Exit::Done
     }
 }

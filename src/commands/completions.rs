@@ -19,7 +19,7 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-pub async fn run(context: &Context, args: &CompletionsArgs) -> Result<Exit, Failure> {
+pub fn run(context: &Context, args: &CompletionsArgs) -> Result<Exit, Failure> {
     context.ui.data(&script(args.shell)?);
     Ok(Exit::Done)
 }

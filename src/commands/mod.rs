@@ -1,4 +1,5 @@
-//! One file per command: its arguments, its help, and `async fn run(&Context, &Args) -> Result<Exit, Failure>`.
+//! One file per command: its arguments, its help, and `async fn run(&Context, &Args) -> Result<Exit, Failure>`
+//! (without `async` where nothing is waited for).
 
 pub mod completions;
 pub mod context;

@@ -10,8 +10,13 @@ use crate::ui::{Format, Manner};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalOptions {
-    /// The inventory (default: $ETCDOPS_CONFIG, ./etcdops.yaml, the user's, /etc/etcdops/)
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The inventory.
+    #[arg(
+        help = "The inventory (default: $ETCDOPS_CONFIG, ./etcdops.yaml, yours, /etc/etcdops/)",
+        long,
+        global = true,
+        value_name = "FILE"
+    )]
     pub config: Option<PathBuf>,
 
     /// The cluster, where the inventory has several
@@ -42,8 +47,13 @@ pub struct GlobalOptions {
     #[arg(long, global = true, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
-    /// The etcd user; the password comes from --password-file, $ETCDOPS_PASSWORD or a question
-    #[arg(long, global = true, value_name = "NAME")]
+    /// The etcd user.
+    #[arg(
+        help = "The etcd user; the password comes from --password-file, $ETCDOPS_PASSWORD or a question",
+        long,
+        global = true,
+        value_name = "NAME"
+    )]
     pub user: Option<String>,
 
     /// The file that holds the password, readable only by you
@@ -54,12 +64,14 @@ pub struct GlobalOptions {
     #[arg(long, global = true, value_name = "TIME")]
     pub timeout: Option<Span>,
 
-    /// How results are printed
+    /// How results are printed: table, json or nagios (one line and a plugin's exit codes)
     #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     pub output: Format,
 
-    /// When colours are used
+    /// When colours are used: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     pub color: ColorWhen,
 
     /// Only results, warnings and errors
