@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::base::duration::Span;
+use crate::base::secret::Secret;
 
 /// How the host's shell is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +135,13 @@ pub struct TlsFiles {
 pub struct AuthUser {
     pub user: Option<String>,
     pub password_file: Option<PathBuf>,
+}
+
+/// Who we are to etcd, with the password: never serialised, never printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: String,
+    pub password: Secret<String>,
 }
 
 /// Commands run around a restore, as the inventory gives them.

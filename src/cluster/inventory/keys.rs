@@ -12,7 +12,7 @@ use crate::cluster::host::{Backups, Become, Clients, Freeze, Keep, Route, Servic
 /// A value that the file gives, and where it stands.
 pub(super) type Given<T> = Option<(T, Origin)>;
 
-const SHARED: [&str; 8] = ["api", "tls", "shell", "ssh", "service", "data_dir", "wal_dir", "freeze"];
+const SHARED: [&str; 7] = ["api", "tls", "ssh", "service", "data_dir", "wal_dir", "freeze"];
 const CLUSTER_ONLY: [&str; 7] = [
     "endpoints",
     "discovery_srv",
@@ -24,13 +24,6 @@ const CLUSTER_ONLY: [&str; 7] = [
 ];
 const HOST_ONLY: [&str; 2] = ["peer_url", "client_url"];
 
-/// How a shell on the host is had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ShellKind {
-    Ssh,
-    Local,
-}
-
 /// What a cluster and one of its hosts may both say.
 #[derive(Clone, Default)]
 pub(super) struct Shared {
@@ -38,7 +31,8 @@ pub(super) struct Shared {
     pub(super) ca: Given<PathBuf>,
     pub(super) cert: Given<PathBuf>,
     pub(super) key: Given<PathBuf>,
-    pub(super) shell: Given<ShellKind>,
+    /// The hosts are this machine (playground).
+    pub(super) local: Given<bool>,
     pub(super) destination: Given<Destination>,
     pub(super) ssh_config: Given<PathBuf>,
     pub(super) ssh_user: Given<String>,
@@ -119,9 +113,6 @@ fn shared<'a>(reader: &Reader<'a>, fields: &Fields<'a>, is_host: bool) -> Shared
                 &[("direct", Route::Direct), ("ssh", Route::Ssh), ("auto", Route::Auto)],
             )
         }),
-        shell: given(reader, fields.get("shell"), |reader, node| {
-            reader.choice(node, &[("ssh", ShellKind::Ssh), ("local", ShellKind::Local)])
-        }),
         data_dir: given(reader, fields.get("data_dir"), Reader::host_path),
         wal_dir: given(reader, fields.get("wal_dir"), Reader::host_path),
         freeze: given(reader, fields.get("freeze"), freeze),
@@ -166,14 +157,15 @@ fn ssh<'a>(reader: &Reader<'a>, node: &Node<'a>, is_host: bool, found: &mut Shar
         return;
     }
     let known: &[&str] = if is_host {
-        &["destination", "config", "user", "port", "become"]
+        &["destination", "local", "config", "user", "port", "become"]
     } else {
-        &["config", "user", "port", "become"]
+        &["local", "config", "user", "port", "become"]
     };
     let ssh = reader.fields(node, known);
     found.destination = given(reader, ssh.get("destination"), |reader, node| {
         reader.checked(node, address::destination)
     });
+    found.local = given(reader, ssh.get("local"), Reader::truth);
     found.ssh_config = given(reader, ssh.get("config"), Reader::local_path);
     found.ssh_user = given(reader, ssh.get("user"), |reader, node| {
         reader.checked(node, |text| address::name("ssh user", text).map(|()| text.to_owned()))

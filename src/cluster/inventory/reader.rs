@@ -155,6 +155,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn truth(&self, node: &Node<'a>) -> Option<bool> {
+        if !node.value.is_boolean() {
+            self.wrong_type(node, "true or false", node.value);
+        }
+        node.value.as_bool()
+    }
+
     pub(super) fn list(&self, node: &Node<'a>) -> Vec<Node<'a>> {
         match node.value {
             Value::Array(items) => items

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::address;
-use super::keys::{ClusterKeys, Given, HostKeys, Shared, ShellKind};
+use super::keys::{ClusterKeys, Given, HostKeys, Shared};
 use super::origin::{Origin, Origins};
 use super::reader::{Node, Reader};
 use super::{DEFAULT_CALL_TIMEOUT, Discovery, Entry};
@@ -55,6 +55,10 @@ pub(super) fn cluster(reader: &Reader, source: &Source, name: &str, node: &Node,
     };
     if let Some((_, first)) = keys.endpoints.first() {
         origins.set("endpoints", reader.origin(first));
+    }
+    if let (Some(_), Some((_, first))) = (&discovery, keys.endpoints.first()) {
+        let message = "`endpoints` and `discovery_srv` are both given";
+        reader.refuse(first, message, Some("keep one of them".into()));
     }
     let said_something = !config.endpoints.is_empty() || discovery.is_some();
     if !said_something && !endpoints_of_hosts(&mut config, &mut origins) && !has_problem_with_endpoints(node) {
@@ -131,9 +135,10 @@ fn listed_host(listed: &HostKeys, keys: &ClusterKeys, cluster_tls: &TlsFiles, or
 /// A host without a name: its own keys, else its cluster's, else the defaults.
 fn host(own: &Shared, cluster: &Shared, path: &str, cluster_tls: &TlsFiles, origins: &mut Origins) -> Host {
     let mut pick = Picker { path, origins };
-    let shell = match pick.one(&own.shell, &cluster.shell, "shell") {
-        Some(ShellKind::Local) => Shell::Local,
-        Some(ShellKind::Ssh) | None => ssh_shell(own, cluster, &mut pick),
+    let shell = if pick.one(&own.local, &cluster.local, "ssh.local") == Some(true) {
+        Shell::Local
+    } else {
+        ssh_shell(own, cluster, &mut pick)
     };
     let is_root = matches!(&shell, Shell::Ssh { user: Some(user), .. } if user == "root");
     let default_elevate = if shell == Shell::Local || is_root {
@@ -144,7 +149,7 @@ fn host(own: &Shared, cluster: &Shared, path: &str, cluster_tls: &TlsFiles, orig
     let elevate = pick
         .one(&own.elevate, &cluster.elevate, "ssh.become")
         .unwrap_or(default_elevate);
-    let service = Service {
+    let mut service = Service {
         kind: pick
             .one(&own.kind, &cluster.kind, "service.kind")
             .unwrap_or(ServiceKind::Systemd),
@@ -154,6 +159,11 @@ fn host(own: &Shared, cluster: &Shared, path: &str, cluster_tls: &TlsFiles, orig
         env_file: pick.one(&own.env_file, &cluster.env_file, "service.env_file"),
         process_dir: pick.one(&own.process_dir, &cluster.process_dir, "service.process_dir"),
     };
+    if service.env_file.is_none()
+        && let Some(folder) = &service.process_dir
+    {
+        service.env_file = Some(folder.join("env").to_string_lossy().into_owned());
+    }
     let data_dir = pick.one(&own.data_dir, &cluster.data_dir, "data_dir");
     let wal_dir = pick.one(&own.wal_dir, &cluster.wal_dir, "wal_dir");
     let freeze = pick.one(&own.freeze, &cluster.freeze, "freeze");

@@ -128,7 +128,7 @@ fn hosts_are_made_of_the_endpoints_where_none_are_listed() {
 
 #[test]
 fn endpoints_are_made_of_the_hosts_where_none_are_listed() {
-    let text = "clusters:\n  c:\n    hosts:\n      a: {client_url: 'http://a:2379', shell: local}\n      b: {client_url: 'http://b:2379'}\n";
+    let text = "clusters:\n  c:\n    hosts:\n      a: {client_url: 'http://a:2379', ssh: {local: true}}\n      b: {client_url: 'http://b:2379'}\n";
     let entry = load(text).unwrap().clusters.remove(0);
     assert_eq!(entry.config.endpoints, ["http://a:2379", "http://b:2379"]);
     assert_eq!(entry.config.hosts[0].shell, Shell::Local);
@@ -208,6 +208,8 @@ fn each_bad_value_is_told() {
         ("ssh: {port: 0}", "from 1 to 65535"),
         ("ssh: {port: 70000}", "larger than"),
         ("ssh: host", "must be a mapping"),
+        ("ssh: {local: maybe}", "must be true or false"),
+        ("discovery_srv: a.example", "both given"),
         ("service: {kind: openrc}", "none of systemd, process"),
         ("service: {unit: '-x'}", "`-`"),
         ("service: {unit: 'a/b'}", "may not hold"),
