@@ -4,4 +4,5 @@
 
 mod cli;
 mod layering;
+mod runbooks;
 mod support;

@@ -158,3 +158,22 @@ pub fn condition(named: &Named) -> Result<Box<dyn Condition>, String> {
     let kind = condition_kind(&named.name).ok_or_else(|| format!("there is no condition `{}`", named.name))?;
     (kind.build)(&named.with).map_err(|why| format!("{}: {why}", named.name))
 }
+
+/// The risk of an action whose parameters are all known; `None` where they cannot be read.
+pub fn risk(name: &str, with: &Value) -> Option<super::Risk> {
+    let named = Named {
+        name: name.to_owned(),
+        with: with.clone(),
+    };
+    action(&named).ok().map(|action| action.risk())
+}
+
+/// Whether a value holds no expression.
+pub fn is_literal(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.contains("${{"),
+        Value::Array(items) => items.iter().all(is_literal),
+        Value::Object(fields) => fields.values().all(is_literal),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}

@@ -1,6 +1,7 @@
 //! The file format: types as written, parsing with positions, checking, the catalogue.
 
 pub mod catalogue;
+pub mod check;
 pub mod embedded;
 pub mod parse;
 pub mod place;

@@ -41,7 +41,7 @@ pub struct Parameter {
     /// A list of them.
     #[serde(default)]
     pub many: bool,
-    /// A bare expression.
+    /// A bare expression; a length of time, a choice, a number, a bool or a list stands as it is.
     #[serde(default)]
     pub default: Option<Value>,
     /// A bare expression: proposed when asked.
@@ -52,6 +52,33 @@ pub struct Parameter {
     pub values: Vec<String>,
     #[serde(default)]
     pub help: String,
+}
+
+/// A parameter's default, read by the parameter's type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DefaultValue {
+    Value(Value),
+    /// A bare expression over the roots and the other parameters.
+    Expression(String),
+}
+
+impl Parameter {
+    /// The default as it is meant: in a text an expression, save for a length of time and for one of the values of a choice.
+    pub fn default_value(&self) -> Option<DefaultValue> {
+        let Some(Value::String(text)) = &self.default else {
+            return self.default.clone().map(DefaultValue::Value);
+        };
+        let is_itself = match self.kind {
+            ParameterType::Duration => text.parse::<Span>().is_ok(),
+            ParameterType::Choice => self.values.contains(text),
+            _ => false,
+        };
+        Some(if is_itself {
+            DefaultValue::Value(Value::String(text.clone()))
+        } else {
+            DefaultValue::Expression(text.clone())
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -70,6 +97,32 @@ pub enum ParameterType {
     Backup,
     Url,
     Path,
+}
+
+impl ParameterType {
+    /// As written in a runbook.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Bool => "bool",
+            Self::Duration => "duration",
+            Self::Choice => "choice",
+            Self::Host => "host",
+            Self::Member => "member",
+            Self::Backup => "backup",
+            Self::Url => "url",
+            Self::Path => "path",
+        }
+    }
+
+    /// Its values are plain text.
+    pub fn is_text(self) -> bool {
+        matches!(
+            self,
+            Self::Text | Self::Duration | Self::Choice | Self::Url | Self::Path
+        )
+    }
 }
 
 /// A look made before the plan.
