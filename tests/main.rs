@@ -5,4 +5,5 @@
 mod cli;
 mod layering;
 mod runbooks;
+mod simulated;
 mod support;

@@ -1,5 +1,7 @@
 //! The one seam to the world.
 
+pub mod simulated;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;

@@ -1,0 +1,156 @@
+//! Files and directories of a host.
+
+use super::state::{FileEntry, SimHost, State};
+use crate::base::hash::sha256_hex;
+use crate::call::Fault;
+use crate::call::host::StatSeen;
+
+/// Bytes that a data directory weighs.
+const DATA_BYTES: u64 = 20 << 20;
+
+/// What went wrong, before the place is known.
+pub(super) type Trouble = (Fault, String);
+
+impl SimHost {
+    pub(super) fn stat(&self, path: &str) -> StatSeen {
+        let Some(entry) = self.files.get(path) else {
+            return StatSeen::default();
+        };
+        let inside = format!("{path}/");
+        let children = self
+            .files
+            .range(inside.clone()..)
+            .take_while(|(name, _)| name.starts_with(&inside));
+        let size = if entry.dir {
+            entry.copy.map_or(0, |_| DATA_BYTES)
+                + children
+                    .clone()
+                    .map(|(_, child)| child.content.len() as u64)
+                    .sum::<u64>()
+        } else {
+            entry.content.len() as u64
+        };
+        StatSeen {
+            kind: Some(if entry.dir { "dir" } else { "file" }.to_owned()),
+            size,
+            mode: entry.mode.clone(),
+            owner: entry.owner.clone(),
+            is_mount: self.mounts.contains(path),
+            empty: if entry.dir {
+                entry.copy.is_none() && children.clone().next().is_none()
+            } else {
+                entry.content.is_empty()
+            },
+            sha256: (!entry.dir).then(|| sha256_hex(entry.content.as_bytes())),
+            content: (!entry.dir).then(|| entry.content.clone()),
+        }
+    }
+
+    pub(super) fn space_for(&self, path: &str) -> Result<(), Trouble> {
+        if self.disk_free == 0 {
+            return Err((Fault::DiskFull, format!("{path}: No space left on device")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_file(
+        &mut self,
+        path: &str,
+        content: &str,
+        mode: Option<&str>,
+        owner: Option<&str>,
+    ) -> Result<(), Trouble> {
+        self.space_for(path)?;
+        if self.files.get(path).is_some_and(|entry| entry.dir) {
+            return Err((Fault::Refused, format!("{path}: Is a directory")));
+        }
+        let old = self.files.get(path);
+        let owner = owner.map_or_else(
+            || old.map_or("root:root".to_owned(), |entry| entry.owner.clone()),
+            str::to_owned,
+        );
+        let mode = mode.map_or_else(
+            || old.map_or("0644".to_owned(), |entry| entry.mode.clone()),
+            str::to_owned,
+        );
+        let mut entry = FileEntry::file(content, &owner);
+        entry.mode = mode;
+        self.files.insert(path.to_owned(), entry);
+        Ok(())
+    }
+
+    /// rename(2), never onto something that is there.
+    pub(super) fn rename(&mut self, from: &str, to: &str) -> Result<(), Trouble> {
+        if !self.files.contains_key(from) {
+            return Err((Fault::Missing, format!("{from}: No such file or directory")));
+        }
+        if self.files.contains_key(to) {
+            return Err((Fault::Refused, format!("{to}: File exists")));
+        }
+        if self.mounts.contains(from) {
+            return Err((Fault::Refused, format!("{from}: Device or resource busy")));
+        }
+        let inside = format!("{from}/");
+        let moved: Vec<String> = self
+            .files
+            .keys()
+            .filter(|name| *name == from || name.starts_with(&inside))
+            .cloned()
+            .collect();
+        for name in moved {
+            if let Some(entry) = self.files.remove(&name) {
+                let place = format!("{to}{}", &name[from.len()..]);
+                self.files.insert(place, entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// A mount point stays; what is in it goes into a folder inside.
+    pub(super) fn move_aside(&mut self, path: &str, to: &str) -> Result<(), Trouble> {
+        if !self.mounts.contains(path) {
+            return self.rename(path, to);
+        }
+        if self.files.contains_key(to) {
+            return Err((Fault::Refused, format!("{to}: File exists")));
+        }
+        let Some(entry) = self.files.get_mut(path) else {
+            return Err((Fault::Missing, format!("{path}: No such file or directory")));
+        };
+        let mut aside = FileEntry::dir(&entry.owner);
+        aside.copy = entry.copy.take();
+        self.files.insert(to.to_owned(), aside);
+        Ok(())
+    }
+
+    pub(super) fn own(&mut self, path: &str, owner: &str, mode: Option<&str>) -> Result<(), Trouble> {
+        let inside = format!("{path}/");
+        let mut found = false;
+        for (name, entry) in &mut self.files {
+            if name == path || name.starts_with(&inside) {
+                found = true;
+                owner.clone_into(&mut entry.owner);
+                if let Some(mode) = mode
+                    && name == path
+                {
+                    mode.clone_into(&mut entry.mode);
+                }
+            }
+        }
+        if found {
+            Ok(())
+        } else {
+            Err((Fault::Missing, format!("{path}: No such file or directory")))
+        }
+    }
+}
+
+impl State {
+    /// Host and path of a data directory's content, wherever it is now.
+    pub(super) fn where_is(&self, copy: usize) -> Option<(usize, String)> {
+        self.hosts.iter().enumerate().find_map(|(place, host)| {
+            let found = host.files.iter().find(|(_, entry)| entry.copy == Some(copy));
+            found.map(|(path, _)| (place, path.clone()))
+        })
+    }
+}

@@ -1,0 +1,292 @@
+//! What a test does to the world with its own hands, and what it sees with its own eyes.
+
+use std::time::Duration;
+
+use super::World;
+use super::state::{Later, State};
+use crate::cluster::member::{Id, Member};
+use crate::cluster::model::{Model, ModelMember};
+use crate::cluster::version::Version;
+
+impl World {
+    fn touch<T>(&self, host: &str, change: impl FnOnce(&mut State, usize) -> T) -> T {
+        let mut state = self.state();
+        let place = state.find(host);
+        let place = place.unwrap_or_else(|| panic!("there is no host {host} in this world"));
+        let answer = change(&mut state, place);
+        state.settle();
+        answer
+    }
+
+    /// The host loses power.
+    pub fn power_off(&self, host: &str) {
+        self.touch(host, State::power_off);
+    }
+
+    /// The host boots; an enabled unit starts.
+    pub fn power_on(&self, host: &str) {
+        self.touch(host, State::power_on);
+    }
+
+    /// Nothing reaches the host any more, from the bastion or from other hosts.
+    pub fn unplug(&self, host: &str) {
+        self.touch(host, |state, place| {
+            state.bastion_cuts.insert(place);
+            for other in (0..state.hosts.len()).filter(|other| *other != place) {
+                state.cuts.insert((place.min(other), place.max(other)));
+            }
+        });
+    }
+
+    /// Only the bastion does not reach the host.
+    pub fn cut_from_bastion(&self, host: &str) {
+        self.touch(host, |state, place| state.bastion_cuts.insert(place));
+    }
+
+    /// Undoes `unplug` and `cut_from_bastion`.
+    pub fn plug_in(&self, host: &str) {
+        self.touch(host, State::heal);
+    }
+
+    /// SIGKILL of etcd; systemd starts it again.
+    pub fn kill_etcd(&self, host: &str) {
+        self.touch(host, State::kill_process);
+    }
+
+    /// Stops etcd as an operator would by hand.
+    pub fn stop_etcd(&self, host: &str) {
+        self.touch(host, State::stop_process);
+    }
+
+    /// Starts the unit as an operator would by hand.
+    pub fn start_etcd(&self, host: &str) {
+        self.touch(host, State::start_unit);
+    }
+
+    /// The content of the data directory is gone (an operator removed it; etcdops never does).
+    pub fn wipe_data(&self, host: &str) {
+        self.touch(host, |state, place| {
+            let copies: Vec<String> = state.hosts[place]
+                .files
+                .iter()
+                .filter(|(_, entry)| entry.copy.is_some())
+                .map(|(path, _)| path.clone())
+                .collect();
+            for (number, path) in copies.iter().enumerate() {
+                if let Some(entry) = state.hosts[place].files.remove(path) {
+                    state.hosts[place].files.insert(format!("/lost+found/{number}"), entry);
+                }
+            }
+        });
+    }
+
+    /// Writes a file as an operator would by hand.
+    pub fn write_file(&self, host: &str, path: &str, content: &str) {
+        self.touch(host, |state, place| {
+            let owner = "root:root";
+            state.place(place, path, super::state::FileEntry::file(content, owner));
+        });
+    }
+
+    /// A file's content.
+    pub fn read_file(&self, host: &str, path: &str) -> Option<String> {
+        self.touch(host, |state, place| {
+            state.hosts[place].files.get(path).map(|entry| entry.content.clone())
+        })
+    }
+
+    /// Another version of etcd is installed; it runs from the next start on.
+    pub fn install(&self, host: &str, version: Version) {
+        self.touch(host, |state, place| state.hosts[place].version = version);
+    }
+
+    pub fn fill_disk(&self, host: &str) {
+        self.touch(host, |state, place| state.hosts[place].disk_free = 0);
+    }
+
+    /// How far the host's clock is ahead, in milliseconds.
+    pub fn skew_clock(&self, host: &str, milliseconds: i64) {
+        self.touch(host, |state, place| state.hosts[place].skew = milliseconds);
+    }
+
+    pub fn allow_sudo(&self, host: &str, allowed: bool) {
+        self.touch(host, |state, place| state.hosts[place].sudo = allowed);
+    }
+
+    pub fn allow_ssh(&self, host: &str, allowed: bool) {
+        self.touch(host, |state, place| state.hosts[place].ssh = allowed);
+    }
+
+    pub fn remove_unit(&self, host: &str) {
+        self.touch(host, |state, place| state.hosts[place].unit.exists = false);
+    }
+
+    /// Someone else's run stands on the host.
+    pub fn other_operator(&self, host: &str) {
+        self.touch(host, State::other_operator);
+    }
+
+    /// An alarm is raised on the member that runs on the host.
+    pub fn raise_alarm(&self, host: &str, alarm: &str) {
+        self.touch(host, |state, place| {
+            if let Some(process) = &state.hosts[place].process {
+                state.alarms.insert((process.member, alarm.to_owned()));
+            }
+        });
+    }
+
+    /// Detached changes take this long from now on.
+    pub fn slow_changes(&self, length: Option<Duration>) {
+        self.state().slow_changes = length.map(super::milliseconds);
+    }
+
+    /// A client writes one key; true once it is acknowledged.
+    pub fn write(&self) -> bool {
+        let mut state = self.state();
+        let done = state.write();
+        state.settle();
+        done
+    }
+
+    /// The host returns after this time.
+    pub fn returns_in(&self, host: &str, length: Duration) {
+        self.touch(host, |state, place| {
+            state.later(super::milliseconds(length), Later::HostReturns(place));
+        });
+    }
+
+    /// Records each call from now on.
+    pub fn start_trace(&self) {
+        self.state().trace = Some(Vec::new());
+    }
+
+    /// The calls since `start_trace`, one line each.
+    pub fn trace(&self) -> Vec<String> {
+        self.state().trace.clone().unwrap_or_default()
+    }
+
+    /// The host whose member leads.
+    pub fn leader(&self) -> Option<String> {
+        let state = self.state();
+        let leader = state
+            .hosts
+            .iter()
+            .find(|host| host.process.as_ref().is_some_and(|process| process.leads));
+        leader.map(|host| host.name.clone())
+    }
+
+    /// The member on the host, by its data directory's ID, whether it runs or not.
+    pub fn member_id(&self, host: &str) -> Option<Id> {
+        self.touch(host, |state, place| {
+            let process = state.hosts[place].process.as_ref();
+            process.map(|process| Id(process.member))
+        })
+    }
+
+    /// The member list as the leader has it, or else whoever got furthest.
+    pub fn members(&self) -> Vec<Member> {
+        let state = self.state();
+        let best = state
+            .hosts
+            .iter()
+            .filter_map(|host| host.process.as_ref())
+            .max_by_key(|process| (process.leads, state.copies[process.copy].commit));
+        best.map(|process| state.copies[process.copy].applied.members.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// What is true, in the words of a plan's model.
+    pub fn model(&self) -> Model {
+        let members = self.members();
+        let state = self.state();
+        let running = |member: &Member| {
+            state.hosts.iter().find(|host| {
+                let process = host.process.as_ref();
+                host.up && process.is_some_and(|process| process.member == member.id.0)
+            })
+        };
+        let cluster_id = state
+            .hosts
+            .iter()
+            .find_map(|host| host.process.as_ref())
+            .map(|process| Id(process.cluster));
+        let members = members
+            .into_iter()
+            .map(|member| {
+                let on = running(&member);
+                let configured = state.hosts.iter().find(|host| {
+                    member.peer_urls.iter().any(|url| {
+                        state
+                            .host_of(url)
+                            .is_some_and(|place| state.hosts[place].name == host.name)
+                    })
+                });
+                let process = on.and_then(|host| host.process.as_ref());
+                ModelMember {
+                    id: Some(member.id),
+                    name: member.name,
+                    host: configured.map(|host| host.name.clone()),
+                    peer_urls: member.peer_urls,
+                    client_urls: member.client_urls,
+                    learner: member.learner,
+                    up: process.is_some_and(|process| process.joined && process.leader.is_some()),
+                    version: process.map(|process| process.version),
+                }
+            })
+            .collect();
+        Model { cluster_id, members }
+    }
+
+    /// Whether etcd runs on the host, has joined and logs at debug level.
+    pub fn debugging(&self, host: &str) -> bool {
+        self.touch(host, |state, place| {
+            let process = state.hosts[place].process.as_ref();
+            process.is_some_and(|process| process.debug)
+        })
+    }
+
+    /// How often the unit was started.
+    pub fn starts(&self, host: &str) -> u32 {
+        self.touch(host, |state, place| state.hosts[place].unit.starts)
+    }
+
+    /// What distinguishes two ends of a run: members by host, what runs, settings in force, fences, leftovers. Times,
+    /// IDs of members that were added, leaders and process numbers are left out.
+    pub fn essence(&self) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::new();
+        let mut members: Vec<String> = self
+            .members()
+            .into_iter()
+            .map(|member| {
+                let kind = if member.learner { "learner" } else { "voter" };
+                format!("{kind} {} {}", member.name, member.peer_urls.join(","))
+            })
+            .collect();
+        members.sort();
+        for member in members {
+            let _ = writeln!(text, "{member}");
+        }
+        let state = self.state();
+        for (place, host) in state.hosts.iter().enumerate() {
+            let process = host.process.as_ref();
+            let _ = writeln!(
+                text,
+                "{}: up={} runs={} joined={} debug={} enabled={} fenced={} frozen={} overrides={:?} leases={:?} markers={:?}",
+                host.name,
+                host.up,
+                process.is_some(),
+                process.is_some_and(|process| process.joined),
+                process.is_some_and(|process| process.debug),
+                host.unit.enabled,
+                host.unit.fenced,
+                host.frozen,
+                host.overrides,
+                host.leases.keys().collect::<Vec<_>>(),
+                host.markers.values().map(|marker| &marker.who).collect::<Vec<_>>(),
+            );
+            let _ = writeln!(text, "  settings {:?}", state.unit_settings(place));
+        }
+        text
+    }
+}

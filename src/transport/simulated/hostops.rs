@@ -1,0 +1,335 @@
+//! What is asked of a host's shell.
+
+use super::machine::refused;
+use super::state::{FileEntry, Job, Later, Lease, State};
+use crate::call::host::{DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, RunOutput};
+use crate::call::{CallError, Fault, Tag};
+
+impl State {
+    /// One look or change on a host. A change with a tag leaves its end behind, to be found again.
+    pub(super) fn on_host(&mut self, name: &str, op: &HostOp, tag: Option<&Tag>) -> Result<HostAnswer, CallError> {
+        let what = what(op);
+        let Some(host) = self.find(name) else {
+            let message = format!("ssh: Could not resolve hostname {name}: Name or service not known");
+            return Err(refused(Fault::Name, &what, name, &message));
+        };
+        if let Some(trouble) = self.shell_trouble(host, &what) {
+            return Err(trouble);
+        }
+        let answer = self.carry_out(host, op);
+        if let Some(tag) = tag.filter(|_| op.is_change()) {
+            let state = match &answer {
+                Ok(HostAnswer::Ran(output)) => ended(output.code, &output.stdout, &output.stderr),
+                Ok(_) => ended(0, "", ""),
+                Err((_, message)) => ended(1, "", message),
+            };
+            let job = Job {
+                state,
+                began: self.now,
+                op: None,
+            };
+            self.hosts[host].jobs.insert(key(tag), job);
+        }
+        answer.map_err(|(fault, message)| refused(fault, &what, name, &message))
+    }
+
+    /// Begins a change that takes a while; it goes on when nobody waits for it any more.
+    pub(super) fn begin_job(&mut self, name: &str, op: &HostOp, tag: &Tag, length: u64) -> Result<(), CallError> {
+        let what = what(op);
+        let Some(host) = self.find(name) else {
+            return Err(refused(Fault::Name, &what, name, "Name or service not known"));
+        };
+        if let Some(trouble) = self.shell_trouble(host, &what) {
+            return Err(trouble);
+        }
+        let job = Job {
+            state: DetachedState::Running { seconds: 0 },
+            began: self.now,
+            op: Some(Box::new(op.clone())),
+        };
+        self.hosts[host].jobs.insert(key(tag), job);
+        self.later(length, Later::JobEnds(host, key(tag)));
+        Ok(())
+    }
+
+    pub(super) fn end_job(&mut self, host: usize, key: &str) {
+        let Some(op) = self.hosts[host].jobs.get_mut(key).and_then(|job| job.op.take()) else {
+            return;
+        };
+        let state = match self.carry_out(host, &op) {
+            Ok(HostAnswer::Ran(output)) => ended(output.code, &output.stdout, &output.stderr),
+            Ok(_) => ended(0, "", ""),
+            Err((_, message)) => ended(1, "", &message),
+        };
+        if let Some(job) = self.hosts[host].jobs.get_mut(key) {
+            job.state = state;
+        }
+    }
+
+    pub(super) fn detached(&self, host: usize, tag: &Tag) -> DetachedState {
+        match self.hosts[host].jobs.get(&key(tag)) {
+            None => DetachedState::Absent,
+            Some(job) => match &job.state {
+                DetachedState::Running { .. } => DetachedState::Running {
+                    seconds: (self.now - job.began) / 1000,
+                },
+                other => other.clone(),
+            },
+        }
+    }
+
+    fn carry_out(&mut self, host: usize, op: &HostOp) -> Result<HostAnswer, (Fault, String)> {
+        let answer = if op.is_change() {
+            self.change(host, op)
+        } else {
+            self.look(host, op)
+        };
+        self.settle();
+        answer
+    }
+
+    fn look(&mut self, host: usize, op: &HostOp) -> Result<HostAnswer, (Fault, String)> {
+        let target = &self.hosts[host];
+        Ok(match op {
+            HostOp::InspectService => HostAnswer::Service(Box::new(self.inspect(host))),
+            HostOp::Stat { path } => HostAnswer::Stat(target.stat(path)),
+            HostOp::Disk { .. } => HostAnswer::Disk {
+                free: target.disk_free,
+                total: target.disk_total,
+            },
+            HostOp::Clock => HostAnswer::Clock {
+                unix_nanos: self.host_time(host).as_nanosecond(),
+                round_trip_ms: 1.0,
+            },
+            HostOp::ReadMarker { cluster } => HostAnswer::Marker(target.markers.get(cluster).cloned()),
+            HostOp::Log { since, lines, contains } => {
+                let since = since.map(|span| super::milliseconds(span.0));
+                HostAnswer::Log(self.read_log(host, since, *lines, contains.as_deref()))
+            }
+            HostOp::Detached { tag } => HostAnswer::Detached(self.detached(host, tag)),
+            HostOp::FreezeCheck if !target.agent => return Err(no_freeze()),
+            HostOp::FreezeCheck => HostAnswer::Frozen(target.frozen),
+            HostOp::Leftovers { cluster } => HostAnswer::Leftovers(LeftoversSeen {
+                fenced: target.unit.fenced,
+                frozen: target.agent.then_some(target.frozen),
+                leases: self.leases(host),
+                overrides: target.overrides.keys().cloned().collect(),
+                marker: target.markers.get(cluster).cloned(),
+            }),
+            HostOp::ReadJournal { run } => {
+                let parts = target.journals.get(run.as_str());
+                HostAnswer::Journal(parts.map(|parts| parts.iter().map(|(_, text)| text.as_str()).collect()))
+            }
+            HostOp::Run { command, .. } => {
+                self.commands.push((self.hosts[host].name.clone(), command.clone()));
+                HostAnswer::Ran(RunOutput {
+                    code: 0,
+                    stdout: String::new(),
+                    stderr: String::new(),
+                })
+            }
+            other => return Err((Fault::Unsupported, format!("{} is no look", what(other)))),
+        })
+    }
+
+    fn change(&mut self, host: usize, op: &HostOp) -> Result<HostAnswer, (Fault, String)> {
+        match op {
+            HostOp::Start { .. }
+            | HostOp::Stop { .. }
+            | HostOp::Restart
+            | HostOp::Fence { .. }
+            | HostOp::Unfence { .. } => {
+                self.change_unit(host, op)?;
+            }
+            HostOp::Override { name, settings } => {
+                self.hosts[host].space_for("/run/etcdops")?;
+                self.hosts[host].overrides.insert(name.clone(), settings.clone());
+            }
+            HostOp::DropOverride { name } => {
+                self.hosts[host].overrides.remove(name);
+            }
+            HostOp::ArmLease {
+                name,
+                after,
+                stagger,
+                cluster,
+            } => {
+                let length = super::milliseconds(after.0) + super::milliseconds(stagger.0);
+                let lease = Lease {
+                    at: self.now + length,
+                    cluster: cluster.clone(),
+                };
+                self.hosts[host].leases.insert(name.clone(), lease);
+                self.later(length, Later::Lease(host, name.clone()));
+            }
+            HostOp::DisarmLease { name } => {
+                self.hosts[host].leases.remove(name);
+            }
+            HostOp::Freeze | HostOp::Thaw => {
+                if !self.hosts[host].agent {
+                    return Err(no_freeze());
+                }
+                self.hosts[host].frozen = *op == HostOp::Freeze;
+            }
+            HostOp::Run { command, .. } => {
+                self.commands.push((self.hosts[host].name.clone(), command.clone()));
+                return Ok(HostAnswer::Ran(RunOutput {
+                    code: 0,
+                    stdout: String::new(),
+                    stderr: String::new(),
+                }));
+            }
+            HostOp::WriteMarker { cluster, marker } => self.write_marker(host, cluster, marker)?,
+            HostOp::ClearMarker { cluster, run } => {
+                let markers = &mut self.hosts[host].markers;
+                if markers.get(cluster).is_some_and(|marker| marker.run == *run) {
+                    markers.remove(cluster);
+                }
+            }
+            HostOp::AppendJournal { run, from_seq, text } => {
+                self.hosts[host].space_for("/var/lib/etcdops")?;
+                let parts = self.hosts[host].journals.entry(run.as_str().to_owned()).or_default();
+                parts.retain(|(seq, _)| seq < from_seq);
+                parts.push((*from_seq, text.clone()));
+            }
+            files => self.change_files(host, files)?,
+        }
+        Ok(HostAnswer::Done)
+    }
+
+    fn change_unit(&mut self, host: usize, op: &HostOp) -> Result<(), (Fault, String)> {
+        if !self.hosts[host].unit.exists {
+            let unit = &self.hosts[host].unit.name;
+            return Err((Fault::Missing, format!("Unit {unit}.service could not be found.")));
+        }
+        match op {
+            HostOp::Start { enable } => {
+                self.hosts[host].unit.enabled |= *enable;
+                self.start_unit(host);
+            }
+            HostOp::Stop { disable } => {
+                self.stop_process(host);
+                if *disable {
+                    self.hosts[host].unit.enabled = false;
+                }
+            }
+            HostOp::Restart => {
+                self.stop_process(host);
+                self.start_unit(host);
+            }
+            HostOp::Fence { .. } => {
+                self.hosts[host].space_for("/etc/systemd/system")?;
+                self.hosts[host].unit.fenced = true;
+            }
+            _ => self.hosts[host].unit.fenced = false,
+        }
+        Ok(())
+    }
+
+    fn change_files(&mut self, host: usize, op: &HostOp) -> Result<(), (Fault, String)> {
+        let target = &mut self.hosts[host];
+        match op {
+            HostOp::WriteFile {
+                path,
+                content,
+                mode,
+                owner,
+            } => {
+                if let Some(old) = target.files.get(path).filter(|old| !old.dir).cloned() {
+                    let kept = format!("/var/lib/etcdops/kept{path}");
+                    target.files.entry(kept).or_insert(old);
+                }
+                target.write_file(path, content, mode.as_deref(), owner.as_deref())
+            }
+            HostOp::PutFile {
+                sha256,
+                path,
+                mode,
+                owner,
+                ..
+            } => {
+                // Content stands for itself by its digest.
+                target.write_file(path, &format!("sha256:{sha256}"), mode.as_deref(), owner.as_deref())
+            }
+            HostOp::Rename { from, to } => target.rename(from, to),
+            HostOp::MoveAside { path, to } => target.move_aside(path, to),
+            HostOp::Own { path, owner, mode } => target.own(path, owner, mode.as_deref()),
+            other => Err((Fault::Unsupported, format!("{} is not simulated", what(other)))),
+        }
+    }
+
+    fn write_marker(&mut self, host: usize, cluster: &str, marker: &Marker) -> Result<(), (Fault, String)> {
+        self.hosts[host].space_for("/var/lib/etcdops")?;
+        let markers = &mut self.hosts[host].markers;
+        if let Some(other) = markers.get(cluster)
+            && other.run != marker.run
+        {
+            let message = format!("run {} of {} stands here since {}", other.run, other.who, other.since);
+            return Err((Fault::Refused, message));
+        }
+        markers.insert(cluster.to_owned(), marker.clone());
+        Ok(())
+    }
+
+    /// Puts a directory or file there, as an operator would beforehand.
+    pub(super) fn place(&mut self, host: usize, path: &str, entry: FileEntry) {
+        self.hosts[host].files.insert(path.to_owned(), entry);
+    }
+}
+
+fn ended(code: i32, stdout: &str, stderr: &str) -> DetachedState {
+    DetachedState::Ended {
+        code,
+        stdout: stdout.to_owned(),
+        stderr: stderr.to_owned(),
+    }
+}
+
+fn no_freeze() -> (Fault, String) {
+    (
+        Fault::Unsupported,
+        "the inventory names no freeze for this host".to_owned(),
+    )
+}
+
+fn key(tag: &Tag) -> String {
+    format!("{}/{}", tag.run, tag.key)
+}
+
+/// The short name of an operation, for errors and traces.
+pub(super) fn what(op: &HostOp) -> String {
+    let text = match op {
+        HostOp::InspectService => "look at the unit",
+        HostOp::Stat { path } => return format!("look at {path}"),
+        HostOp::Disk { .. } => "look at free space",
+        HostOp::Clock => "read the clock",
+        HostOp::ReadMarker { .. } => "read the marker",
+        HostOp::Log { .. } => "read the log",
+        HostOp::Detached { .. } => "look for an earlier change",
+        HostOp::FreezeCheck => "check the freeze",
+        HostOp::Leftovers { .. } => "look for leftovers",
+        HostOp::Start { .. } => "start etcd",
+        HostOp::Stop { .. } => "stop etcd",
+        HostOp::Restart => "restart etcd",
+        HostOp::Fence { .. } => "fence etcd",
+        HostOp::Unfence { .. } => "lift the fence",
+        HostOp::Override { name, .. } => return format!("write override {name}"),
+        HostOp::DropOverride { name } => return format!("drop override {name}"),
+        HostOp::ArmLease { name, .. } => return format!("arm lease {name}"),
+        HostOp::DisarmLease { name } => return format!("disarm lease {name}"),
+        HostOp::Freeze => "freeze configuration management",
+        HostOp::Thaw => "thaw configuration management",
+        HostOp::WriteFile { path, .. } | HostOp::PutFile { path, .. } => return format!("write {path}"),
+        HostOp::Rename { from, to } => return format!("rename {from} to {to}"),
+        HostOp::MoveAside { path, .. } => return format!("move {path} aside"),
+        HostOp::Own { path, .. } => return format!("change the owner of {path}"),
+        HostOp::Run { .. } => "run a command",
+        HostOp::WriteMarker { .. } => "write the marker",
+        HostOp::ClearMarker { .. } => "clear the marker",
+        HostOp::AppendJournal { .. } => "copy the journal",
+        HostOp::ReadJournal { .. } => "read the journal",
+        #[expect(unreachable_patterns, reason = "operations are added by others")]
+        _ => "do something",
+    };
+    text.to_owned()
+}

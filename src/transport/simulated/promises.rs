@@ -1,0 +1,110 @@
+//! What must never happen in this world, and what must be so after a run.
+
+use super::World;
+use super::state::State;
+
+/// How a run ended, for the promises about its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It did what it should.
+    Done,
+    /// It stopped or failed; it may go on.
+    Unfinished,
+}
+
+impl State {
+    /// Whether some member leads or could win an election as things stand.
+    pub(super) fn quorum_possible(&self) -> bool {
+        (0..self.hosts.len()).any(|host| {
+            let leads = self.hosts[host].process.as_ref().is_some_and(|process| process.leads);
+            leads || self.could_win(host)
+        })
+    }
+
+    /// Looked at whenever something has happened.
+    pub(super) fn watch(&mut self) {
+        let leaders: Vec<String> = self
+            .hosts
+            .iter()
+            .filter(|host| host.process.as_ref().is_some_and(|process| process.leads))
+            .map(|host| host.name.clone())
+            .collect();
+        if leaders.len() > 1 {
+            self.violate(format!("two majorities serve: {} lead at once", leaders.join(" and ")));
+        }
+    }
+
+    fn violate(&mut self, text: String) {
+        if !self.violations.contains(&text) {
+            self.violations.push(text);
+        }
+    }
+
+    fn lost_writes(&self) -> Option<String> {
+        let leader = self
+            .hosts
+            .iter()
+            .filter_map(|host| host.process.as_ref())
+            .find(|process| process.leads)?;
+        let kept = &self.copies[leader.copy].applied.writes;
+        let lost = self
+            .acknowledged
+            .iter()
+            .filter(|number| kept.binary_search(number).is_err())
+            .count();
+        (lost > 0).then(|| format!("{lost} of {} acknowledged writes are lost", self.acknowledged.len()))
+    }
+}
+
+impl World {
+    /// Promises that hold at every moment; each broken one as a sentence.
+    pub fn check_promises(&self) -> Vec<String> {
+        let mut state = self.state();
+        state.watch();
+        let mut broken = state.violations.clone();
+        broken.extend(state.lost_writes());
+        for copy in 0..state.copies.len() {
+            if state.where_is(copy).is_none() {
+                broken.push(format!(
+                    "the data of member {:x} is nowhere any more",
+                    state.copies[copy].member
+                ));
+            }
+        }
+        broken
+    }
+
+    /// Promises about what a run leaves behind. `kept` names overrides that are meant to stay (with a lease).
+    pub fn check_end(&self, ending: Ending, kept: &[&str]) -> Vec<String> {
+        let mut broken = self.check_promises();
+        let state = self.state();
+        for host in state.hosts.iter().filter(|host| host.up) {
+            for name in host.overrides.keys() {
+                let leased = host.leases.contains_key(name);
+                if kept.contains(&name.as_str()) && !leased {
+                    broken.push(format!("override {name} on {} stands without a lease", host.name));
+                }
+                if !kept.contains(&name.as_str()) && ending == Ending::Done {
+                    broken.push(format!("override {name} still stands on {}", host.name));
+                }
+            }
+            if ending == Ending::Done && host.agent && host.frozen {
+                broken.push(format!("configuration management on {} is left frozen", host.name));
+            }
+            if ending == Ending::Done
+                && let Some(marker) = host.markers.get(&state.cluster)
+            {
+                broken.push(format!(
+                    "the marker of run {} still stands on {}",
+                    marker.run, host.name
+                ));
+            }
+        }
+        broken
+    }
+
+    /// Nobody minds that quorum is lost from now on: the operator agreed.
+    pub fn allow_quorum_loss(&self) {
+        self.state().quorum_loss_allowed = true;
+    }
+}

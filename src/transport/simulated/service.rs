@@ -1,0 +1,242 @@
+//! The unit: what it would start with, starting, stopping, looking at it.
+
+use std::collections::BTreeMap;
+
+use super::state::{State, time_at};
+use crate::base::clock::rfc3339;
+use crate::call::host::{ServiceSeen, Setting, SettingFrom};
+
+/// Where Debian's unit keeps its settings.
+pub(super) const ENV_FILE: &str = "/etc/default/etcd";
+
+type Settings = BTreeMap<String, (String, SettingFrom)>;
+
+impl State {
+    /// The settings with which the unit would start now: unit, drop-ins, environment files, our overrides, in systemd's order.
+    pub(super) fn unit_settings(&self, host: usize) -> Settings {
+        let target = &self.hosts[host];
+        let mut found = Settings::new();
+        let mut env_files = Vec::new();
+        for path in self.unit_parts(host) {
+            let Some(entry) = target.files.get(&path) else { continue };
+            for line in entry.content.lines().map(str::trim) {
+                if let Some(assignment) = line.strip_prefix("Environment=") {
+                    take(&mut found, assignment, &SettingFrom::UnitEnvironment);
+                } else if let Some(file) = line.strip_prefix("EnvironmentFile=") {
+                    env_files.push(file.trim_start_matches('-').to_owned());
+                }
+            }
+        }
+        for file in env_files {
+            let Some(entry) = target.files.get(&file) else { continue };
+            let lines = entry.content.lines().map(str::trim);
+            for line in lines.filter(|line| !line.starts_with('#')) {
+                take(&mut found, line, &SettingFrom::EnvFile(file.clone()));
+            }
+        }
+        for (name, settings) in &target.overrides {
+            let from = SettingFrom::EnvFile(format!("/run/etcdops/{}.{name}.env", target.unit.name));
+            for (key, value) in settings {
+                found.insert(key.clone(), (value.clone(), from.clone()));
+            }
+        }
+        found
+    }
+
+    /// The unit file and its drop-ins, in the order in which they are read.
+    fn unit_parts(&self, host: usize) -> Vec<String> {
+        let target = &self.hosts[host];
+        let folder = format!("/etc/systemd/system/{}.service.d/", target.unit.name);
+        let drop_ins = target.files.iter().filter(|(path, entry)| {
+            !entry.dir && path.starts_with(&folder) && path.to_ascii_lowercase().ends_with(".conf")
+        });
+        std::iter::once(target.unit.file.clone())
+            .chain(drop_ins.map(|(path, _)| path.clone()))
+            .collect()
+    }
+
+    /// What systemd does when asked to start; a fence makes its assertion fail.
+    pub(super) fn start_unit(&mut self, host: usize) {
+        if self.hosts[host].unit.fenced {
+            self.say(host, "systemd: etcd.service: Starting requested but asserts failed.");
+            return;
+        }
+        self.start_process(host);
+    }
+
+    /// SIGTERM and the wait for it; a leader hands over first.
+    pub(super) fn stop_process(&mut self, host: usize) {
+        if self.hosts[host].process.is_none() {
+            self.hosts[host].unit.failed = false;
+            return;
+        }
+        self.transfer(host, None);
+        self.exit(host, 0, "received signal: terminated; shutting down");
+        self.settle();
+    }
+
+    /// The process is killed from outside; systemd starts it again (`Restart=on-abnormal`) after a moment.
+    pub(super) fn kill_process(&mut self, host: usize) {
+        self.exit(host, 137, "main process exited, code=killed, status=9/KILL");
+        self.settle();
+        self.start_unit(host);
+    }
+
+    pub(super) fn inspect(&self, host: usize) -> ServiceSeen {
+        let target = &self.hosts[host];
+        if !target.unit.exists {
+            return ServiceSeen {
+                active: "inactive".to_owned(),
+                sub: "dead".to_owned(),
+                ..ServiceSeen::default()
+            };
+        }
+        let settings = match &target.process {
+            Some(process) => process.settings.clone(),
+            None => self.unit_settings(host),
+        };
+        let value = |name: &str| settings.get(name).map(|(value, _)| value.clone());
+        let data_dir = value("data-dir");
+        let entry = data_dir.as_ref().and_then(|path| target.files.get(path));
+        let empty = entry.is_some_and(|entry| entry.copy.is_none());
+        let (active, sub) = match &target.process {
+            Some(process) if process.joined => ("active", "running"),
+            Some(_) => ("activating", "start"),
+            None if target.unit.failed => ("failed", "failed"),
+            None => ("inactive", "dead"),
+        };
+        let process = target.process.as_ref();
+        let mut tools = BTreeMap::from([("etcdctl".to_owned(), target.version)]);
+        if target.version.minor >= 5 {
+            tools.insert("etcdutl".to_owned(), target.version);
+        }
+        ServiceSeen {
+            exists: true,
+            active: active.to_owned(),
+            sub: sub.to_owned(),
+            enabled: Some(target.unit.enabled),
+            invocation: target.unit.invocation.clone(),
+            main_pid: process.map(|process| process.pid),
+            started_at: target.unit.started.and_then(|at| {
+                let second = time_at(at, target.skew).as_second();
+                u64::try_from(second).ok()
+            }),
+            unit_file: Some(target.unit.file.clone()),
+            drop_ins: self.unit_parts(host).into_iter().skip(1).collect(),
+            user: Some("etcd".to_owned()),
+            env_files: vec![ENV_FILE.to_owned()],
+            exec_start: vec!["/usr/bin/etcd".to_owned()],
+            wal_dir: value("wal-dir"),
+            data_dir_exists: entry.is_some(),
+            data_dir_empty: empty,
+            data_dir_is_mount: data_dir.as_ref().is_some_and(|path| target.mounts.contains(path)),
+            data_dir,
+            holders: process
+                .map(|process| format!("{} etcd", process.pid))
+                .into_iter()
+                .collect(),
+            ports_open: if process.is_some() {
+                vec![2379, 2380]
+            } else {
+                Vec::new()
+            },
+            version: Some(target.version),
+            tools,
+            fenced: target.unit.fenced,
+            overrides: target.overrides.clone(),
+            leases: self.leases(host),
+            last_log: self.last_lines(host),
+            exit_status: if process.is_some() {
+                None
+            } else {
+                target.unit.exit_status
+            },
+            settings: settings
+                .into_iter()
+                .map(|(name, (value, from))| (name, Setting { value, from }))
+                .collect(),
+            unreadable: None,
+            ..ServiceSeen::default()
+        }
+    }
+
+    pub(super) fn leases(&self, host: usize) -> BTreeMap<String, String> {
+        let leases = &self.hosts[host].leases;
+        leases
+            .iter()
+            .map(|(name, lease)| (name.clone(), rfc3339(time_at(lease.at, self.hosts[host].skew))))
+            .collect()
+    }
+
+    fn last_lines(&self, host: usize) -> Vec<String> {
+        let target = &self.hosts[host];
+        if target.process.as_ref().is_some_and(|process| process.joined) {
+            return Vec::new();
+        }
+        let from = target.log.len().saturating_sub(5);
+        target.log[from..].iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    /// Lines of the unit's log; a process that logs at debug level has always just said something at it.
+    pub(super) fn read_log(&self, host: usize, since: Option<u64>, lines: u32, contains: Option<&str>) -> Vec<String> {
+        let target = &self.hosts[host];
+        let after = since.map_or(0, |length| self.now.saturating_sub(length));
+        let capnslog =
+            target.version.minor < 4 || (target.version.minor == 4 && !target.version.log_level_needs_restart());
+        let shape = |at: u64, level: &str, letter: &str, text: &str| {
+            let time = time_at(at, target.skew);
+            if capnslog {
+                format!(
+                    "{} {letter} | etcdserver: {text}",
+                    time.strftime("%Y-%m-%d %H:%M:%S%.6f")
+                )
+            } else {
+                format!("{{\"level\":\"{level}\",\"ts\":\"{time}\",\"msg\":\"{text}\"}}")
+            }
+        };
+        let mut found: Vec<String> = target
+            .log
+            .iter()
+            .filter(|(at, _)| *at >= after)
+            .map(|(at, text)| shape(*at, "info", "I", text))
+            .collect();
+        if target.process.as_ref().is_some_and(|process| process.debug) {
+            found.push(shape(self.now, "debug", "D", "applied an entry"));
+        }
+        found.retain(|line| contains.is_none_or(|text| line.contains(text)));
+        let skip = found.len().saturating_sub(lines as usize);
+        found.split_off(skip)
+    }
+}
+
+/// `ETCD_NAME=x`, quoted or not, several on a line as systemd allows.
+fn take(found: &mut Settings, text: &str, from: &SettingFrom) {
+    for word in words(text) {
+        if let Some((key, value)) = word.split_once('=')
+            && let Some(name) = key.strip_prefix("ETCD_")
+        {
+            let name = name.to_ascii_lowercase().replace('_', "-");
+            found.insert(name, (value.to_owned(), from.clone()));
+        }
+    }
+}
+
+/// Words of a line, with quotes taken off.
+fn words(text: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let mut quote = None;
+    for letter in text.chars() {
+        match (quote, letter) {
+            (Some(open), letter) if open == letter => quote = None,
+            (None, '"' | '\'') => quote = Some(letter),
+            (None, letter) if letter.is_whitespace() => found.push(String::new()),
+            (_, letter) => {
+                if let Some(last) = found.last_mut() {
+                    last.push(letter);
+                }
+            }
+        }
+    }
+    found.retain(|word| !word.is_empty());
+    found
+}

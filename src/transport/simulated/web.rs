@@ -1,0 +1,125 @@
+//! HTTP of etcd's client and peer ports.
+
+use super::machine::refused;
+use super::state::State;
+use crate::call::{CallError, Fault, HttpAnswer, HttpRequest};
+use crate::cluster::version::Version;
+
+impl State {
+    pub(super) fn http(&mut self, request: &HttpRequest) -> Result<HttpAnswer, CallError> {
+        let what = format!("{} {}", request.method, request.url);
+        let (base, path) = split(&request.url);
+        let Some(host) = self.host_of(&base) else {
+            return Err(refused(
+                Fault::Name,
+                &what,
+                &base,
+                "failed to lookup address information: Name or service not known",
+            ));
+        };
+        let peer_port = self.hosts[host]
+            .process
+            .as_ref()
+            .is_some_and(|process| process.has("listen-peer-urls", &base));
+        if peer_port && self.bastion_reaches(host) {
+            return Ok(self.peer_port(host, &path));
+        }
+        let host = self.serving_host(&base, &what)?;
+        Ok(self.client_port(host, request, &path))
+    }
+
+    fn peer_port(&self, host: usize, path: &str) -> HttpAnswer {
+        let Some(process) = &self.hosts[host].process else {
+            return answer(404, "404 page not found\n");
+        };
+        match path {
+            "/version" => answer(200, &version_text(process.version)),
+            "/members" => {
+                let members: Vec<serde_json::Value> = self.copies[process.copy]
+                    .applied
+                    .members
+                    .values()
+                    .map(|member| {
+                        let mut row =
+                            serde_json::json!({ "id": member.id.0, "peerURLs": member.peer_urls, "name": member.name });
+                        if member.learner {
+                            row["isLearner"] = true.into();
+                        }
+                        if !member.client_urls.is_empty() {
+                            row["clientURLs"] = member.client_urls.clone().into();
+                        }
+                        row
+                    })
+                    .collect();
+                answer(200, &serde_json::Value::from(members).to_string())
+            }
+            _ => answer(404, "404 page not found\n"),
+        }
+    }
+
+    fn client_port(&mut self, host: usize, request: &HttpRequest, path: &str) -> HttpAnswer {
+        let Some(process) = &mut self.hosts[host].process else {
+            return answer(404, "404 page not found\n");
+        };
+        let version = process.version;
+        let since_35 = version >= Version::new(3, 5, 0);
+        match (request.method.as_str(), path) {
+            ("PUT", "/config/local/log") if version.log_level_needs_restart() => answer(404, "404 page not found\n"),
+            ("PUT", "/config/local/log") => {
+                let body = request.body.as_deref().unwrap_or_default().to_ascii_lowercase();
+                if body.contains("\"debug\"") || body.contains("\"trace\"") {
+                    process.debug = true;
+                } else if ["info", "notice", "warning", "error", "critical"]
+                    .iter()
+                    .any(|level| body.contains(level))
+                {
+                    process.debug = false;
+                } else {
+                    return answer(400, "{\"message\":\"Invalid log level\"}");
+                }
+                answer(204, "")
+            }
+            ("GET", "/version") => answer(200, &version_text(version)),
+            ("GET", "/health") => {
+                let good = process.leader.is_some() && self.alarms.is_empty();
+                match (good, since_35) {
+                    (true, true) => answer(200, "{\"health\":\"true\",\"reason\":\"\"}"),
+                    (true, false) => answer(200, "{\"health\":\"true\"}"),
+                    (false, true) => answer(503, "{\"health\":\"false\",\"reason\":\"RAFT NO LEADER\"}\n"),
+                    (false, false) => answer(503, "{\"health\":\"false\"}\n"),
+                }
+            }
+            ("GET", "/debug/vars") => answer(200, "{\"cmdline\":[\"/usr/bin/etcd\"]}"),
+            ("GET", "/metrics") => answer(200, ""),
+            _ => answer(404, "404 page not found\n"),
+        }
+    }
+}
+
+fn split(url: &str) -> (String, String) {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find('/').map_or(url.len(), |at| start + at);
+    let path = url[end..].split('?').next().unwrap_or_default();
+    (
+        url[..end].to_owned(),
+        if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path.to_owned()
+        },
+    )
+}
+
+fn version_text(version: Version) -> String {
+    format!(
+        "{{\"etcdserver\":\"{version}\",\"etcdcluster\":\"{}.{}.0\"}}",
+        version.major, version.minor
+    )
+}
+
+fn answer(status: u16, body: &str) -> HttpAnswer {
+    HttpAnswer {
+        status,
+        body: body.to_owned(),
+    }
+}

@@ -1,0 +1,85 @@
+//! The simulated world against what real etcd was seen to do.
+
+use std::time::Duration;
+
+use etcdops::base::duration::Span;
+use etcdops::call::etcd::StatusAnswer;
+use etcdops::call::host::ServiceSeen;
+use etcdops::call::{Call, CallError, EtcdAnswer, EtcdOp, Fault, HostAnswer, HostOp, Reply, To, Unwatched, look};
+use etcdops::cluster::member::Id;
+use etcdops::cluster::version::Version;
+use etcdops::transport::Transport;
+use etcdops::transport::simulated::World;
+
+const V33: Version = Version::new(3, 3, 25);
+const V34: Version = Version::new(3, 4, 23);
+const V3516: Version = Version::new(3, 5, 16);
+const V3535: Version = Version::new(3, 5, 35);
+const V36: Version = Version::new(3, 6, 16);
+const V37: Version = Version::new(3, 7, 3);
+const ALL: [Version; 6] = [V33, V34, V3516, V3535, V36, V37];
+
+fn perform(world: &World, to: To) -> Result<Reply, CallError> {
+    let call = Call {
+        to,
+        timeout: Span::seconds(10),
+    };
+    world
+        .drive(world.perform(&call, &Unwatched))
+        .expect("nobody kills this test")
+}
+
+fn rpc(world: &World, host: &str, op: EtcdOp) -> Result<EtcdAnswer, CallError> {
+    let endpoint = format!("http://{host}:2379");
+    match perform(world, To::Etcd { endpoint, op })? {
+        Reply::Etcd(answer) => Ok(answer),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn on(world: &World, host: &str, op: HostOp) -> Result<HostAnswer, CallError> {
+    let to = To::Host {
+        host: host.to_owned(),
+        op,
+        tag: None,
+    };
+    match perform(world, to)? {
+        Reply::Host(answer) => Ok(answer),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn status(world: &World, host: &str) -> StatusAnswer {
+    match rpc(world, host, EtcdOp::Status).unwrap() {
+        EtcdAnswer::Status(status) => status,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn service(world: &World, host: &str) -> ServiceSeen {
+    match on(world, host, HostOp::InspectService).unwrap() {
+        HostAnswer::Service(seen) => *seen,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn pass(world: &World, seconds: u64) {
+    world.pass(Duration::from_secs(seconds));
+}
+
+#[test]
+fn a_fresh_cluster_serves_and_agrees_on_its_leader() {
+    for version in ALL {
+        for size in [1, 2, 3, 5, 7] {
+            let (world, config) = World::of(version, size).build();
+            assert!(world.write(), "{version} {size}");
+            let leaders: Vec<_> = (1..=size)
+                .map(|n| status(&world, &format!("etcd-{n}")).leader)
+                .collect();
+            assert!(leaders[0].is_some() && leaders.iter().all(|leader| *leader == leaders[0]));
+            assert_eq!(config.endpoints.len(), size);
+            assert_eq!(world.model().healthy_voters(), size);
+            assert_eq!(world.check_promises(), Vec::<String>::new());
+        }
+    }
+}
