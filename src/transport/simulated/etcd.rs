@@ -208,6 +208,7 @@ impl State {
                 .is_some_and(|member| member.learner),
             errors: since_34.then_some(errors),
             revision: copy.applied.revision(),
+            certificate_not_after: None,
         }
     }
 
