@@ -93,15 +93,21 @@ def etcdctl(arguments):
     lab = opened(arguments)
     program = os.path.join(rootfs.etcd_folder(), lab.members[0].etcd, "etcdctl")
     old = spec.numbers(lab.members[0].etcd) < (3, 4, 0)
-    environment = {**variables(lab), **({"ETCDCTL_API": "3"} if old else {})}
+    environment = {**client_variables(lab), **({"ETCDCTL_API": "3"} if old else {})}
+    for word in own_words(arguments):  # etcdctl refuses a setting that is both a flag and in the environment
+        environment.pop("ETCDCTL_" + word.removeprefix("--").split("=")[0].upper().replace("-", "_"), None)
     become(into_bastion(lab) + [program] + own_words(arguments), environment)
 
 
 def variables(lab):
     """What a person in the bastion has in the environment."""
-    values = {"ETCDOPS_LAB": lab.name, "ETCDOPS_CONFIG": lab.path("etcdops.yaml"),
-              "ETCDOPS_LAB_SSH_CONFIG": lab.path("ssh", "config"),
-              "ETCDCTL_ENDPOINTS": ",".join(lab.client_url(host) for host in lab.members)}
+    return {"ETCDOPS_LAB": lab.name, "ETCDOPS_CONFIG": lab.path("etcdops.yaml"),
+            "ETCDOPS_LAB_SSH_CONFIG": lab.path("ssh", "config")}
+
+
+def client_variables(lab):
+    """etcdctl's own variables. Not set for everything in the bastion: etcdops honours them, over its inventory."""
+    values = {"ETCDCTL_ENDPOINTS": ",".join(lab.client_url(host) for host in lab.members)}
     if lab.tls:
         values.update(ETCDCTL_CACERT=lab.path("pki", "ca.crt"), ETCDCTL_CERT=lab.path("pki", "client.crt"),
                       ETCDCTL_KEY=lab.path("pki", "client.key"))

@@ -1,3 +1,15 @@
 //! What tests share.
 
 pub mod cli;
+pub mod lab;
+
+use std::time::{Duration, Instant};
+
+/// Asks until the answer is yes; panics with what did not come true within `bound`.
+pub fn wait_until(what: &str, bound: Duration, mut answer: impl FnMut() -> bool) {
+    let end = Instant::now() + bound;
+    while !answer() {
+        assert!(Instant::now() < end, "{what}: not within {} s", bound.as_secs());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
