@@ -19,7 +19,7 @@ FILLER = ".lab-filler"
 
 
 def main(argv):
-    arguments = options.parser().parse_args(argv)
+    arguments = options.parse(argv)
     try:
         if arguments.command == "versions":
             print("\n".join(spec.versions()))

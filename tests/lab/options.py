@@ -15,6 +15,27 @@ Several labs stand side by side: give each a --name. The hosts are etcd-1, etcd-
 """
 
 
+TAKES_HOST = {"ssh": True, "exec": True, "bastion": False, "etcdctl": False}  # and then a command, word by word
+
+
+def parse(argv):
+    """argparse would take the options of a command that we pass on for our own: a `--` before it says where it starts."""
+    if argv and argv[0] in TAKES_HOST:
+        at, host_due = 1, TAKES_HOST[argv[0]]
+        while at < len(argv):
+            if argv[at] == "--name":
+                at += 2
+            elif argv[at].startswith("--name=") or argv[at] in ("-h", "--help"):
+                at += 1
+            elif host_due:
+                at, host_due = at + 1, False
+            else:
+                break
+        if at < len(argv) and argv[at] != "--":
+            argv = argv[:at] + ["--"] + argv[at:]
+    return parser().parse_args(argv)
+
+
 def parser():
     top = argparse.ArgumentParser(prog="lab", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
                                   description="Real hosts (systemd, sshd, sudo, etcd) on one machine, for tests.")
