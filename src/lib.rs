@@ -14,4 +14,5 @@ pub mod plan;
 pub mod playground;
 pub mod runbook;
 pub mod transport;
+pub mod run;
 pub mod ui;

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::base::duration::Span;
 use crate::base::id::RunId;
-use crate::call::{Call, Look, Sight};
+use crate::call::{Call, CallError, Look, Sight};
 use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::model::Model;
 
@@ -115,6 +115,14 @@ pub trait Action: Send + Sync {
     }
     /// Which members are down while it is carried out, for the implicit guard: true if the member on `site.host` goes down.
     fn takes_member_down(&self) -> bool {
+        false
+    }
+    /// After a call whose end is unknown: how long "not yet" cannot be trusted (a proposal may still be in raft).
+    fn doubt_lasts(&self) -> Span {
+        Span(std::time::Duration::ZERO)
+    }
+    /// etcd's refusals that pass by themselves ("unhealthy cluster" within 5 s of a restart).
+    fn passes_by_itself(&self, _error: &CallError) -> bool {
         false
     }
     /// How long to wait, by default, for the probe to say done after the call.

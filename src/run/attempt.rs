@@ -1,0 +1,417 @@
+//! One call of a step, from the first look to its end. The same loop for the first run, a retry and a resume:
+//! drain → probe → done? else guard → write "started" → call → probe until done or out of time → write "ended".
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::action::{Action, Named, Probe, Site, Verdict, late, registry};
+use crate::call::host::{DetachedState, HostAnswer, HostOp, Tag};
+use crate::call::{Call, CallError, Fault, Look, Reply, Sight, To, Watch};
+use crate::event::{CallEnd, EventKind};
+use crate::look;
+use crate::plan::types::{PlannedCall, PlannedStep};
+
+use super::driver::{Driver, Halt};
+use super::guard;
+use super::state::CallState;
+
+/// First pause between two looks, and the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a guard may take to come true: leadership just moved, a member just started.
+const GUARD_PATIENCE: Duration = Duration::from_secs(15);
+
+/// One call being carried out.
+pub(super) struct Attempt<'d, 'a> {
+    driver: &'d Driver<'a>,
+    step: &'d PlannedStep,
+    call: &'d PlannedCall,
+    action: Box<dyn Action>,
+    /// The last call made by this process, to make no call twice.
+    made: Option<Call>,
+    /// The last call's failure, while the probe has not settled it.
+    failure: Option<CallError>,
+    /// Pause before the next look.
+    pause: Duration,
+    deadline: jiff::Timestamp,
+}
+
+/// What one turn of the loop came to.
+enum Turn {
+    Again,
+    End(CallEnd),
+}
+
+impl<'d, 'a> Attempt<'d, 'a> {
+    pub(super) fn new(driver: &'d Driver<'a>, step: &'d PlannedStep, call: &'d PlannedCall) -> Result<Self, String> {
+        let with = driver.recorder.with_state(|state| late::fill(&call.action.with, &|slot| state.output(slot)))?;
+        let action = registry::action(&Named { name: call.action.name.clone(), with })?;
+        let patience = step.within.unwrap_or_else(|| action.patience());
+        let deadline = driver.in_time(patience.0);
+        Ok(Self { driver, step, call, action, made: None, failure: None, pause: SHORTEST_PAUSE, deadline })
+    }
+
+    /// The whole call: its end, and what was expected of it.
+    pub(super) async fn carry_out(mut self) -> Result<CallEnd, Halt> {
+        self.drain().await?;
+        loop {
+            match self.turn().await? {
+                Turn::Again => self.rest().await?,
+                Turn::End(CallEnd::Done { output, already }) => return self.expectations(output, already).await,
+                Turn::End(end) => return Ok(end),
+            }
+        }
+    }
+
+    fn site(&self) -> Site<'d> {
+        let plan = self.driver.plan;
+        Site {
+            cluster: &plan.cluster,
+            host: self.call.host.as_deref().and_then(|name| plan.cluster.host(name)),
+            run: &plan.run,
+            step: &self.step.path,
+            dead: &plan.dead,
+            timeout: self.step.timeout.unwrap_or(crate::plan::build::CALL_BOUND),
+        }
+    }
+
+    fn so_far(&self) -> CallState {
+        self.driver.recorder.with_state(|state| state.call(&self.step.path, self.call.host.as_deref()))
+    }
+
+    async fn turn(&mut self) -> Result<Turn, Halt> {
+        let site = self.site();
+        let so_far = self.so_far();
+        if so_far.attempts == 0 && self.made.is_none() && self.holds_already().await? {
+            return Ok(Turn::End(CallEnd::Done { output: Value::Null, already: true }));
+        }
+        let seen = self.driver.see(&self.action.looks(&site)).await;
+        match self.action.probe(&site, so_far.before.as_ref(), &seen) {
+            Probe::Done(output) => Ok(Turn::End(CallEnd::Done { output, already: so_far.attempts == 0 })),
+            Probe::Conflict(why) => Ok(Turn::End(CallEnd::Failed { why, hint: None })),
+            Probe::Unknown(why) => self.unknown(why, &so_far),
+            Probe::NotYet(saw) => self.not_yet(saw, &so_far, &seen).await,
+        }
+    }
+
+    /// Blind: wait while there is time; afterwards it is a failure if nothing was started, else in doubt.
+    fn unknown(&self, why: String, so_far: &CallState) -> Result<Turn, Halt> {
+        if self.has_time() {
+            self.waiting(&why);
+            return Ok(Turn::Again);
+        }
+        if so_far.in_doubt() {
+            return Ok(Turn::End(CallEnd::InDoubt { why }));
+        }
+        Ok(Turn::End(CallEnd::Failed { why, hint: Some("etcdops config check".to_owned()) }))
+    }
+
+    async fn not_yet(&mut self, saw: String, so_far: &CallState, seen: &[Sight]) -> Result<Turn, Halt> {
+        if let Some(error) = self.failure.take() {
+            return Ok(self.after_failure(error, &saw));
+        }
+        let doubt = self.action.doubt_lasts().0;
+        if self.made.is_none()
+            && so_far.in_doubt()
+            && so_far.started_at.is_some_and(|at| self.driver.transport.now() < later(at, doubt))
+        {
+            self.waiting(&format!("{saw}; an earlier call may still take effect"));
+            return Ok(Turn::Again);
+        }
+        let next = self.action.call(&self.site(), seen);
+        match next.filter(|next| self.made.as_ref() != Some(next)) {
+            Some(call) => self.start(call, so_far, seen).await,
+            None if self.has_time() => {
+                self.waiting(&saw);
+                Ok(Turn::Again)
+            }
+            None => Ok(Turn::End(CallEnd::Failed { why: format!("out of time; last seen: {saw}"), hint: None })),
+        }
+    }
+
+    /// The call said no and the probe says "not yet".
+    fn after_failure(&mut self, error: CallError, saw: &str) -> Turn {
+        let again = error.maybe_done || self.action.passes_by_itself(&error);
+        if again && self.has_time() {
+            self.waiting(&format!("{error}; {saw}"));
+            // What may have been done is looked at for a while before it is done again.
+            if !error.maybe_done || self.action.repeatable() {
+                self.made = None;
+            } else {
+                self.settle();
+            }
+            return Turn::Again;
+        }
+        if error.maybe_done {
+            return Turn::End(CallEnd::InDoubt { why: error.to_string() });
+        }
+        Turn::End(CallEnd::Failed { why: error.to_string(), hint: hint(&error) })
+    }
+
+    /// After a lost reply: once the doubt is over, "not yet" means that it was not done.
+    fn settle(&mut self) {
+        let started = self.so_far().started_at;
+        let settled = started.is_none_or(|at| self.driver.transport.now() >= later(at, self.action.doubt_lasts().0));
+        if settled {
+            self.made = None;
+        } else {
+            self.failure = Some(CallError::new(Fault::Lost, &self.call.describe, self.place(), "the reply was lost"));
+        }
+    }
+
+    async fn start(&mut self, call: Call, so_far: &CallState, seen: &[Sight]) -> Result<Turn, Halt> {
+        if self.driver.interrupt.stop_after_this() && so_far.attempts == 0 {
+            return Err(Halt::Stop);
+        }
+        if let Some(why) = self.guards().await? {
+            let hint = Some("etcdops health".to_owned());
+            return Ok(Turn::End(CallEnd::Failed { why: format!("not begun: {why}"), hint }));
+        }
+        let attempt = so_far.attempts + 1;
+        let before = so_far.before.clone().unwrap_or_else(|| self.action.before(&self.site(), seen));
+        let (step, host) = (self.step.path.clone(), self.call.host.clone());
+        self.driver.recorder.record(EventKind::CallStarted { step, host, attempt, before })?;
+        self.driver.copy_journal().await;
+        let tagged = self.tagged(call.clone(), attempt);
+        self.made = Some(call);
+        self.pause = SHORTEST_PAUSE;
+        self.deadline = self.driver.in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
+        let reply = self.driver.perform(&tagged, self).await?;
+        if let Err(error) = checked(reply, &tagged, &self.call.describe, &self.place()) {
+            self.failure = Some(error);
+        }
+        // The probe says how it ended, not the reply: look at once.
+        self.pause = Duration::ZERO;
+        Ok(Turn::Again)
+    }
+
+    /// A change on a host carries a name under which it is found again.
+    fn tagged(&self, mut call: Call, attempt: u32) -> Call {
+        if let To::Host { op, tag, .. } = &mut call.to
+            && op.is_change()
+        {
+            *tag = Some(Tag { run: self.driver.plan.run.clone(), key: self.key(attempt) });
+        }
+        call
+    }
+
+    fn key(&self, attempt: u32) -> String {
+        let path = self.call.key(&self.step.path);
+        let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        format!("{}.{attempt}", path.chars().map(safe).collect::<String>())
+    }
+
+    /// Waits, bounded, for a change of an earlier life that still runs on the host.
+    async fn drain(&mut self) -> Result<(), Halt> {
+        let so_far = self.so_far();
+        let (Some(host), true) = (&self.call.host, so_far.in_doubt()) else { return Ok(()) };
+        let tag = Tag { run: self.driver.plan.run.clone(), key: self.key(so_far.attempts) };
+        let look = Look::Host { host: host.clone(), op: HostOp::Detached { tag } };
+        loop {
+            let seen = self.driver.see(std::slice::from_ref(&look)).await;
+            let Some(Sight::Host(HostAnswer::Detached(DetachedState::Running { seconds }))) = seen.first() else {
+                return Ok(());
+            };
+            if !self.has_time() {
+                let why = format!("an earlier call still runs on {host} after {seconds} s");
+                return Err(Halt::Doubt(why));
+            }
+            self.waiting(&format!("an earlier call still runs on {host} ({seconds} s)"));
+            self.rest().await?;
+        }
+    }
+
+    /// `done_when`: already so, nothing to do.
+    async fn holds_already(&self) -> Result<bool, Halt> {
+        if self.call.done_when.is_empty() {
+            return Ok(false);
+        }
+        Ok(self.judge(&self.call.done_when, None).await?.0.is_none())
+    }
+
+    /// The lock, the model, and the step's own guards; given a little time to come true. `Some`: why not.
+    async fn guards(&mut self) -> Result<Option<String>, Halt> {
+        let until = self.driver.in_time(GUARD_PATIENCE);
+        loop {
+            let why = match self.driver.lock_is_ours().await {
+                Some(why) => return Ok(Some(why)),
+                None => match self.model_differs().await {
+                    Some(why) => Some(why),
+                    None => self.judge(&self.call.guard, None).await?.0,
+                },
+            };
+            let Some(why) = why else { return Ok(None) };
+            if self.driver.transport.now() >= until {
+                return Ok(Some(why));
+            }
+            self.waiting(&format!("guard: {why}"));
+            self.rest().await?;
+        }
+    }
+
+    async fn model_differs(&self) -> Option<String> {
+        let model = self.step.model_before.as_ref()?;
+        if model.members.is_empty() {
+            return None;
+        }
+        let seen = self.driver.see(&[Look::Cluster]).await;
+        let going = self.driver.recorder.with_state(|state| {
+            let calls = self.step.calls.iter().filter(|call| call.takes_member_down);
+            calls.filter(|call| state.call(&self.step.path, call.host.as_deref()).attempts > 0).count()
+        });
+        match seen.first() {
+            Some(Sight::Cluster(observed)) => guard::differs(model, observed, going),
+            Some(Sight::Blind(error)) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Polls what is expected until it holds often enough, within the step's bound.
+    async fn expectations(&mut self, output: Value, already: bool) -> Result<CallEnd, Halt> {
+        let within = self.step.within.unwrap_or(crate::base::duration::Span(Duration::from_secs(60)));
+        self.deadline = self.driver.in_time(within.0);
+        self.pause = SHORTEST_PAUSE;
+        let (mut in_a_row, mut earlier) = (0, None);
+        let needed = self.polls()?;
+        while !self.call.expect.is_empty() {
+            let (why, seen) = self.judge(&self.call.expect, earlier.as_deref()).await?;
+            earlier = Some(seen);
+            match why {
+                None => in_a_row += 1,
+                Some(why) if self.has_time() => {
+                    in_a_row = 0;
+                    self.waiting(&why);
+                }
+                Some(why) => {
+                    let why = format!("done, but what must follow did not within {within}: {why}");
+                    return Ok(CallEnd::Failed { why, hint: Some("etcdops health".to_owned()) });
+                }
+            }
+            if in_a_row >= needed {
+                break;
+            }
+            self.rest().await?;
+        }
+        Ok(CallEnd::Done { output, already })
+    }
+
+    fn polls(&self) -> Result<u32, Halt> {
+        let mut most = 1;
+        for named in &self.call.expect {
+            most = most.max(self.condition(named)?.polls());
+        }
+        Ok(most)
+    }
+
+    fn condition(&self, named: &Named) -> Result<Box<dyn crate::action::Condition>, Halt> {
+        let filled = self.driver.recorder.with_state(|state| late::fill(&named.with, &|slot| state.output(slot)));
+        let with = filled.map_err(Halt::Bug)?;
+        registry::condition(&Named { name: named.name.clone(), with }).map_err(Halt::Bug)
+    }
+
+    /// Judges all; the first that does not hold, and everything seen.
+    async fn judge(&self, list: &[Named], earlier: Option<&[Sight]>) -> Result<(Option<String>, Vec<Sight>), Halt> {
+        let site = self.site();
+        let mut conditions = Vec::new();
+        let mut looks = Vec::new();
+        for named in list {
+            let condition = self.condition(named)?;
+            let own = condition.looks(&site);
+            conditions.push((condition, looks.len(), own.len()));
+            looks.extend(own);
+        }
+        let seen = self.driver.see(&looks).await;
+        for (condition, from, count) in conditions {
+            let before = earlier.and_then(|earlier| earlier.get(from..from + count));
+            match condition.judge(&site, &seen[from..from + count], before) {
+                Verdict::Holds(_) => {}
+                Verdict::Not { saw, .. } | Verdict::Unknown(saw) => return Ok((Some(saw), seen)),
+            }
+        }
+        Ok((None, seen))
+    }
+
+    fn has_time(&self) -> bool {
+        self.driver.transport.now() < self.deadline
+    }
+
+    async fn rest(&mut self) -> Result<(), Halt> {
+        let pause = self.pause;
+        self.pause = (pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        self.driver.pause(pause).await
+    }
+
+    fn place(&self) -> String {
+        self.call.host.clone().unwrap_or_else(|| self.driver.plan.cluster.name.clone())
+    }
+
+    fn waiting(&self, text: &str) {
+        let (step, host) = (self.step.path.clone(), self.call.host.clone());
+        self.driver.recorder.show(EventKind::Waiting { step, host, text: text.to_owned() });
+    }
+}
+
+impl Watch for Attempt<'_, '_> {
+    fn bytes(&self, done: u64, total: Option<u64>) {
+        let (step, host) = (self.step.path.clone(), self.call.host.clone());
+        self.driver.recorder.show(EventKind::Progress { step, host, done, total });
+    }
+
+    fn line(&self, text: &str) {
+        let (step, host) = (self.step.path.clone(), self.call.host.clone());
+        self.driver.recorder.show(EventKind::Output { step, host, line: text.to_owned() });
+    }
+}
+
+/// A command that ran and said no is a refusal.
+fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str) -> Result<(), CallError> {
+    match (reply?, &call.to) {
+        (Reply::Host(HostAnswer::Ran(ran)), To::Host { op: HostOp::Run { .. }, .. }) if ran.code != 0 => {
+            let last = ran.stderr.lines().last().unwrap_or_default();
+            let message = format!("the command ended with status {}: {last}", ran.code);
+            Err(CallError::new(Fault::Refused, what, place, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn later(at: jiff::Timestamp, by: Duration) -> jiff::Timestamp {
+    at.checked_add(jiff::SignedDuration::try_from(by).unwrap_or_default()).unwrap_or(jiff::Timestamp::MAX)
+}
+
+/// What to do about a failure, by its kind.
+fn hint(error: &CallError) -> Option<String> {
+    let text = match error.fault {
+        Fault::Sudo => "give the ssh user sudo on the host, or let etcdops ask for the password: -K",
+        Fault::HostKey => "check the host's key, then add it to known_hosts: ssh HOST",
+        Fault::DiskFull => "make room on the host, then: etcdops resume",
+        Fault::Auth => "check --user and --password-file, or the ssh key",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// Looks are answered by the `look` folder, all at once.
+pub(super) async fn see(driver: &Driver<'_>, looks: &[Look]) -> Vec<Sight> {
+    let cluster = &driver.plan.cluster;
+    let asked = looks.iter().map(|one| look::see(one, cluster, driver.transport, cluster.call_timeout));
+    futures_util::future::join_all(asked).await
+}
+
+/// A give-back without records: probe, call, probe; true when its end is reached.
+pub(super) async fn give_back(driver: &Driver<'_>, step: &PlannedStep, call: &PlannedCall) -> bool {
+    let Ok(attempt) = Attempt::new(driver, step, call) else { return false };
+    let site = attempt.site();
+    while attempt.has_time() {
+        let seen = driver.see(&attempt.action.looks(&site)).await;
+        if let Probe::Done(_) = attempt.action.probe(&site, None, &seen) {
+            return true;
+        }
+        if let Some(next) = attempt.action.call(&site, &seen) {
+            let _replied = driver.transport.perform(&next, &attempt).await;
+        }
+        driver.transport.pause(LONGEST_PAUSE).await;
+    }
+    false
+}

@@ -1,0 +1,132 @@
+//! Consent: a value that only answered questions, or `--yes`, can make; bound to one plan's hash.
+
+use crate::action::Risk;
+use crate::plan::types::Plan;
+
+use super::state::State;
+
+/// Proof that the operator agreed to the plan with this hash. Cannot be made elsewhere.
+#[derive(Clone, Debug)]
+pub struct Consent {
+    hash: String,
+    how: String,
+}
+
+impl Consent {
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// `asked` or `--yes`.
+    pub fn how(&self) -> &str {
+        &self.how
+    }
+}
+
+/// One question before the first change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Names the hosts; never cut.
+    pub text: String,
+    /// What will be lost, one line each.
+    pub detail: Vec<String>,
+    pub kind: QuestionKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuestionKind {
+    YesNo,
+    /// This must be typed.
+    Typed(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Yes,
+    No,
+    /// Ten minutes passed.
+    Unanswered,
+    /// Nobody can be asked.
+    NoTerminal,
+}
+
+/// Puts questions to the operator.
+pub trait Ask {
+    fn ask(&mut self, question: &Question) -> Answer;
+}
+
+/// Why there is no consent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoConsent {
+    #[error("declined at: {0}")]
+    Declined(String),
+    #[error("no answer within ten minutes to: {0}")]
+    Unanswered(String),
+    #[error("this needs consent, and there is no terminal to ask at")]
+    NoTerminal,
+}
+
+/// All questions for what remains of a plan, in order: the plan, each destroy step, and the cluster's name where quorum or data is at stake.
+pub fn questions(plan: &Plan, state: &State) -> Vec<Question> {
+    let open: Vec<_> = plan.steps.iter().filter(|step| !state.is_done(&step.path)).collect();
+    if open.iter().all(|step| step.risk == Risk::Look) {
+        return Vec::new();
+    }
+    let yes_no = |text: String, detail| Question { text, detail, kind: QuestionKind::YesNo };
+    let mut found = vec![yes_no(format!("Carry out this plan on cluster {}?", plan.cluster.name), Vec::new())];
+    for step in &open {
+        let questions = step.calls.iter().filter(|call| call.action.name == "confirm");
+        let texts = questions.filter_map(|call| call.action.with.get("question")).filter_map(serde_json::Value::as_str);
+        found.extend(texts.map(|text| yes_no(text.to_owned(), Vec::new())));
+        if step.risk == Risk::Destroy {
+            let hosts: Vec<&str> = step.calls.iter().filter_map(|call| call.host.as_deref()).collect();
+            let place = if hosts.is_empty() { String::new() } else { format!(" on {}", hosts.join(", ")) };
+            let what = step.calls.first().map_or(step.path.as_str(), |call| call.describe.as_str());
+            let detail = step.calls.iter().filter_map(|call| call.loses.clone()).collect();
+            found.push(yes_no(format!("{what}{place}?"), detail));
+        }
+    }
+    found.extend(typed(plan, &open));
+    found
+}
+
+/// The typed question, with everything that it is about. In a one-member cluster each restart is an outage: asked once, not typed.
+fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Question> {
+    let single = plan.baseline.model.voter_count() == 1;
+    let mut detail: Vec<String> =
+        open.iter().filter_map(|step| Some(format!("{}: {}", step.path, step.outage.as_ref()?))).collect();
+    let outage = !detail.is_empty();
+    detail.extend(plan.requires.iter().filter(|check| check.accepted).map(|check| {
+        format!("accepted although it does not hold: {}; found: {}", check.text, check.saw)
+    }));
+    detail.extend(plan.dead.iter().map(|host| format!("{host} is taken for dead on your word")));
+    if detail.is_empty() {
+        return None;
+    }
+    let name = &plan.cluster.name;
+    if single && outage && detail.iter().all(|line| !line.starts_with("accepted")) && plan.dead.is_empty() {
+        let text = format!("{name} has a single voter and does not serve meanwhile. Go on?");
+        return Some(Question { text, detail, kind: QuestionKind::YesNo });
+    }
+    let text = format!("Quorum or data of {name} is at stake. Type the cluster's name to agree");
+    Some(Question { text, detail, kind: QuestionKind::Typed(name.clone()) })
+}
+
+/// Asks everything, or takes `--yes` for it.
+///
+/// # Errors
+/// The question that was not agreed to.
+pub fn obtain(plan: &Plan, state: &State, ask: &mut dyn Ask, yes: bool) -> Result<Consent, NoConsent> {
+    let how = if yes { "--yes" } else { "asked" };
+    if !yes {
+        for question in questions(plan, state) {
+            match ask.ask(&question) {
+                Answer::Yes => {}
+                Answer::No => return Err(NoConsent::Declined(question.text)),
+                Answer::Unanswered => return Err(NoConsent::Unanswered(question.text)),
+                Answer::NoTerminal => return Err(NoConsent::NoTerminal),
+            }
+        }
+    }
+    Ok(Consent { hash: plan.hash(), how: how.to_owned() })
+}

@@ -1,0 +1,243 @@
+//! The small driver: asks `next`, carries it out, records it.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use crate::call::host::HostOp;
+use crate::call::{Call, CallError, Fault, Look, Reply, Sight, Watch};
+use crate::event::{CallEnd, EventKind, Outcome, RunOutcome};
+use crate::plan::types::{Plan, PlannedCall, PlannedStep};
+use crate::transport::Transport;
+
+use super::attempt::{self, Attempt};
+use super::consent::Consent;
+use super::interrupt::Interrupt;
+use super::journal::JournalError;
+use super::lock;
+use super::next::{Next, next};
+use super::recorder::Recorder;
+
+/// Why a step could not be carried to an end of its own.
+#[derive(Debug)]
+pub enum Halt {
+    /// The first Ctrl-C: nothing of this call was begun.
+    Stop,
+    /// The second Ctrl-C, in the middle of a call.
+    Now,
+    /// A record could not be kept: nothing more may be changed.
+    Journal(JournalError),
+    /// Something of an earlier life still runs.
+    Doubt(String),
+    /// A plan that does not fit its own actions.
+    Bug(String),
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+/// Carries out one consented plan.
+pub struct Driver<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) transport: &'a dyn Transport,
+    pub(super) recorder: &'a Recorder<'a>,
+    pub(super) interrupt: &'a Interrupt,
+    /// Hosts whose marker is ours.
+    locked: Vec<String>,
+}
+
+/// How a run ended, and the words for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub outcome: RunOutcome,
+    pub text: String,
+}
+
+impl<'a> Driver<'a> {
+    /// `None` when the consent is for another plan.
+    pub fn new(
+        plan: &'a Plan,
+        consent: &Consent,
+        transport: &'a dyn Transport,
+        recorder: &'a Recorder<'a>,
+        interrupt: &'a Interrupt,
+        locked: Vec<String>,
+    ) -> Option<Self> {
+        (consent.hash() == plan.hash()).then_some(Self { plan, transport, recorder, interrupt, locked })
+    }
+
+    /// Until nothing is left to do, or nothing more may be done.
+    pub async fn run(&self) -> Ending {
+        let ending = match self.all_steps().await {
+            Ok(outcome) => Ending { outcome, text: self.words(outcome) },
+            Err(halt) => self.halted(halt).await,
+        };
+        let ended = EventKind::Ended { outcome: ending.outcome, text: ending.text.clone() };
+        if self.recorder.record(ended.clone()).is_err() {
+            self.recorder.show(ended);
+        }
+        self.copy_journal().await;
+        if matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused) {
+            lock::clear(self.plan, self.transport, &self.locked).await;
+        }
+        ending
+    }
+
+    async fn all_steps(&self) -> Result<RunOutcome, Halt> {
+        loop {
+            if self.interrupt.stop_after_this() && !self.recorder.with_state(|state| state.stopping) {
+                self.recorder.record(EventKind::Interrupted { how: "after this call".to_owned() })?;
+            }
+            match self.recorder.with_state(|state| next(self.plan, state)) {
+                Next::Step(place) | Next::GiveBack(place) => match self.step(&self.plan.steps[place]).await {
+                    Err(Halt::Stop) => {}
+                    other => other?,
+                },
+                Next::End(outcome) => return Ok(outcome),
+            }
+        }
+    }
+
+    async fn step(&self, step: &PlannedStep) -> Result<(), Halt> {
+        self.recorder.record(EventKind::StepStarted { step: step.path.clone() })?;
+        let limit = step.at_once.map_or(step.calls.len(), |limit| limit as usize).max(1);
+        let ends: Vec<Result<Outcome, Halt>> =
+            futures_util::stream::iter(step.calls.iter().map(|call| self.call(step, call)))
+                .buffer_unordered(limit)
+                .collect()
+                .await;
+        let mut worst = Outcome::Done;
+        let mut halt = None;
+        for end in ends {
+            match end {
+                Ok(Outcome::Done) => {}
+                Ok(Outcome::Failed) if worst == Outcome::InDoubt => {}
+                Ok(outcome) => worst = outcome,
+                Err(found) => halt = Some(found),
+            }
+        }
+        if let Some(halt) = halt {
+            return Err(halt);
+        }
+        self.recorder.record(EventKind::StepEnded { step: step.path.clone(), outcome: worst })?;
+        Ok(())
+    }
+
+    /// One call of a step; skipped when an earlier life has ended it.
+    async fn call(&self, step: &PlannedStep, call: &PlannedCall) -> Result<Outcome, Halt> {
+        let host = call.host.clone();
+        let known = self.recorder.with_state(|state| state.call(&step.path, host.as_deref()).end);
+        let end = match known {
+            Some(end @ CallEnd::Done { .. }) => end,
+            _ => {
+                let end = match Attempt::new(self, step, call) {
+                    Ok(attempt) => Box::pin(attempt.carry_out()).await?,
+                    Err(why) => CallEnd::Failed { why, hint: None },
+                };
+                self.recorder.record(EventKind::CallEnded { step: step.path.clone(), host, end: end.clone() })?;
+                end
+            }
+        };
+        Ok(match end {
+            CallEnd::Done { .. } => Outcome::Done,
+            CallEnd::Failed { .. } => Outcome::Failed,
+            CallEnd::InDoubt { .. } => Outcome::InDoubt,
+        })
+    }
+
+    /// Stopped from outside the steps. What was taken and is always given back is given back, recorded or not.
+    async fn halted(&self, halt: Halt) -> Ending {
+        let began = self.recorder.with_state(|state| state.changes_began);
+        match halt {
+            Halt::Now => {
+                let text = "stopped now, in the middle of a call: look before acting".to_owned();
+                let _kept = self.recorder.record(EventKind::Interrupted { how: "now".to_owned() });
+                Ending { outcome: RunOutcome::InDoubt, text }
+            }
+            Halt::Journal(error) => {
+                let given = self.give_back_unrecorded().await;
+                let text = format!("{error}; nothing more was changed{given}");
+                Ending { outcome: if began { RunOutcome::InDoubt } else { RunOutcome::Refused }, text }
+            }
+            Halt::Doubt(why) => Ending { outcome: RunOutcome::InDoubt, text: why },
+            Halt::Stop => Ending { outcome: RunOutcome::Stopped, text: self.words(RunOutcome::Stopped) },
+            Halt::Bug(why) => Ending { outcome: RunOutcome::Failed, text: format!("a mistake in etcdops: {why}") },
+        }
+    }
+
+    /// With no journal to write to: start what was stopped, best effort, and say so.
+    async fn give_back_unrecorded(&self) -> String {
+        let state = self.recorder.state();
+        let mut said = String::new();
+        for step in super::next::owed_all(self.plan, &state) {
+            for call in &step.calls {
+                let done = attempt::give_back(self, step, call).await;
+                let place = call.host.as_deref().unwrap_or("the cluster");
+                let words = if done { "done" } else { "NOT done" };
+                said.push_str(&format!("; {} on {place}: {words}", call.describe));
+            }
+        }
+        said
+    }
+
+    fn words(&self, outcome: RunOutcome) -> String {
+        let run = &self.plan.run;
+        match outcome {
+            RunOutcome::Done => format!("{}: done", self.plan.title),
+            RunOutcome::DoneUncleanly => format!("done, but a clean-up failed; try it again: etcdops resume {run}"),
+            RunOutcome::Failed => format!("a step failed; when its cause is gone: etcdops resume {run}"),
+            RunOutcome::InDoubt => format!("nobody knows how a call ended; look first: etcdops runs show {run}"),
+            RunOutcome::Stopped => format!("stopped; go on with: etcdops resume {run}"),
+            RunOutcome::Refused => "refused; nothing was changed".to_owned(),
+        }
+    }
+
+    pub(super) async fn see(&self, looks: &[Look]) -> Vec<Sight> {
+        attempt::see(self, looks).await
+    }
+
+    pub(super) async fn perform(&self, call: &Call, watch: &dyn Watch) -> Result<Result<Reply, CallError>, Halt> {
+        tokio::select! {
+            reply = self.transport.perform(call, watch) => Ok(reply),
+            () = self.interrupt.twice() => Err(Halt::Now),
+        }
+    }
+
+    pub(super) async fn pause(&self, how_long: Duration) -> Result<(), Halt> {
+        tokio::select! {
+            () = self.transport.pause(how_long) => Ok(()),
+            () = self.interrupt.twice() => Err(Halt::Now),
+        }
+    }
+
+    pub(super) fn in_time(&self, span: Duration) -> jiff::Timestamp {
+        let span = jiff::SignedDuration::try_from(span).unwrap_or(jiff::SignedDuration::MAX);
+        self.transport.now().checked_add(span).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// `Some`: another run has taken a host.
+    pub(super) async fn lock_is_ours(&self) -> Option<String> {
+        lock::still_ours(self.plan, self.transport, &self.locked).await
+    }
+
+    /// Copies new records to the hosts, so that another bastion can go on. A host that cannot be reached does without.
+    pub(super) async fn copy_journal(&self) {
+        if self.locked.is_empty() {
+            return;
+        }
+        let Some((from_seq, text)) = self.recorder.take_uncopied() else { return };
+        let op = HostOp::AppendJournal { run: self.plan.run.clone(), from_seq, text };
+        let copies = self.locked.iter().map(|host| lock::on(self.transport, host, op.clone()));
+        for copied in futures_util::future::join_all(copies).await {
+            if let Err(error) = copied
+                && error.fault != Fault::Unsupported
+            {
+                let text = format!("no copy of the record on {}: {}", error.place, error.message);
+                self.recorder.show(EventKind::Said { text });
+            }
+        }
+    }
+}

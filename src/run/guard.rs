@@ -1,0 +1,88 @@
+//! The implicit guard: the cluster measured now against the plan's model, right before each change.
+
+use crate::cluster::model::Model;
+use crate::cluster::observed::Observed;
+
+/// What differs in a way that forbids the change; `None`: go on.
+///
+/// `going`: voters that calls of this same step may have taken down already.
+pub fn differs(model: &Model, observed: &Observed, going: usize) -> Option<String> {
+    if !observed.member_list_known {
+        return model.has_quorum().then(|| "no member gives the member list any more".to_owned());
+    }
+    if let (Some(planned), Some(found)) = (model.cluster_id, observed.cluster_id)
+        && planned != found
+    {
+        return Some(format!("the cluster ID is {found}, the plan is about {planned}"));
+    }
+    let now = observed.model();
+    for planned in &model.members {
+        let found = now.members.iter().find(|found| match planned.id {
+            Some(id) => found.id == Some(id),
+            None => found.peer_urls == planned.peer_urls,
+        });
+        match found {
+            None => return Some(format!("{} is no member any more", planned.name)),
+            Some(found) if found.learner != planned.learner => {
+                let is = if found.learner { "a learner" } else { "a voter" };
+                return Some(format!("{} is {is}, the plan expects otherwise", planned.name));
+            }
+            Some(_) => {}
+        }
+    }
+    if now.members.len() != model.members.len() {
+        return Some(format!("{} members, the plan expects {}", now.members.len(), model.members.len()));
+    }
+    let expected = model.healthy_voters().saturating_sub(going);
+    if now.healthy_voters() < expected {
+        return Some(format!("{} healthy voters, the plan expects at least {expected}", now.healthy_voters()));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differs;
+    use crate::cluster::member::{Id, Member};
+    use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
+
+    fn observed(up: &[bool]) -> Observed {
+        let members = up.iter().enumerate().map(|(place, up)| MemberSeen {
+            member: Some(Member {
+                id: Id(place as u64 + 1),
+                name: format!("etcd-{place}"),
+                peer_urls: vec![format!("http://{place}:2380")],
+                client_urls: Vec::new(),
+                learner: false,
+            }),
+            host: None,
+            endpoint: String::new(),
+            standing: if *up { Standing::Healthy } else { Standing::Unreachable },
+            role: Some(Role::Follower),
+            version: None,
+            latency_ms: None,
+            db_size: None,
+            db_size_in_use: None,
+            db_quota: None,
+            raft_term: None,
+            raft_index: None,
+            raft_applied_index: None,
+            revision: None,
+            alarms: None,
+            leader: None,
+            cluster_id: None,
+            cause: None,
+        });
+        Observed { members: members.collect(), member_list_known: true, ..Observed::default() }
+    }
+
+    #[test]
+    fn a_voter_that_fell_forbids_the_change_unless_this_step_took_it() {
+        let planned = observed(&[true, true, true]).model();
+        assert_eq!(differs(&planned, &observed(&[true, true, true]), 0), None);
+        assert!(differs(&planned, &observed(&[true, true, false]), 0).is_some());
+        assert_eq!(differs(&planned, &observed(&[true, true, false]), 1), None);
+        assert!(differs(&planned, &observed(&[true, true]), 0).unwrap().contains("no member any more"));
+        assert!(differs(&planned, &observed(&[true, true, true, true]), 0).unwrap().contains("4 members"));
+    }
+}

@@ -1,0 +1,101 @@
+//! The lock: a marker on every host of the cluster that can be reached, tried in name order, never waited for.
+
+use std::time::Duration;
+
+use crate::base::duration::Span;
+use crate::call::host::{HostAnswer, HostOp, Marker};
+use crate::call::{Call, CallError, Reply, To, Unwatched};
+use crate::event::Operator;
+use crate::plan::types::Plan;
+use crate::transport::Transport;
+
+/// Bound of one marker operation.
+const BOUND: Span = Span(Duration::from_secs(10));
+
+/// Why the hosts could not be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("{host}: another run is at work: {} by {} since {}, doing: {}", .marker.run, .marker.who, .marker.since, .marker.doing)]
+    Taken { host: String, marker: Box<Marker> },
+    #[error("{host}: the run's marker cannot be written: {error}")]
+    Failed { host: String, error: CallError },
+}
+
+/// What was locked, and what could not be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locked {
+    pub hosts: Vec<String>,
+    pub unreachable: Vec<String>,
+}
+
+/// Takes every host of the cluster. Hosts that the plan works on must be reached; others may be away.
+pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -> Result<Locked, LockError> {
+    let marker = Marker {
+        run: plan.run.clone(),
+        who: operator.who.clone(),
+        machine: operator.machine.clone(),
+        pid: operator.pid,
+        pid_started: operator.pid_started,
+        since: crate::base::clock::rfc3339(transport.now()),
+        doing: plan.title.clone(),
+    };
+    let mut names: Vec<&str> = plan.cluster.hosts.iter().map(|host| host.name.as_str()).collect();
+    names.sort_unstable();
+    let needed = plan.hosts();
+    let mut locked = Locked::default();
+    for host in names {
+        let op = HostOp::WriteMarker { cluster: plan.cluster.name.clone(), marker: marker.clone() };
+        let failed = match on(transport, host, op).await {
+            Ok(_) => {
+                locked.hosts.push(host.to_owned());
+                continue;
+            }
+            Err(error) => error,
+        };
+        let error = match read(plan, transport, host).await {
+            Ok(Some(other)) if other.run != plan.run => LockError::Taken { host: host.to_owned(), marker: Box::new(other) },
+            Err(_) if !needed.contains(&host) => {
+                locked.unreachable.push(host.to_owned());
+                continue;
+            }
+            _ => LockError::Failed { host: host.to_owned(), error: failed },
+        };
+        clear(plan, transport, &locked.hosts).await;
+        return Err(error);
+    }
+    Ok(locked)
+}
+
+/// The marker on a host.
+pub async fn read(plan: &Plan, transport: &dyn Transport, host: &str) -> Result<Option<Marker>, CallError> {
+    match on(transport, host, HostOp::ReadMarker { cluster: plan.cluster.name.clone() }).await? {
+        Reply::Host(HostAnswer::Marker(marker)) => Ok(marker),
+        _ => Ok(None),
+    }
+}
+
+/// `Some`: a host's marker is not ours any more. A host that cannot be asked is not proof of the contrary.
+pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> Option<String> {
+    let asked = hosts.iter().map(|host| async move { (host, read(plan, transport, host).await) });
+    for (host, marker) in futures_util::future::join_all(asked).await {
+        match marker {
+            Ok(Some(marker)) if marker.run == plan.run => {}
+            Ok(Some(marker)) => return Some(format!("{host} was taken over by run {} of {}", marker.run, marker.who)),
+            Ok(None) => return Some(format!("the run's marker on {host} is gone; was it abandoned?")),
+            Err(_) => {}
+        }
+    }
+    None
+}
+
+/// Removes our markers; others' are left alone.
+pub async fn clear(plan: &Plan, transport: &dyn Transport, hosts: &[String]) {
+    let op = HostOp::ClearMarker { cluster: plan.cluster.name.clone(), run: plan.run.clone() };
+    futures_util::future::join_all(hosts.iter().map(|host| on(transport, host, op.clone()))).await;
+}
+
+/// A bookkeeping call on a host.
+pub(super) async fn on(transport: &dyn Transport, host: &str, op: HostOp) -> Result<Reply, CallError> {
+    let call = Call { to: To::Host { host: host.to_owned(), op, tag: None }, timeout: BOUND };
+    transport.perform(&call, &Unwatched).await
+}

@@ -1,0 +1,13 @@
+//! A run: one execution of a plan. The same loop for the first run, a retry and a resume.
+
+pub mod attempt;
+pub mod consent;
+pub mod driver;
+pub mod guard;
+pub mod interrupt;
+pub mod journal;
+pub mod lock;
+pub mod next;
+pub mod recorder;
+pub mod state;
+pub mod store;

@@ -1,0 +1,140 @@
+//! The state of a run: its journal, folded. Never stored.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::action::late::Slot;
+use crate::event::{CallEnd, Event, EventKind, Operator, Outcome, RunOutcome};
+use crate::plan::types::{HoldRole, Plan};
+
+/// One call of a step, so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallState {
+    pub attempts: u32,
+    /// What was seen before the first attempt.
+    pub before: Option<Value>,
+    pub started_at: Option<jiff::Timestamp>,
+    pub end: Option<CallEnd>,
+}
+
+impl CallState {
+    pub fn output(&self) -> Option<&Value> {
+        match &self.end {
+            Some(CallEnd::Done { output, .. }) => Some(output),
+            _ => None,
+        }
+    }
+
+    /// Started, and nobody knows how it ended.
+    pub fn in_doubt(&self) -> bool {
+        self.attempts > 0 && !matches!(self.end, Some(CallEnd::Done { .. } | CallEnd::Failed { .. }))
+    }
+}
+
+/// A run, as its journal tells.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub last_seq: u64,
+    pub hash: Option<String>,
+    pub operator: Option<Operator>,
+    pub consented: bool,
+    pub locked: Vec<String>,
+    pub calls: BTreeMap<(String, Option<String>), CallState>,
+    pub steps: BTreeMap<String, Outcome>,
+    /// A change call was started: the cluster may have been touched.
+    pub changes_began: bool,
+    pub stopping: bool,
+    pub ended: Option<RunOutcome>,
+    pub abandoned: bool,
+}
+
+impl State {
+    pub fn of(plan: &Plan, events: &[Event]) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.add(plan, event);
+        }
+        state
+    }
+
+    pub fn add(&mut self, plan: &Plan, event: &Event) {
+        if event.kind.is_transient() {
+            return;
+        }
+        self.last_seq = event.seq;
+        match &event.kind {
+            EventKind::Created { hash, operator, .. } => {
+                self.hash = Some(hash.clone());
+                self.operator = Some(operator.clone());
+            }
+            EventKind::Consented { .. } => self.consented = true,
+            EventKind::Locked { hosts, .. } => self.locked.clone_from(hosts),
+            EventKind::StepStarted { .. } | EventKind::Said { .. } => {}
+            EventKind::CallStarted { step, host, attempt, before } => {
+                let call = self.calls.entry((step.clone(), host.clone())).or_default();
+                call.attempts = *attempt;
+                call.before.get_or_insert_with(|| before.clone());
+                call.started_at = Some(event.at);
+                call.end = None;
+                self.changes_began = true;
+            }
+            EventKind::CallEnded { step, host, end } => {
+                self.calls.entry((step.clone(), host.clone())).or_default().end = Some(end.clone());
+            }
+            EventKind::StepEnded { step, outcome } => {
+                self.steps.insert(step.clone(), *outcome);
+            }
+            EventKind::Resumed { operator, .. } => self.resumed(plan, operator),
+            EventKind::Interrupted { .. } => self.stopping = true,
+            EventKind::Ended { outcome, .. } => self.ended = Some(*outcome),
+            EventKind::Abandoned { .. } => self.abandoned = true,
+            EventKind::Waiting { .. } | EventKind::Progress { .. } | EventKind::Output { .. } => {}
+        }
+    }
+
+    /// Going on: what failed is tried again, and a hold given back early is taken again.
+    fn resumed(&mut self, plan: &Plan, operator: &Operator) {
+        self.operator = Some(operator.clone());
+        self.ended = None;
+        self.stopping = false;
+        self.steps.retain(|_, outcome| *outcome == Outcome::Done);
+        for call in self.calls.values_mut() {
+            if !matches!(call.end, Some(CallEnd::Done { .. })) {
+                call.end = None;
+            }
+        }
+        for (give_at, give) in plan.steps.iter().enumerate() {
+            let Some(HoldRole::Give { hold, .. }) = &give.hold else { continue };
+            let take_at = plan.steps.iter().position(
+                |step| matches!(&step.hold, Some(HoldRole::Take { hold: taken, .. }) if taken == hold),
+            );
+            let Some(take_at) = take_at else { continue };
+            let unfinished = plan.steps[take_at + 1..give_at].iter().any(|step| !self.is_done(&step.path));
+            if unfinished && self.is_done(&give.path) {
+                for path in [&plan.steps[take_at].path, &give.path] {
+                    self.steps.remove(path);
+                    self.calls.retain(|(step, _), _| step != path);
+                }
+            }
+        }
+    }
+
+    pub fn is_done(&self, step: &str) -> bool {
+        self.steps.get(step) == Some(&Outcome::Done)
+    }
+
+    pub fn call(&self, step: &str, host: Option<&str>) -> CallState {
+        self.calls.get(&(step.to_owned(), host.map(str::to_owned))).cloned().unwrap_or_default()
+    }
+
+    /// The value that a late slot stands for.
+    pub fn output(&self, slot: &Slot) -> Option<Value> {
+        let call = self.calls.get(&(slot.step.clone(), slot.host.clone()))?;
+        let mut value = call.output()?;
+        for part in slot.field.split('.') {
+            value = value.get(part)?;
+        }
+        Some(value.clone())
+    }
+}
