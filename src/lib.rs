@@ -12,7 +12,7 @@ pub mod event;
 pub mod look;
 pub mod plan;
 pub mod playground;
+pub mod run;
 pub mod runbook;
 pub mod transport;
-pub mod run;
 pub mod ui;

@@ -45,11 +45,25 @@ enum Turn {
 
 impl<'d, 'a> Attempt<'d, 'a> {
     pub(super) fn new(driver: &'d Driver<'a>, step: &'d PlannedStep, call: &'d PlannedCall) -> Result<Self, String> {
-        let with = driver.recorder.with_state(|state| late::fill(&call.action.with, &|slot| state.output(slot)))?;
-        let action = registry::action(&Named { name: call.action.name.clone(), with })?;
+        let with = driver
+            .recorder
+            .with_state(|state| late::fill(&call.action.with, &|slot| state.output(slot)))?;
+        let action = registry::action(&Named {
+            name: call.action.name.clone(),
+            with,
+        })?;
         let patience = step.within.unwrap_or_else(|| action.patience());
         let deadline = driver.in_time(patience.0);
-        Ok(Self { driver, step, call, action, made: None, failure: None, pause: SHORTEST_PAUSE, deadline })
+        Ok(Self {
+            driver,
+            step,
+            call,
+            action,
+            made: None,
+            failure: None,
+            pause: SHORTEST_PAUSE,
+            deadline,
+        })
     }
 
     /// The whole call: its end, and what was expected of it.
@@ -77,18 +91,26 @@ impl<'d, 'a> Attempt<'d, 'a> {
     }
 
     fn so_far(&self) -> CallState {
-        self.driver.recorder.with_state(|state| state.call(&self.step.path, self.call.host.as_deref()))
+        self.driver
+            .recorder
+            .with_state(|state| state.call(&self.step.path, self.call.host.as_deref()))
     }
 
     async fn turn(&mut self) -> Result<Turn, Halt> {
         let site = self.site();
         let so_far = self.so_far();
         if so_far.attempts == 0 && self.made.is_none() && self.holds_already().await? {
-            return Ok(Turn::End(CallEnd::Done { output: Value::Null, already: true }));
+            return Ok(Turn::End(CallEnd::Done {
+                output: Value::Null,
+                already: true,
+            }));
         }
         let seen = self.driver.see(&self.action.looks(&site)).await;
         match self.action.probe(&site, so_far.before.as_ref(), &seen) {
-            Probe::Done(output) => Ok(Turn::End(CallEnd::Done { output, already: so_far.attempts == 0 })),
+            Probe::Done(output) => Ok(Turn::End(CallEnd::Done {
+                output,
+                already: so_far.attempts == 0,
+            })),
             Probe::Conflict(why) => Ok(Turn::End(CallEnd::Failed { why, hint: None })),
             Probe::Unknown(why) => self.unknown(why, &so_far),
             Probe::NotYet(saw) => self.not_yet(saw, &so_far, &seen).await,
@@ -104,7 +126,10 @@ impl<'d, 'a> Attempt<'d, 'a> {
         if so_far.in_doubt() {
             return Ok(Turn::End(CallEnd::InDoubt { why }));
         }
-        Ok(Turn::End(CallEnd::Failed { why, hint: Some("etcdops config check".to_owned()) }))
+        Ok(Turn::End(CallEnd::Failed {
+            why,
+            hint: Some("etcdops config check".to_owned()),
+        }))
     }
 
     async fn not_yet(&mut self, saw: String, so_far: &CallState, seen: &[Sight]) -> Result<Turn, Halt> {
@@ -114,7 +139,9 @@ impl<'d, 'a> Attempt<'d, 'a> {
         let doubt = self.action.doubt_lasts().0;
         if self.made.is_none()
             && so_far.in_doubt()
-            && so_far.started_at.is_some_and(|at| self.driver.transport.now() < later(at, doubt))
+            && so_far
+                .started_at
+                .is_some_and(|at| self.driver.transport.now() < later(at, doubt))
         {
             self.waiting(&format!("{saw}; an earlier call may still take effect"));
             return Ok(Turn::Again);
@@ -126,7 +153,10 @@ impl<'d, 'a> Attempt<'d, 'a> {
                 self.waiting(&saw);
                 Ok(Turn::Again)
             }
-            None => Ok(Turn::End(CallEnd::Failed { why: format!("out of time; last seen: {saw}"), hint: None })),
+            None => Ok(Turn::End(CallEnd::Failed {
+                why: format!("out of time; last seen: {saw}"),
+                hint: None,
+            })),
         }
     }
 
@@ -146,7 +176,10 @@ impl<'d, 'a> Attempt<'d, 'a> {
         if error.maybe_done {
             return Turn::End(CallEnd::InDoubt { why: error.to_string() });
         }
-        Turn::End(CallEnd::Failed { why: error.to_string(), hint: hint(&error) })
+        Turn::End(CallEnd::Failed {
+            why: error.to_string(),
+            hint: hint(&error),
+        })
     }
 
     /// After a lost reply: once the doubt is over, "not yet" means that it was not done.
@@ -156,7 +189,12 @@ impl<'d, 'a> Attempt<'d, 'a> {
         if settled {
             self.made = None;
         } else {
-            self.failure = Some(CallError::new(Fault::Lost, &self.call.describe, self.place(), "the reply was lost"));
+            self.failure = Some(CallError::new(
+                Fault::Lost,
+                &self.call.describe,
+                self.place(),
+                "the reply was lost",
+            ));
         }
     }
 
@@ -166,17 +204,30 @@ impl<'d, 'a> Attempt<'d, 'a> {
         }
         if let Some(why) = self.guards().await? {
             let hint = Some("etcdops health".to_owned());
-            return Ok(Turn::End(CallEnd::Failed { why: format!("not begun: {why}"), hint }));
+            return Ok(Turn::End(CallEnd::Failed {
+                why: format!("not begun: {why}"),
+                hint,
+            }));
         }
         let attempt = so_far.attempts + 1;
-        let before = so_far.before.clone().unwrap_or_else(|| self.action.before(&self.site(), seen));
+        let before = so_far
+            .before
+            .clone()
+            .unwrap_or_else(|| self.action.before(&self.site(), seen));
         let (step, host) = (self.step.path.clone(), self.call.host.clone());
-        self.driver.recorder.record(EventKind::CallStarted { step, host, attempt, before })?;
+        self.driver.recorder.record(EventKind::CallStarted {
+            step,
+            host,
+            attempt,
+            before,
+        })?;
         self.driver.copy_journal().await;
         let tagged = self.tagged(call.clone(), attempt);
         self.made = Some(call);
         self.pause = SHORTEST_PAUSE;
-        self.deadline = self.driver.in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
+        self.deadline = self
+            .driver
+            .in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
         let reply = self.driver.perform(&tagged, self).await?;
         if let Err(error) = checked(reply, &tagged, &self.call.describe, &self.place()) {
             self.failure = Some(error);
@@ -191,23 +242,40 @@ impl<'d, 'a> Attempt<'d, 'a> {
         if let To::Host { op, tag, .. } = &mut call.to
             && op.is_change()
         {
-            *tag = Some(Tag { run: self.driver.plan.run.clone(), key: self.key(attempt) });
+            *tag = Some(Tag {
+                run: self.driver.plan.run.clone(),
+                key: self.key(attempt),
+            });
         }
         call
     }
 
     fn key(&self, attempt: u32) -> String {
         let path = self.call.key(&self.step.path);
-        let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        let safe = |c: char| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
         format!("{}.{attempt}", path.chars().map(safe).collect::<String>())
     }
 
     /// Waits, bounded, for a change of an earlier life that still runs on the host.
     async fn drain(&mut self) -> Result<(), Halt> {
         let so_far = self.so_far();
-        let (Some(host), true) = (&self.call.host, so_far.in_doubt()) else { return Ok(()) };
-        let tag = Tag { run: self.driver.plan.run.clone(), key: self.key(so_far.attempts) };
-        let look = Look::Host { host: host.clone(), op: HostOp::Detached { tag } };
+        let (Some(host), true) = (&self.call.host, so_far.in_doubt()) else {
+            return Ok(());
+        };
+        let tag = Tag {
+            run: self.driver.plan.run.clone(),
+            key: self.key(so_far.attempts),
+        };
+        let look = Look::Host {
+            host: host.clone(),
+            op: HostOp::Detached { tag },
+        };
         loop {
             let seen = self.driver.see(std::slice::from_ref(&look)).await;
             let Some(Sight::Host(HostAnswer::Detached(DetachedState::Running { seconds }))) = seen.first() else {
@@ -258,7 +326,9 @@ impl<'d, 'a> Attempt<'d, 'a> {
         let seen = self.driver.see(&[Look::Cluster]).await;
         let going = self.driver.recorder.with_state(|state| {
             let calls = self.step.calls.iter().filter(|call| call.takes_member_down);
-            calls.filter(|call| state.call(&self.step.path, call.host.as_deref()).attempts > 0).count()
+            calls
+                .filter(|call| state.call(&self.step.path, call.host.as_deref()).attempts > 0)
+                .count()
         });
         match seen.first() {
             Some(Sight::Cluster(observed)) => guard::differs(model, observed, going),
@@ -269,7 +339,10 @@ impl<'d, 'a> Attempt<'d, 'a> {
 
     /// Polls what is expected until it holds often enough, within the step's bound.
     async fn expectations(&mut self, output: Value, already: bool) -> Result<CallEnd, Halt> {
-        let within = self.step.within.unwrap_or(crate::base::duration::Span(Duration::from_secs(60)));
+        let within = self
+            .step
+            .within
+            .unwrap_or(crate::base::duration::Span(Duration::from_secs(60)));
         self.deadline = self.driver.in_time(within.0);
         self.pause = SHORTEST_PAUSE;
         let (mut in_a_row, mut earlier) = (0, None);
@@ -285,7 +358,10 @@ impl<'d, 'a> Attempt<'d, 'a> {
                 }
                 Some(why) => {
                     let why = format!("done, but what must follow did not within {within}: {why}");
-                    return Ok(CallEnd::Failed { why, hint: Some("etcdops health".to_owned()) });
+                    return Ok(CallEnd::Failed {
+                        why,
+                        hint: Some("etcdops health".to_owned()),
+                    });
                 }
             }
             if in_a_row >= needed {
@@ -305,9 +381,16 @@ impl<'d, 'a> Attempt<'d, 'a> {
     }
 
     fn condition(&self, named: &Named) -> Result<Box<dyn crate::action::Condition>, Halt> {
-        let filled = self.driver.recorder.with_state(|state| late::fill(&named.with, &|slot| state.output(slot)));
+        let filled = self
+            .driver
+            .recorder
+            .with_state(|state| late::fill(&named.with, &|slot| state.output(slot)));
         let with = filled.map_err(Halt::Bug)?;
-        registry::condition(&Named { name: named.name.clone(), with }).map_err(Halt::Bug)
+        registry::condition(&Named {
+            name: named.name.clone(),
+            with,
+        })
+        .map_err(Halt::Bug)
     }
 
     /// Judges all; the first that does not hold, and everything seen.
@@ -343,31 +426,52 @@ impl<'d, 'a> Attempt<'d, 'a> {
     }
 
     fn place(&self) -> String {
-        self.call.host.clone().unwrap_or_else(|| self.driver.plan.cluster.name.clone())
+        self.call
+            .host
+            .clone()
+            .unwrap_or_else(|| self.driver.plan.cluster.name.clone())
     }
 
     fn waiting(&self, text: &str) {
         let (step, host) = (self.step.path.clone(), self.call.host.clone());
-        self.driver.recorder.show(EventKind::Waiting { step, host, text: text.to_owned() });
+        self.driver.recorder.show(EventKind::Waiting {
+            step,
+            host,
+            text: text.to_owned(),
+        });
     }
 }
 
 impl Watch for Attempt<'_, '_> {
     fn bytes(&self, done: u64, total: Option<u64>) {
         let (step, host) = (self.step.path.clone(), self.call.host.clone());
-        self.driver.recorder.show(EventKind::Progress { step, host, done, total });
+        self.driver.recorder.show(EventKind::Progress {
+            step,
+            host,
+            done,
+            total,
+        });
     }
 
     fn line(&self, text: &str) {
         let (step, host) = (self.step.path.clone(), self.call.host.clone());
-        self.driver.recorder.show(EventKind::Output { step, host, line: text.to_owned() });
+        self.driver.recorder.show(EventKind::Output {
+            step,
+            host,
+            line: text.to_owned(),
+        });
     }
 }
 
 /// A command that ran and said no is a refusal.
 fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str) -> Result<(), CallError> {
     match (reply?, &call.to) {
-        (Reply::Host(HostAnswer::Ran(ran)), To::Host { op: HostOp::Run { .. }, .. }) if ran.code != 0 => {
+        (
+            Reply::Host(HostAnswer::Ran(ran)),
+            To::Host {
+                op: HostOp::Run { .. }, ..
+            },
+        ) if ran.code != 0 => {
             let last = ran.stderr.lines().last().unwrap_or_default();
             let message = format!("the command ended with status {}: {last}", ran.code);
             Err(CallError::new(Fault::Refused, what, place, message))
@@ -377,7 +481,8 @@ fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str
 }
 
 fn later(at: jiff::Timestamp, by: Duration) -> jiff::Timestamp {
-    at.checked_add(jiff::SignedDuration::try_from(by).unwrap_or_default()).unwrap_or(jiff::Timestamp::MAX)
+    at.checked_add(jiff::SignedDuration::try_from(by).unwrap_or_default())
+        .unwrap_or(jiff::Timestamp::MAX)
 }
 
 /// What to do about a failure, by its kind.
@@ -395,13 +500,17 @@ fn hint(error: &CallError) -> Option<String> {
 /// Looks are answered by the `look` folder, all at once.
 pub(super) async fn see(driver: &Driver<'_>, looks: &[Look]) -> Vec<Sight> {
     let cluster = &driver.plan.cluster;
-    let asked = looks.iter().map(|one| look::see(one, cluster, driver.transport, cluster.call_timeout));
+    let asked = looks
+        .iter()
+        .map(|one| look::see(one, cluster, driver.transport, cluster.call_timeout));
     futures_util::future::join_all(asked).await
 }
 
 /// A give-back without records: probe, call, probe; true when its end is reached.
 pub(super) async fn give_back(driver: &Driver<'_>, step: &PlannedStep, call: &PlannedCall) -> bool {
-    let Ok(attempt) = Attempt::new(driver, step, call) else { return false };
+    let Ok(attempt) = Attempt::new(driver, step, call) else {
+        return false;
+    };
     let site = attempt.site();
     while attempt.has_time() {
         let seen = driver.see(&attempt.action.looks(&site)).await;

@@ -72,16 +72,32 @@ pub fn questions(plan: &Plan, state: &State) -> Vec<Question> {
     if open.iter().all(|step| step.risk == Risk::Look) {
         return Vec::new();
     }
-    let yes_no = |text: String, detail| Question { text, detail, kind: QuestionKind::YesNo };
-    let mut found = vec![yes_no(format!("Carry out this plan on cluster {}?", plan.cluster.name), Vec::new())];
+    let yes_no = |text: String, detail| Question {
+        text,
+        detail,
+        kind: QuestionKind::YesNo,
+    };
+    let mut found = vec![yes_no(
+        format!("Carry out this plan on cluster {}?", plan.cluster.name),
+        Vec::new(),
+    )];
     for step in &open {
         let questions = step.calls.iter().filter(|call| call.action.name == "confirm");
-        let texts = questions.filter_map(|call| call.action.with.get("question")).filter_map(serde_json::Value::as_str);
+        let texts = questions
+            .filter_map(|call| call.action.with.get("question"))
+            .filter_map(serde_json::Value::as_str);
         found.extend(texts.map(|text| yes_no(text.to_owned(), Vec::new())));
         if step.risk == Risk::Destroy {
             let hosts: Vec<&str> = step.calls.iter().filter_map(|call| call.host.as_deref()).collect();
-            let place = if hosts.is_empty() { String::new() } else { format!(" on {}", hosts.join(", ")) };
-            let what = step.calls.first().map_or(step.path.as_str(), |call| call.describe.as_str());
+            let place = if hosts.is_empty() {
+                String::new()
+            } else {
+                format!(" on {}", hosts.join(", "))
+            };
+            let what = step
+                .calls
+                .first()
+                .map_or(step.path.as_str(), |call| call.describe.as_str());
             let detail = step.calls.iter().filter_map(|call| call.loses.clone()).collect();
             found.push(yes_no(format!("{what}{place}?"), detail));
         }
@@ -93,23 +109,40 @@ pub fn questions(plan: &Plan, state: &State) -> Vec<Question> {
 /// The typed question, with everything that it is about. In a one-member cluster each restart is an outage: asked once, not typed.
 fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Question> {
     let single = plan.baseline.model.voter_count() == 1;
-    let mut detail: Vec<String> =
-        open.iter().filter_map(|step| Some(format!("{}: {}", step.path, step.outage.as_ref()?))).collect();
+    let mut detail: Vec<String> = open
+        .iter()
+        .filter_map(|step| Some(format!("{}: {}", step.path, step.outage.as_ref()?)))
+        .collect();
     let outage = !detail.is_empty();
     detail.extend(plan.requires.iter().filter(|check| check.accepted).map(|check| {
-        format!("accepted although it does not hold: {}; found: {}", check.text, check.saw)
+        format!(
+            "accepted although it does not hold: {}; found: {}",
+            check.text, check.saw
+        )
     }));
-    detail.extend(plan.dead.iter().map(|host| format!("{host} is taken for dead on your word")));
+    detail.extend(
+        plan.dead
+            .iter()
+            .map(|host| format!("{host} is taken for dead on your word")),
+    );
     if detail.is_empty() {
         return None;
     }
     let name = &plan.cluster.name;
     if single && outage && detail.iter().all(|line| !line.starts_with("accepted")) && plan.dead.is_empty() {
         let text = format!("{name} has a single voter and does not serve meanwhile. Go on?");
-        return Some(Question { text, detail, kind: QuestionKind::YesNo });
+        return Some(Question {
+            text,
+            detail,
+            kind: QuestionKind::YesNo,
+        });
     }
     let text = format!("Quorum or data of {name} is at stake. Type the cluster's name to agree");
-    Some(Question { text, detail, kind: QuestionKind::Typed(name.clone()) })
+    Some(Question {
+        text,
+        detail,
+        kind: QuestionKind::Typed(name.clone()),
+    })
 }
 
 /// Asks everything, or takes `--yes` for it.
@@ -128,5 +161,8 @@ pub fn obtain(plan: &Plan, state: &State, ask: &mut dyn Ask, yes: bool) -> Resul
             }
         }
     }
-    Ok(Consent { hash: plan.hash(), how: how.to_owned() })
+    Ok(Consent {
+        hash: plan.hash(),
+        how: how.to_owned(),
+    })
 }

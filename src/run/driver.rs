@@ -66,16 +66,28 @@ impl<'a> Driver<'a> {
         interrupt: &'a Interrupt,
         locked: Vec<String>,
     ) -> Option<Self> {
-        (consent.hash() == plan.hash()).then_some(Self { plan, transport, recorder, interrupt, locked })
+        (consent.hash() == plan.hash()).then_some(Self {
+            plan,
+            transport,
+            recorder,
+            interrupt,
+            locked,
+        })
     }
 
     /// Until nothing is left to do, or nothing more may be done.
     pub async fn run(&self) -> Ending {
         let ending = match self.all_steps().await {
-            Ok(outcome) => Ending { outcome, text: self.words(outcome) },
+            Ok(outcome) => Ending {
+                outcome,
+                text: self.words(outcome),
+            },
             Err(halt) => self.halted(halt).await,
         };
-        let ended = EventKind::Ended { outcome: ending.outcome, text: ending.text.clone() };
+        let ended = EventKind::Ended {
+            outcome: ending.outcome,
+            text: ending.text.clone(),
+        };
         if self.recorder.record(ended.clone()).is_err() {
             self.recorder.show(ended);
         }
@@ -89,7 +101,9 @@ impl<'a> Driver<'a> {
     async fn all_steps(&self) -> Result<RunOutcome, Halt> {
         loop {
             if self.interrupt.stop_after_this() && !self.recorder.with_state(|state| state.stopping) {
-                self.recorder.record(EventKind::Interrupted { how: "after this call".to_owned() })?;
+                self.recorder.record(EventKind::Interrupted {
+                    how: "after this call".to_owned(),
+                })?;
             }
             match self.recorder.with_state(|state| next(self.plan, state)) {
                 Next::Step(place) | Next::GiveBack(place) => match self.step(&self.plan.steps[place]).await {
@@ -102,7 +116,9 @@ impl<'a> Driver<'a> {
     }
 
     async fn step(&self, step: &PlannedStep) -> Result<(), Halt> {
-        self.recorder.record(EventKind::StepStarted { step: step.path.clone() })?;
+        self.recorder.record(EventKind::StepStarted {
+            step: step.path.clone(),
+        })?;
         let limit = step.at_once.map_or(step.calls.len(), |limit| limit as usize).max(1);
         let ends: Vec<Result<Outcome, Halt>> =
             futures_util::stream::iter(step.calls.iter().map(|call| self.call(step, call)))
@@ -122,14 +138,19 @@ impl<'a> Driver<'a> {
         if let Some(halt) = halt {
             return Err(halt);
         }
-        self.recorder.record(EventKind::StepEnded { step: step.path.clone(), outcome: worst })?;
+        self.recorder.record(EventKind::StepEnded {
+            step: step.path.clone(),
+            outcome: worst,
+        })?;
         Ok(())
     }
 
     /// One call of a step; skipped when an earlier life has ended it.
     async fn call(&self, step: &PlannedStep, call: &PlannedCall) -> Result<Outcome, Halt> {
         let host = call.host.clone();
-        let known = self.recorder.with_state(|state| state.call(&step.path, host.as_deref()).end);
+        let known = self
+            .recorder
+            .with_state(|state| state.call(&step.path, host.as_deref()).end);
         let end = match known {
             Some(end @ CallEnd::Done { .. }) => end,
             _ => {
@@ -137,7 +158,11 @@ impl<'a> Driver<'a> {
                     Ok(attempt) => Box::pin(attempt.carry_out()).await?,
                     Err(why) => CallEnd::Failed { why, hint: None },
                 };
-                self.recorder.record(EventKind::CallEnded { step: step.path.clone(), host, end: end.clone() })?;
+                self.recorder.record(EventKind::CallEnded {
+                    step: step.path.clone(),
+                    host,
+                    end: end.clone(),
+                })?;
                 end
             }
         };
@@ -155,16 +180,35 @@ impl<'a> Driver<'a> {
             Halt::Now => {
                 let text = "stopped now, in the middle of a call: look before acting".to_owned();
                 let _kept = self.recorder.record(EventKind::Interrupted { how: "now".to_owned() });
-                Ending { outcome: RunOutcome::InDoubt, text }
+                Ending {
+                    outcome: RunOutcome::InDoubt,
+                    text,
+                }
             }
             Halt::Journal(error) => {
                 let given = self.give_back_unrecorded().await;
                 let text = format!("{error}; nothing more was changed{given}");
-                Ending { outcome: if began { RunOutcome::InDoubt } else { RunOutcome::Refused }, text }
+                Ending {
+                    outcome: if began {
+                        RunOutcome::InDoubt
+                    } else {
+                        RunOutcome::Refused
+                    },
+                    text,
+                }
             }
-            Halt::Doubt(why) => Ending { outcome: RunOutcome::InDoubt, text: why },
-            Halt::Stop => Ending { outcome: RunOutcome::Stopped, text: self.words(RunOutcome::Stopped) },
-            Halt::Bug(why) => Ending { outcome: RunOutcome::Failed, text: format!("a mistake in etcdops: {why}") },
+            Halt::Doubt(why) => Ending {
+                outcome: RunOutcome::InDoubt,
+                text: why,
+            },
+            Halt::Stop => Ending {
+                outcome: RunOutcome::Stopped,
+                text: self.words(RunOutcome::Stopped),
+            },
+            Halt::Bug(why) => Ending {
+                outcome: RunOutcome::Failed,
+                text: format!("a mistake in etcdops: {why}"),
+            },
         }
     }
 
@@ -228,9 +272,18 @@ impl<'a> Driver<'a> {
         if self.locked.is_empty() {
             return;
         }
-        let Some((from_seq, text)) = self.recorder.take_uncopied() else { return };
-        let op = HostOp::AppendJournal { run: self.plan.run.clone(), from_seq, text };
-        let copies = self.locked.iter().map(|host| lock::on(self.transport, host, op.clone()));
+        let Some((from_seq, text)) = self.recorder.take_uncopied() else {
+            return;
+        };
+        let op = HostOp::AppendJournal {
+            run: self.plan.run.clone(),
+            from_seq,
+            text,
+        };
+        let copies = self
+            .locked
+            .iter()
+            .map(|host| lock::on(self.transport, host, op.clone()));
         for copied in futures_util::future::join_all(copies).await {
             if let Err(error) = copied
                 && error.fault != Fault::Unsupported

@@ -8,7 +8,9 @@ use crate::cluster::observed::Observed;
 /// `going`: voters that calls of this same step may have taken down already.
 pub fn differs(model: &Model, observed: &Observed, going: usize) -> Option<String> {
     if !observed.member_list_known {
-        return model.has_quorum().then(|| "no member gives the member list any more".to_owned());
+        return model
+            .has_quorum()
+            .then(|| "no member gives the member list any more".to_owned());
     }
     if let (Some(planned), Some(found)) = (model.cluster_id, observed.cluster_id)
         && planned != found
@@ -31,11 +33,18 @@ pub fn differs(model: &Model, observed: &Observed, going: usize) -> Option<Strin
         }
     }
     if now.members.len() != model.members.len() {
-        return Some(format!("{} members, the plan expects {}", now.members.len(), model.members.len()));
+        return Some(format!(
+            "{} members, the plan expects {}",
+            now.members.len(),
+            model.members.len()
+        ));
     }
     let expected = model.healthy_voters().saturating_sub(going);
     if now.healthy_voters() < expected {
-        return Some(format!("{} healthy voters, the plan expects at least {expected}", now.healthy_voters()));
+        return Some(format!(
+            "{} healthy voters, the plan expects at least {expected}",
+            now.healthy_voters()
+        ));
     }
     None
 }
@@ -73,7 +82,11 @@ mod tests {
             cluster_id: None,
             cause: None,
         });
-        Observed { members: members.collect(), member_list_known: true, ..Observed::default() }
+        Observed {
+            members: members.collect(),
+            member_list_known: true,
+            ..Observed::default()
+        }
     }
 
     #[test]
@@ -82,7 +95,15 @@ mod tests {
         assert_eq!(differs(&planned, &observed(&[true, true, true]), 0), None);
         assert!(differs(&planned, &observed(&[true, true, false]), 0).is_some());
         assert_eq!(differs(&planned, &observed(&[true, true, false]), 1), None);
-        assert!(differs(&planned, &observed(&[true, true]), 0).unwrap().contains("no member any more"));
-        assert!(differs(&planned, &observed(&[true, true, true, true]), 0).unwrap().contains("4 members"));
+        assert!(
+            differs(&planned, &observed(&[true, true]), 0)
+                .unwrap()
+                .contains("no member any more")
+        );
+        assert!(
+            differs(&planned, &observed(&[true, true, true, true]), 0)
+                .unwrap()
+                .contains("4 members")
+        );
     }
 }

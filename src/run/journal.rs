@@ -33,7 +33,9 @@ pub struct FileJournal {
 impl FileJournal {
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         drop_torn_line(path)?;
-        Ok(Self { appender: Appender::open(path)? })
+        Ok(Self {
+            appender: Appender::open(path)?,
+        })
     }
 }
 
@@ -46,7 +48,10 @@ impl Journal for FileJournal {
 
 /// A crash in the middle of a write leaves a line without an end: it was never a record.
 fn drop_torn_line(path: &Path) -> Result<(), JournalError> {
-    let read = |source| JournalError::Read { path: path.to_owned(), source };
+    let read = |source| JournalError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -63,13 +68,20 @@ fn drop_torn_line(path: &Path) -> Result<(), JournalError> {
 
 /// All records of a journal. A torn last line is left out; anything else that is damaged is an error with its line.
 pub fn read(path: &Path) -> Result<Vec<Event>, JournalError> {
-    let bytes = fs::read(path).map_err(|source| JournalError::Read { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|source| JournalError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     parse(path, &bytes)
 }
 
 /// The same, over text that came from elsewhere (a host's copy).
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Event>, JournalError> {
-    let damaged = |line: usize, why: String| JournalError::Damaged { path: path.to_owned(), line, why };
+    let damaged = |line: usize, why: String| JournalError::Damaged {
+        path: path.to_owned(),
+        line,
+        why,
+    };
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let text = std::str::from_utf8(&bytes[..end]).map_err(|error| damaged(0, error.to_string()))?;
     let mut events: Vec<Event> = Vec::new();
@@ -78,11 +90,17 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Event>, JournalError> {
         match (&event.kind, events.last()) {
             (EventKind::Created { schema, .. }, None) if schema == SCHEMA => {}
             (EventKind::Created { schema, .. }, None) => {
-                return Err(damaged(1, format!("format {schema} is not known here; use the etcdops that wrote it")));
+                return Err(damaged(
+                    1,
+                    format!("format {schema} is not known here; use the etcdops that wrote it"),
+                ));
             }
             (_, None) => return Err(damaged(1, "the journal does not begin with its plan".to_owned())),
             (_, Some(last)) if event.seq != last.seq + 1 => {
-                return Err(damaged(place + 1, format!("record {} follows record {}", event.seq, last.seq)));
+                return Err(damaged(
+                    place + 1,
+                    format!("record {} follows record {}", event.seq, last.seq),
+                ));
             }
             _ => {}
         }

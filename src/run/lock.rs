@@ -44,7 +44,10 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
     let needed = plan.hosts();
     let mut locked = Locked::default();
     for host in names {
-        let op = HostOp::WriteMarker { cluster: plan.cluster.name.clone(), marker: marker.clone() };
+        let op = HostOp::WriteMarker {
+            cluster: plan.cluster.name.clone(),
+            marker: marker.clone(),
+        };
         let failed = match on(transport, host, op).await {
             Ok(_) => {
                 locked.hosts.push(host.to_owned());
@@ -53,12 +56,18 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
             Err(error) => error,
         };
         let error = match read(plan, transport, host).await {
-            Ok(Some(other)) if other.run != plan.run => LockError::Taken { host: host.to_owned(), marker: Box::new(other) },
+            Ok(Some(other)) if other.run != plan.run => LockError::Taken {
+                host: host.to_owned(),
+                marker: Box::new(other),
+            },
             Err(_) if !needed.contains(&host) => {
                 locked.unreachable.push(host.to_owned());
                 continue;
             }
-            _ => LockError::Failed { host: host.to_owned(), error: failed },
+            _ => LockError::Failed {
+                host: host.to_owned(),
+                error: failed,
+            },
         };
         clear(plan, transport, &locked.hosts).await;
         return Err(error);
@@ -68,7 +77,15 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
 
 /// The marker on a host.
 pub async fn read(plan: &Plan, transport: &dyn Transport, host: &str) -> Result<Option<Marker>, CallError> {
-    match on(transport, host, HostOp::ReadMarker { cluster: plan.cluster.name.clone() }).await? {
+    match on(
+        transport,
+        host,
+        HostOp::ReadMarker {
+            cluster: plan.cluster.name.clone(),
+        },
+    )
+    .await?
+    {
         Reply::Host(HostAnswer::Marker(marker)) => Ok(marker),
         _ => Ok(None),
     }
@@ -76,7 +93,9 @@ pub async fn read(plan: &Plan, transport: &dyn Transport, host: &str) -> Result<
 
 /// `Some`: a host's marker is not ours any more. A host that cannot be asked is not proof of the contrary.
 pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> Option<String> {
-    let asked = hosts.iter().map(|host| async move { (host, read(plan, transport, host).await) });
+    let asked = hosts
+        .iter()
+        .map(|host| async move { (host, read(plan, transport, host).await) });
     for (host, marker) in futures_util::future::join_all(asked).await {
         match marker {
             Ok(Some(marker)) if marker.run == plan.run => {}
@@ -90,12 +109,22 @@ pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]
 
 /// Removes our markers; others' are left alone.
 pub async fn clear(plan: &Plan, transport: &dyn Transport, hosts: &[String]) {
-    let op = HostOp::ClearMarker { cluster: plan.cluster.name.clone(), run: plan.run.clone() };
+    let op = HostOp::ClearMarker {
+        cluster: plan.cluster.name.clone(),
+        run: plan.run.clone(),
+    };
     futures_util::future::join_all(hosts.iter().map(|host| on(transport, host, op.clone()))).await;
 }
 
 /// A bookkeeping call on a host.
 pub(super) async fn on(transport: &dyn Transport, host: &str, op: HostOp) -> Result<Reply, CallError> {
-    let call = Call { to: To::Host { host: host.to_owned(), op, tag: None }, timeout: BOUND };
+    let call = Call {
+        to: To::Host {
+            host: host.to_owned(),
+            op,
+            tag: None,
+        },
+        timeout: BOUND,
+    };
     transport.perform(&call, &Unwatched).await
 }

@@ -16,7 +16,11 @@ pub enum Next {
 }
 
 pub fn next(plan: &Plan, state: &State) -> Next {
-    let worst = plan.steps.iter().filter_map(|step| state.steps.get(&step.path)).filter(|end| **end != Outcome::Done);
+    let worst = plan
+        .steps
+        .iter()
+        .filter_map(|step| state.steps.get(&step.path))
+        .filter(|end| **end != Outcome::Done);
     let doubt = worst.clone().any(|outcome| *outcome == Outcome::InDoubt);
     let failed = worst.count() > 0;
     if failed || state.stopping {
@@ -40,10 +44,19 @@ pub fn next(plan: &Plan, state: &State) -> Next {
 /// The last hold that was taken, or begun, that is always given back and has not been.
 fn owed(plan: &Plan, state: &State) -> Option<usize> {
     plan.steps.iter().enumerate().find_map(|(place, step)| {
-        let Some(HoldRole::Give { hold, give_back: GiveBack::Always }) = &step.hold else { return None };
+        let Some(HoldRole::Give {
+            hold,
+            give_back: GiveBack::Always,
+        }) = &step.hold
+        else {
+            return None;
+        };
         let begun = plan.steps.iter().any(|take| {
             let this = matches!(&take.hold, Some(HoldRole::Take { hold: taken, .. }) if taken == hold);
-            this && state.calls.iter().any(|((path, _), call)| *path == take.path && call.attempts > 0)
+            this && state
+                .calls
+                .iter()
+                .any(|((path, _), call)| *path == take.path && call.attempts > 0)
         });
         (begun && !state.steps.contains_key(&step.path)).then_some(place)
     })
@@ -61,10 +74,16 @@ pub fn owed_all<'p>(plan: &'p Plan, state: &State) -> Vec<&'p crate::plan::types
 }
 
 fn only_give_backs_failed(plan: &Plan, state: &State) -> bool {
-    plan.steps.iter().all(|step| state.is_done(&step.path) || matches!(step.hold, Some(HoldRole::Give { .. })))
+    plan.steps
+        .iter()
+        .all(|step| state.is_done(&step.path) || matches!(step.hold, Some(HoldRole::Give { .. })))
 }
 
 /// The paths of the steps that remain, for `resume` to show.
 pub fn remaining<'p>(plan: &'p Plan, state: &State) -> Vec<&'p str> {
-    plan.steps.iter().filter(|step| !state.is_done(&step.path)).map(|step| step.path.as_str()).collect()
+    plan.steps
+        .iter()
+        .filter(|step| !state.is_done(&step.path))
+        .map(|step| step.path.as_str())
+        .collect()
 }

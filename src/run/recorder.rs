@@ -32,15 +32,32 @@ impl<'a> Recorder<'a> {
         journal: Box<dyn Journal + 'a>,
         renderer: Box<dyn Renderer + 'a>,
     ) -> Self {
-        let inner = Inner { journal, renderer, state, uncopied: Vec::new() };
-        Self { plan, transport, inner: Mutex::new(inner) }
+        let inner = Inner {
+            journal,
+            renderer,
+            state,
+            uncopied: Vec::new(),
+        };
+        Self {
+            plan,
+            transport,
+            inner: Mutex::new(inner),
+        }
     }
 
     /// Keeps the event, then shows it. Transient ones are only shown.
     pub fn record(&self, kind: EventKind) -> Result<(), JournalError> {
         let mut inner = self.lock();
-        let seq = if kind.is_transient() { 0 } else { inner.state.last_seq + 1 };
-        let event = Event { seq, at: self.transport.now(), kind };
+        let seq = if kind.is_transient() {
+            0
+        } else {
+            inner.state.last_seq + 1
+        };
+        let event = Event {
+            seq,
+            at: self.transport.now(),
+            kind,
+        };
         if !event.kind.is_transient() {
             inner.journal.append(&event)?;
             let line = serde_json::to_string(&event).unwrap_or_default();
@@ -53,7 +70,11 @@ impl<'a> Recorder<'a> {
 
     /// Shows without keeping: for transient events and when the journal is gone.
     pub fn show(&self, kind: EventKind) {
-        let event = Event { seq: 0, at: self.transport.now(), kind };
+        let event = Event {
+            seq: 0,
+            at: self.transport.now(),
+            kind,
+        };
         self.lock().renderer.show(&event);
     }
 

@@ -71,7 +71,12 @@ impl State {
             EventKind::Consented { .. } => self.consented = true,
             EventKind::Locked { hosts, .. } => self.locked.clone_from(hosts),
             EventKind::StepStarted { .. } | EventKind::Said { .. } => {}
-            EventKind::CallStarted { step, host, attempt, before } => {
+            EventKind::CallStarted {
+                step,
+                host,
+                attempt,
+                before,
+            } => {
                 let call = self.calls.entry((step.clone(), host.clone())).or_default();
                 call.attempts = *attempt;
                 call.before.get_or_insert_with(|| before.clone());
@@ -105,12 +110,17 @@ impl State {
             }
         }
         for (give_at, give) in plan.steps.iter().enumerate() {
-            let Some(HoldRole::Give { hold, .. }) = &give.hold else { continue };
-            let take_at = plan.steps.iter().position(
-                |step| matches!(&step.hold, Some(HoldRole::Take { hold: taken, .. }) if taken == hold),
-            );
+            let Some(HoldRole::Give { hold, .. }) = &give.hold else {
+                continue;
+            };
+            let take_at = plan
+                .steps
+                .iter()
+                .position(|step| matches!(&step.hold, Some(HoldRole::Take { hold: taken, .. }) if taken == hold));
             let Some(take_at) = take_at else { continue };
-            let unfinished = plan.steps[take_at + 1..give_at].iter().any(|step| !self.is_done(&step.path));
+            let unfinished = plan.steps[take_at + 1..give_at]
+                .iter()
+                .any(|step| !self.is_done(&step.path));
             if unfinished && self.is_done(&give.path) {
                 for path in [&plan.steps[take_at].path, &give.path] {
                     self.steps.remove(path);
@@ -125,7 +135,10 @@ impl State {
     }
 
     pub fn call(&self, step: &str, host: Option<&str>) -> CallState {
-        self.calls.get(&(step.to_owned(), host.map(str::to_owned))).cloned().unwrap_or_default()
+        self.calls
+            .get(&(step.to_owned(), host.map(str::to_owned)))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The value that a late slot stands for.

@@ -57,7 +57,10 @@ impl Store {
 
     /// All runs, newest first; without those that have no record yet.
     pub fn list(&self) -> Result<Vec<RunId>, StoreError> {
-        let failed = |source| StoreError::List { path: self.folder.clone(), source };
+        let failed = |source| StoreError::List {
+            path: self.folder.clone(),
+            source,
+        };
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -97,9 +100,19 @@ impl Store {
 fn stored(path: &Path, events: Vec<Event>) -> Result<Stored, StoreError> {
     let Some(EventKind::Created { plan, .. }) = events.first().map(|event| &event.kind) else {
         let why = "the journal does not begin with its plan".to_owned();
-        return Err(JournalError::Damaged { path: path.to_owned(), line: 1, why }.into());
+        return Err(JournalError::Damaged {
+            path: path.to_owned(),
+            line: 1,
+            why,
+        }
+        .into());
     };
     let plan = plan.as_ref().clone();
     let state = State::of(&plan, &events);
-    Ok(Stored { id: plan.run.clone(), plan, events, state })
+    Ok(Stored {
+        id: plan.run.clone(),
+        plan,
+        events,
+        state,
+    })
 }
