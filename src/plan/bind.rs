@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::action::late::{LATE, Slot};
 use crate::base::expr::{Expr, Template};
+use crate::runbook::scope::plain;
 
 /// The steps that an expression may name, by their id here: path and hosts.
 #[derive(Clone, Debug, Default)]
@@ -93,8 +94,7 @@ impl Scope {
         let template = Template::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
         let references = template.references();
         if !references.iter().any(|reference| self.is_late(reference, depth)) {
-            let context = self.context(&references, depth)?;
-            return template.eval(&context).map_err(|error| format!("`{text}`: {error}"));
+            return self.now(&template, &references, depth);
         }
         let mut whole = String::new();
         let mut done = 0;
@@ -105,6 +105,27 @@ impl Scope {
         }
         whole.push_str(&text[done..]);
         Ok(json!({ LATE: whole }))
+    }
+
+    /// A text with nothing late in it. Hosts and members become what they stand for, also in the middle of a text.
+    fn now(&self, template: &Template, references: &[String], depth: u8) -> Result<Value, String> {
+        let text = template.as_str();
+        let context = self.context(references, depth)?;
+        let wrong = |error: crate::base::expr::ExprError| format!("`{text}`: {error}");
+        let mut whole = String::new();
+        let mut done = 0;
+        for (expression, start) in template.expressions() {
+            let value = plain(expression.eval(&context).map_err(wrong)?);
+            let (open, close) = (start - "${{".len(), start + expression.as_str().len() + "}}".len());
+            if open == 0 && close == text.len() {
+                return Ok(value);
+            }
+            whole.push_str(&text[done..open]);
+            whole.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            done = close;
+        }
+        whole.push_str(&text[done..]);
+        Ok(Value::String(whole))
     }
 
     /// One expression of a late text: a slot, or what it is known to be.
@@ -167,9 +188,9 @@ impl Scope {
 const MOST_NAMES: u8 = 16;
 
 /// A list of words from a value: a word, or a list of them.
-pub fn words(value: &Value) -> Result<Vec<String>, String> {
-    match value {
-        Value::String(word) => Ok(vec![word.clone()]),
+pub fn words(value: Value) -> Result<Vec<String>, String> {
+    match plain(value) {
+        Value::String(word) => Ok(vec![word]),
         Value::Array(items) => items
             .iter()
             .map(|item| {

@@ -18,8 +18,10 @@ use crate::runbook::types::{Fact, Runbook};
 
 use super::bind::{self, Earlier, Scope};
 use super::known::Known;
+use super::scope::Ground;
 use super::types::{Checked, Plan, PlannedStep, SCHEMA};
-use super::{drift, parameters, scope};
+use super::{drift, parameters};
+use crate::runbook::scope::plain;
 
 /// What is to be planned.
 pub struct Request<'a> {
@@ -143,7 +145,7 @@ impl<'a> Builder<'a> {
             .runbook
             .parameters
             .keys()
-            .filter_map(|name| Some((name.clone(), scope.roots.get(name)?.clone())))
+            .filter_map(|name| Some((name.clone(), plain(scope.roots.get(name)?.clone()))))
             .collect();
         match scope.text(&request.runbook.title) {
             Ok(title) => self.title = title,
@@ -155,20 +157,20 @@ impl<'a> Builder<'a> {
 
     /// Parameters and facts of a runbook: the scope in which its steps stand.
     fn enter(&mut self, runbook: &Runbook, given: &BTreeMap<String, Value>) -> Option<Scope> {
-        let mut roots = scope::fixed(self.request.cluster, self.request.run, self.request.dead);
-        roots.insert(
-            "cluster".to_owned(),
-            scope::cluster(self.request.cluster, &self.model, self.observed),
-        );
+        let mut roots = self.ground().roots();
         let context = Value::Object(roots.clone());
         match parameters::bind(&runbook.parameters, given, self.request.cluster, &self.model, &context) {
-            Ok(bound) => roots.extend(bound),
+            Ok(bound) => {
+                for (name, value) in bound {
+                    let kind = runbook.parameters[&name].kind;
+                    roots.insert(name, self.ground().parameter(kind, &value));
+                }
+            }
             Err(problems) => {
                 self.refusals.extend(problems.into_iter().map(Refusal::usage));
                 return None;
             }
         }
-        self.host_parameters(runbook, &mut roots);
         let mut scope = Scope {
             roots,
             names: runbook.names.clone(),
@@ -179,15 +181,13 @@ impl<'a> Builder<'a> {
         Some(scope)
     }
 
-    /// A parameter named `host` of type host is seen as `host.…`; so the title and `facts` can use it before any step.
-    fn host_parameters(&self, runbook: &Runbook, roots: &mut Map<String, Value>) {
-        let wanted = runbook.parameters.get("host").filter(|parameter| !parameter.many);
-        if wanted.is_none() {
-            return;
-        }
-        let name = roots.get("host").and_then(Value::as_str).map(str::to_owned);
-        if let Some(host) = name.and_then(|name| self.request.cluster.host(&name)) {
-            roots.insert("host".to_owned(), scope::host(host, &self.model, self.known));
+    fn ground(&self) -> Ground<'_> {
+        Ground {
+            config: self.request.cluster,
+            model: &self.model,
+            observed: self.observed,
+            run: self.request.run,
+            dead: self.request.dead,
         }
     }
 
@@ -210,26 +210,28 @@ impl<'a> Builder<'a> {
         Some(found)
     }
 
-    /// One host: its output. Several: a map from host to output.
+    /// The output of the one call; with hosts, besides, `all`: each host's output with its name.
     fn fact(&self, fact: &Fact, scope: &Scope) -> Result<Option<Value>, String> {
-        let hosts = match &fact.hosts {
-            Some(hosts) => bind::words(&host_words(scope.value(hosts, None)?))?,
-            None => return self.fact_on(fact, scope, None),
+        let Some(hosts) = &fact.hosts else {
+            return self.fact_on(fact, scope, None);
         };
-        if let [only] = hosts.as_slice() {
-            return self.fact_on(fact, scope, Some(only));
-        }
-        let mut all = Map::new();
-        let mut complete = true;
+        let hosts = bind::words(scope.value(hosts, None)?)?;
+        let mut all = Vec::new();
         for host in &hosts {
-            match self.fact_on(fact, scope, Some(host))? {
-                Some(value) => {
-                    all.insert(host.clone(), value);
-                }
-                None => complete = false,
+            if let Some(Value::Object(mut output)) = self.fact_on(fact, scope, Some(host))? {
+                output.insert("host".to_owned(), Value::from(host.as_str()));
+                all.push(Value::Object(output));
             }
         }
-        Ok(complete.then_some(Value::Object(all)))
+        if all.len() < hosts.len() {
+            return Ok(None);
+        }
+        let mut found = match all.as_slice() {
+            [Value::Object(only)] => only.clone(),
+            _ => Map::new(),
+        };
+        found.insert("all".to_owned(), Value::Array(all));
+        Ok(Some(Value::Object(found)))
     }
 
     fn fact_on(&self, fact: &Fact, scope: &Scope, host: Option<&str>) -> Result<Option<Value>, String> {
@@ -285,11 +287,3 @@ impl<'a> Builder<'a> {
 
 /// Bound of one call when the step gives none.
 pub const CALL_BOUND: Span = Span(std::time::Duration::from_secs(30));
-
-/// `hosts: ${{ host }}` where `host` has become an object: its name.
-fn host_words(value: Value) -> Value {
-    match value {
-        Value::Object(object) => object.get("name").cloned().unwrap_or(Value::Null),
-        other => other,
-    }
-}

@@ -11,6 +11,8 @@ use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
 use crate::runbook::types::{Parameter, ParameterType};
 
+use crate::runbook::scope::plain;
+
 use super::scope;
 
 /// Binds every declared parameter. `context` is what `default:` expressions see.
@@ -66,6 +68,7 @@ fn one(
         (None, Some(literal)) => literal.clone(),
         (None, None) => return Err(format!("parameter `{name}` is needed: --set {name}=…")),
     };
+    let value = plain(value);
     let value = if parameter.many { listed(value) } else { value };
     let check = |value: &Value| typed(name, parameter, value, config, model);
     match (&value, parameter.many) {

@@ -1,4 +1,4 @@
-//! The values that expressions see: `cluster`, `host`, `run`, `inventory`, and the names of the runbook.
+//! The values that expressions see. Their names and types stand in `runbook::scope`; a test holds this file to that table.
 
 use serde_json::{Map, Value, json};
 
@@ -6,10 +6,21 @@ use crate::base::id::RunId;
 use crate::cluster::host::{ClusterConfig, Host, ServiceKind};
 use crate::cluster::model::{Model, ModelMember};
 use crate::cluster::observed::Observed;
+use crate::cluster::version::Version;
+use crate::runbook::scope::entity;
+use crate::runbook::types::ParameterType;
 
-use super::known::Known;
+/// What values are made from, at one place in the plan.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    pub config: &'a ClusterConfig,
+    pub model: &'a Model,
+    pub observed: &'a Observed,
+    pub run: &'a RunId,
+    pub dead: &'a [String],
+}
 
-/// How a member is called in expressions and questions: its host where the inventory knows it, else its name, else its ID.
+/// How a member is called in questions and messages: its host where the inventory knows it, else its name, else its ID.
 pub fn word(member: &ModelMember) -> String {
     if let Some(host) = &member.host {
         return host.clone();
@@ -20,83 +31,209 @@ pub fn word(member: &ModelMember) -> String {
     member.name.clone()
 }
 
-/// `cluster.*`, as the model is at this place in the plan.
-pub fn cluster(config: &ClusterConfig, model: &Model, observed: &Observed) -> Value {
-    let words = |wanted: &dyn Fn(&ModelMember) -> bool| -> Vec<String> {
-        model.members.iter().filter(|member| wanted(member)).map(word).collect()
+impl Ground<'_> {
+    /// `cluster`, `inventory`, `backups`, `run`.
+    pub fn roots(&self) -> Map<String, Value> {
+        let mut roots = Map::new();
+        roots.insert("cluster".to_owned(), self.cluster());
+        roots.insert("inventory".to_owned(), self.inventory());
+        roots.insert(
+            "backups".to_owned(),
+            json!({ "all": [], "newest": null, "newest_verified": null }),
+        );
+        roots.insert("run".to_owned(), json!({ "id": self.run.as_str(), "dead": self.dead }));
+        roots
+    }
+
+    pub fn cluster(&self) -> Value {
+        let version = self.model.lowest_version();
+        let leader = self.model.members.iter().find(|member| self.leads(member));
+        let tolerates = self
+            .model
+            .tolerates()
+            .map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
+        json!({
+            "name": self.config.name,
+            "id": self.model.cluster_id,
+            "endpoints": self.config.endpoints,
+            "members": self.members(|_| true),
+            "voters": self.members(|member| !member.learner),
+            "learners": self.members(|member| member.learner),
+            "hosts": self.hosts(|host| self.model.on_host(&host.name).is_some()),
+            "leader": leader.map(|member| self.member(member)),
+            "version": version,
+            "has_learners": version.is_none_or(Version::has_learners),
+            "has_quorum": self.model.has_quorum(),
+            "size": self.model.voter_count(),
+            "tolerates": tolerates,
+        })
+    }
+
+    fn inventory(&self) -> Value {
+        json!({
+            "hosts": self.hosts(|_| true),
+            "spare_hosts": self.hosts(|host| self.model.on_host(&host.name).is_none()),
+            "has_clients": self.config.clients.is_some(),
+        })
+    }
+
+    pub fn host(&self, host: &Host) -> Value {
+        let member = self.model.on_host(&host.name);
+        let first = |urls: Option<&Vec<String>>| urls.and_then(|urls| urls.first().cloned());
+        let version = member.and_then(|member| member.version);
+        let fields = json!({
+            "name": host.name,
+            "peer_url": host.peer_url.clone().or_else(|| first(member.map(|member| &member.peer_urls))),
+            "client_url": host.client_url.clone().or_else(|| first(member.map(|member| &member.client_urls))),
+            "data_dir": host.data_dir,
+            "wal_dir": host.wal_dir,
+            "unit": host.service.unit,
+            "service_kind": if host.service.kind == ServiceKind::Systemd { "systemd" } else { "process" },
+            "has_freeze": host.freeze.is_some(),
+            "is_member": member.is_some(),
+            "member": member.map(|member| self.member(member)),
+            "member_id": member.and_then(|member| member.id).map(|id| id.to_string()).unwrap_or_default(),
+            "voter": member.is_some_and(|member| !member.learner),
+            "up": member.is_some_and(|member| member.up),
+            "leads": member.is_some_and(|member| self.leads(member)),
+            "version": version.map(|version| version.to_string()).unwrap_or_default(),
+            "log_level_needs_restart": version.is_none_or(Version::log_level_needs_restart),
+        });
+        standing_for(&host.name, fields)
+    }
+
+    pub fn member(&self, member: &ModelMember) -> Value {
+        let fields = json!({
+            "id": member.id,
+            "name": member.name,
+            "host": member.host,
+            "peer_urls": member.peer_urls,
+            "client_urls": member.client_urls,
+            "learner": member.learner,
+            "up": member.up,
+            "leads": self.leads(member),
+            "version": member.version,
+        });
+        let stands_for = member.id.map_or_else(|| word(member), |id| id.to_string());
+        standing_for(&stands_for, fields)
+    }
+
+    fn members(&self, wanted: impl Fn(&ModelMember) -> bool) -> Vec<Value> {
+        let mut members: Vec<&ModelMember> = self.model.members.iter().filter(|member| wanted(member)).collect();
+        members.sort_by(|one, other| one.name.cmp(&other.name));
+        members.into_iter().map(|member| self.member(member)).collect()
+    }
+
+    fn hosts(&self, wanted: impl Fn(&Host) -> bool) -> Vec<Value> {
+        self.config
+            .hosts
+            .iter()
+            .filter(|host| wanted(host))
+            .map(|host| self.host(host))
+            .collect()
+    }
+
+    fn leads(&self, member: &ModelMember) -> bool {
+        self.observed.leader.is_some() && member.id == self.observed.leader
+    }
+
+    /// A bound parameter as expressions see it: hosts and members with their fields.
+    pub fn parameter(&self, kind: ParameterType, value: &Value) -> Value {
+        match (kind, value) {
+            (_, Value::Array(items)) => Value::Array(items.iter().map(|item| self.parameter(kind, item)).collect()),
+            (ParameterType::Host, Value::String(name)) => self
+                .config
+                .host(name)
+                .map_or_else(|| value.clone(), |host| self.host(host)),
+            (ParameterType::Member, Value::String(name)) => self
+                .model
+                .find(name)
+                .map_or_else(|| value.clone(), |member| self.member(member)),
+            _ => value.clone(),
+        }
+    }
+}
+
+fn standing_for(name: &str, fields: Value) -> Value {
+    match fields {
+        Value::Object(fields) => entity(name, fields),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::Ground;
+    use crate::base::duration::Span;
+    use crate::cluster::host::{
+        AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
     };
-    let version = model.lowest_version();
-    let leader = observed
-        .leader
-        .and_then(|id| model.members.iter().find(|member| member.id == Some(id)))
-        .map(word);
-    json!({
-        "name": config.name,
-        "id": model.cluster_id,
-        "version": version,
-        "has_learners": version.is_none_or(crate::cluster::version::Version::has_learners),
-        "log_level_needs_restart": version.is_none_or(crate::cluster::version::Version::log_level_needs_restart),
-        "endpoints": config.endpoints,
-        "members": words(&|_| true),
-        "voters": words(&|member| !member.learner),
-        "learners": words(&|member| member.learner),
-        "healthy": words(&|member| member.up),
-        "unhealthy": words(&|member| !member.up),
-        "leader": leader,
-        "leader_last": leader_last(model, leader.as_deref()),
-        "quorum": model.has_quorum(),
-        "initial_cluster": initial_cluster(model),
-    })
-}
+    use crate::cluster::model::{Model, ModelMember};
+    use crate::cluster::observed::Observed;
+    use crate::runbook::scope::{ROOTS, differences};
 
-/// All members, the leader at the end: the order for anything done one at a time.
-fn leader_last(model: &Model, leader: Option<&str>) -> Vec<String> {
-    let mut members: Vec<String> = model.members.iter().map(word).collect();
-    members.sort_by_key(|member| (Some(member.as_str()) == leader, member.clone()));
-    members
-}
-
-fn initial_cluster(model: &Model) -> String {
-    let pairs: Vec<String> = model
-        .members
-        .iter()
-        .flat_map(|member| member.peer_urls.iter().map(move |url| format!("{}={url}", member.name)))
-        .collect();
-    pairs.join(",")
-}
-
-/// `host.*`.
-pub fn host(host: &Host, model: &Model, known: &Known) -> Value {
-    let member = model.on_host(&host.name);
-    let reachable = known.service(&host.name).is_some_and(|seen| seen.is_ok());
-    let service = known.service(&host.name).and_then(Result::ok);
-    let data_dir = host
-        .data_dir
-        .clone()
-        .or_else(|| service.and_then(|service| service.data_dir.clone()));
-    json!({
-        "name": host.name,
-        "unit": host.service.unit,
-        "kind": if host.service.kind == ServiceKind::Systemd { "systemd" } else { "process" },
-        "data_dir": data_dir,
-        "wal_dir": host.wal_dir.clone().or_else(|| service.and_then(|service| service.wal_dir.clone())),
-        "peer_url": host.peer_url,
-        "client_url": host.client_url,
-        "reachable": reachable,
-        "version": service.and_then(|service| service.version),
-        "member": member.and_then(|member| member.id),
-        "is_member": member.is_some(),
-        "is_voter": member.is_some_and(|member| !member.learner),
-        "freezes": host.freeze.is_some(),
-    })
-}
-
-/// `run.*`, `inventory.*`.
-pub fn fixed(config: &ClusterConfig, run: &RunId, dead: &[String]) -> Map<String, Value> {
-    let hosts: Vec<&str> = config.hosts.iter().map(|host| host.name.as_str()).collect();
-    let mut roots = Map::new();
-    roots.insert("run".to_owned(), json!({ "id": run.as_str(), "dead": dead }));
-    roots.insert("inventory".to_owned(), json!({ "hosts": hosts }));
-    roots.insert("backups".to_owned(), json!({ "newest_verified": null }));
-    roots
+    #[test]
+    fn every_value_has_the_fields_and_types_of_the_table() {
+        let host = Host {
+            name: "etcd-1".to_owned(),
+            shell: Shell::Local,
+            elevate: Become::None,
+            service: Service {
+                kind: ServiceKind::Systemd,
+                unit: "etcd".to_owned(),
+                env_file: None,
+                process_dir: None,
+            },
+            data_dir: None,
+            wal_dir: None,
+            peer_url: None,
+            client_url: None,
+            freeze: None,
+            route: None,
+            tls: None,
+        };
+        let config = ClusterConfig {
+            name: "c".to_owned(),
+            endpoints: vec!["http://127.0.0.1:2379".to_owned()],
+            route: Route::Direct,
+            tls: TlsFiles::default(),
+            auth: AuthUser::default(),
+            clients: None,
+            backups: Backups::default(),
+            hosts: vec![host],
+            call_timeout: Span(std::time::Duration::from_secs(5)),
+        };
+        let member = ModelMember {
+            id: Some(crate::cluster::member::Id(0x1a)),
+            name: "etcd-1".to_owned(),
+            host: Some("etcd-1".to_owned()),
+            peer_urls: vec!["http://127.0.0.1:2380".to_owned()],
+            client_urls: Vec::new(),
+            learner: false,
+            up: true,
+            version: "3.5.30".parse().ok(),
+        };
+        let model = Model {
+            cluster_id: None,
+            members: vec![member],
+        };
+        let run = crate::base::id::RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 1);
+        let observed = Observed::default();
+        let ground = Ground {
+            config: &config,
+            model: &model,
+            observed: &observed,
+            run: &run,
+            dead: &[],
+        };
+        let roots = ground.roots();
+        let found: Vec<String> = ROOTS
+            .iter()
+            .flat_map(|root| differences(roots.get(root.name).unwrap_or(&Value::Null), root.of, root.name))
+            .collect();
+        assert_eq!(found, Vec::<String>::new());
+        assert_eq!(roots.len(), ROOTS.len());
+    }
 }

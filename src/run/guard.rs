@@ -80,6 +80,7 @@ mod tests {
             alarms: None,
             leader: None,
             cluster_id: None,
+            certificate_not_after: None,
             cause: None,
         });
         Observed {

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use crate::action::{Action, Named, Risk, registry};
 use crate::plan::bind::{self, Scope};
+use crate::plan::quorum;
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
-use crate::plan::{quorum, scope as values};
+use crate::runbook::scope::plain;
 use crate::runbook::types::{Keyed, Step};
 
-use super::{Builder, Refusal, conditions, host_words};
+use super::{Builder, Refusal, conditions};
 
 /// Deepest nesting of groups and includes.
 const DEEPEST: usize = 32;
@@ -34,7 +35,7 @@ impl Builder<'_> {
     fn step(&mut self, step: &Step, path: &str, inherited: &[String], scope: &mut Scope) -> Result<(), String> {
         self.refresh(scope);
         let hosts = match &step.hosts {
-            Some(hosts) => self.known_hosts(&bind::words(&host_words(scope.value(hosts, None)?))?)?,
+            Some(hosts) => self.known_hosts(&bind::words(scope.value(hosts, None)?)?)?,
             None => inherited.to_vec(),
         };
         if let Some(list) = &step.for_each {
@@ -43,7 +44,10 @@ impl Builder<'_> {
             };
             let name = step.item.clone().unwrap_or_else(|| "item".to_owned());
             for item in items {
-                let key = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+                let key = match plain(item.clone()) {
+                    Value::String(key) => key,
+                    other => other.to_string(),
+                };
                 let mut inner = scope.clone();
                 inner.roots.insert(name.clone(), item);
                 let once = Step {
@@ -137,7 +141,7 @@ impl Builder<'_> {
         };
         let mut given = std::collections::BTreeMap::new();
         for (parameter, value) in &step.with {
-            given.insert(parameter.clone(), host_words(outer.value(value, None)?));
+            given.insert(parameter.clone(), outer.value(value, None)?);
         }
         self.including.push(name.to_owned());
         if let Some(mut inner) = self.enter(&runbook, &given) {
@@ -339,26 +343,27 @@ impl Builder<'_> {
         ))
     }
 
-    /// `cluster` follows the model from step to step.
+    /// `cluster` and `inventory` follow the model from step to step.
     fn refresh(&self, scope: &mut Scope) {
-        scope.roots.insert(
-            "cluster".to_owned(),
-            values::cluster(self.request.cluster, &self.model, self.observed),
-        );
+        scope.roots.extend(self.ground().roots());
     }
 
-    /// The scope as one host sees it: `host.*`, and facts that differ by host.
+    /// The scope as one host sees it: `host.*`, and of each fact what was found there.
     fn on_host(&self, scope: &Scope, name: &str) -> Scope {
         let mut here = scope.clone();
         if let Some(host) = self.request.cluster.host(name) {
-            here.roots
-                .insert("host".to_owned(), values::host(host, &self.model, self.known));
+            here.roots.insert("host".to_owned(), self.ground().host(host));
         }
-        if let Some(Value::Object(facts)) = here.roots.get_mut("facts") {
-            for fact in facts.values_mut() {
-                if let Some(own) = fact.get(name).cloned() {
-                    *fact = own;
-                }
+        let Some(Value::Object(facts)) = here.roots.get_mut("facts") else {
+            return here;
+        };
+        for fact in facts.values_mut() {
+            let all = fact.get("all").and_then(Value::as_array).cloned().unwrap_or_default();
+            let own = all
+                .iter()
+                .find(|found| found.get("host").and_then(Value::as_str) == Some(name));
+            if let (Some(Value::Object(own)), Value::Object(fact)) = (own, fact) {
+                fact.extend(own.clone());
             }
         }
         here
