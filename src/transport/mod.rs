@@ -1,6 +1,11 @@
 //! The one seam to the world.
 
+pub mod dial;
+pub mod etcd;
+pub mod http;
+pub mod real;
 pub mod simulated;
+pub mod tls;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,0 +1,406 @@
+//! Connections to etcd's ports: name, TCP, TLS, each with its own word for what went wrong. Shared by gRPC and HTTP.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::select_ok;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::tls::{self, Protocol, Tls};
+use crate::call::{CallError, Fault};
+use crate::cluster::host::Route;
+
+/// A connection attempt ends after this, whatever the call's bound is: TCP has then knocked four times.
+const ATTEMPT_BOUND: Duration = Duration::from_secs(8);
+/// With `Route::Auto`: how long the direct way is tried before ssh.
+const DIRECT_BOUND: Duration = Duration::from_secs(2);
+/// Head start of an address before the next one is tried beside it.
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+
+/// Opens ways to a port through the ssh of the host that serves it, and keeps them open.
+pub trait Forwarder: Send + Sync {
+    /// A local address that leads to `port` of the machine that URLs call `name`.
+    fn forward<'a>(
+        &'a self,
+        name: &'a str,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = Result<SocketAddr, CallError>> + Send + 'a>>;
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DialError {
+    pub fault: Fault,
+    pub message: String,
+}
+
+impl DialError {
+    pub fn new(fault: Fault, message: impl Into<String>) -> Self {
+        Self {
+            fault,
+            message: message.into(),
+        }
+    }
+}
+
+/// What a URL says about where to connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Without brackets.
+    pub name: String,
+    pub port: u16,
+    pub secure: bool,
+}
+
+impl Target {
+    pub fn parse(url: &str) -> Result<Self, DialError> {
+        let wrong = |why: &str| DialError::new(Fault::Refused, format!("`{url}` is no endpoint: {why}"));
+        let parsed = url::Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
+        let secure = match parsed.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(wrong("it must begin with http:// or https://")),
+        };
+        let name = parsed.host_str().ok_or_else(|| wrong("no host in it"))?;
+        let name = name.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        Ok(Self {
+            name: name.to_owned(),
+            port: parsed.port().unwrap_or(if secure { 443 } else { 80 }),
+            secure,
+        })
+    }
+
+    /// `name:port`, with brackets around IPv6.
+    pub fn authority(&self) -> String {
+        if self.name.contains(':') {
+            format!("[{}]:{}", self.name, self.port)
+        } else {
+            format!("{}:{}", self.name, self.port)
+        }
+    }
+}
+
+/// How far the newest connection of an endpoint came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    #[default]
+    Nothing,
+    Resolving,
+    Connecting,
+    /// TCP is connected.
+    Accepted,
+    /// TLS is agreed.
+    Secured,
+}
+
+/// What the newest connection of an endpoint showed; tells a mute port from a dead one, and TLS from plain.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Notes {
+    pub stage: Stage,
+    /// The first bytes that came, at most eight.
+    pub first_bytes: Vec<u8>,
+    pub certificate_not_after: Option<jiff::Timestamp>,
+    /// Why the connection was refused or broke, where TLS knows.
+    pub broke: Option<DialError>,
+}
+
+/// Notes as shared between a connection and the calls on it.
+pub type SharedNotes = Arc<Mutex<Notes>>;
+
+pub fn with_notes<T>(notes: &SharedNotes, change: impl FnOnce(&mut Notes) -> T) -> T {
+    change(&mut notes.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Why an answer did not come within `bound`, from how far the connection came.
+pub fn out_of_time(notes: &SharedNotes, bound: Duration) -> DialError {
+    let seconds = format!("{:.3}", bound.as_secs_f64());
+    let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+    with_notes(notes, |notes| match notes.stage {
+        Stage::Nothing | Stage::Resolving => {
+            DialError::new(Fault::Name, format!("its name was not resolved within {seconds} s"))
+        }
+        Stage::Connecting => DialError::new(
+            Fault::Timeout,
+            format!("no answer to the connection attempt within {seconds} s (host down, or a firewall drops it)"),
+        ),
+        Stage::Accepted | Stage::Secured if notes.first_bytes.is_empty() => DialError::new(
+            Fault::Silent,
+            format!("the connection is accepted, then nothing comes within {seconds} s"),
+        ),
+        Stage::Accepted | Stage::Secured => {
+            DialError::new(Fault::Timeout, format!("connected, but no answer within {seconds} s"))
+        }
+    })
+}
+
+/// Makes connections for one cluster.
+pub struct Dialer {
+    tls: Tls,
+    route: Route,
+    forwarder: Option<Arc<dyn Forwarder>>,
+    /// `name:port` → where to connect instead; the names in TLS stay.
+    routes: RwLock<HashMap<String, SocketAddr>>,
+}
+
+impl Dialer {
+    pub fn new(tls: Tls, route: Route, forwarder: Option<Arc<dyn Forwarder>>) -> Self {
+        Self {
+            tls,
+            route,
+            forwarder,
+            routes: RwLock::default(),
+        }
+    }
+
+    /// From now on connections to this URL's host and port go to `address`.
+    pub fn set_route(&self, url: &str, address: SocketAddr) -> Result<(), DialError> {
+        let authority = Target::parse(url)?.authority();
+        self.routes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(authority, address);
+        Ok(())
+    }
+
+    /// Connects, with TLS where the URL says so.
+    pub async fn dial(&self, target: &Target, protocol: Protocol, notes: &SharedNotes) -> Result<Stream, DialError> {
+        with_notes(notes, |notes| *notes = Notes::default());
+        let attempt = tokio::time::timeout(ATTEMPT_BOUND, self.attempt(target, protocol, notes));
+        let ended = attempt.await.unwrap_or_else(|_| Err(out_of_time(notes, ATTEMPT_BOUND)));
+        if let Err(error) = &ended {
+            with_notes(notes, |notes| notes.broke = Some(error.clone()));
+        }
+        ended
+    }
+
+    async fn attempt(&self, target: &Target, protocol: Protocol, notes: &SharedNotes) -> Result<Stream, DialError> {
+        let socket = self.socket(target, notes).await?;
+        with_notes(notes, |notes| notes.stage = Stage::Accepted);
+        // Small answers should not wait for more; failing to set it harms nothing.
+        let _ = socket.set_nodelay(true);
+        let plain = Sniffed {
+            socket,
+            notes: notes.clone(),
+            full: false,
+        };
+        if !target.secure {
+            return Ok(Stream::Plain(plain));
+        }
+        let config = self
+            .tls
+            .config(protocol)
+            .map_err(|error| DialError::new(Fault::Tls, error.to_string()))?;
+        let name = ServerName::try_from(target.name.clone())
+            .map_err(|_| DialError::new(Fault::Tls, format!("`{}` is no name that TLS can check", target.name)))?;
+        let stream = TlsConnector::from(config)
+            .connect(name, plain)
+            .await
+            .map_err(|error| tls_failure(&error, target, notes))?;
+        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        with_notes(notes, |notes| {
+            notes.stage = Stage::Secured;
+            notes.certificate_not_after = certificate.and_then(tls::not_after);
+        });
+        Ok(Stream::Secure {
+            stream: Box::new(stream),
+            name: target.name.clone(),
+        })
+    }
+
+    async fn socket(&self, target: &Target, notes: &SharedNotes) -> Result<TcpStream, DialError> {
+        let routed = self
+            .routes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&target.authority())
+            .copied();
+        if let Some(address) = routed {
+            with_notes(notes, |notes| notes.stage = Stage::Connecting);
+            return connect(&[address]).await;
+        }
+        match (self.route, &self.forwarder) {
+            (Route::Ssh, Some(forwarder)) => through(forwarder.as_ref(), target, notes).await,
+            (Route::Auto, Some(forwarder)) => match tokio::time::timeout(DIRECT_BOUND, direct(target, notes)).await {
+                Ok(Ok(socket)) => Ok(socket),
+                _ => through(forwarder.as_ref(), target, notes).await,
+            },
+            _ => direct(target, notes).await,
+        }
+    }
+}
+
+async fn through(forwarder: &dyn Forwarder, target: &Target, notes: &SharedNotes) -> Result<TcpStream, DialError> {
+    with_notes(notes, |notes| notes.stage = Stage::Connecting);
+    let address = forwarder
+        .forward(&target.name, target.port)
+        .await
+        .map_err(|error| DialError::new(error.fault, format!("through ssh: {}", error.message)))?;
+    connect(&[address]).await
+}
+
+async fn direct(target: &Target, notes: &SharedNotes) -> Result<TcpStream, DialError> {
+    with_notes(notes, |notes| notes.stage = Stage::Resolving);
+    let found = tokio::net::lookup_host((target.name.as_str(), target.port)).await;
+    let addresses: Vec<SocketAddr> = found
+        .map_err(|error| DialError::new(Fault::Name, name_problem(&target.name, &error)))?
+        .collect();
+    with_notes(notes, |notes| notes.stage = Stage::Connecting);
+    connect(&addresses).await
+}
+
+fn name_problem(name: &str, error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text
+        .strip_prefix("failed to lookup address information: ")
+        .unwrap_or(&text);
+    format!("the name {name} does not resolve: {text}")
+}
+
+/// The first address that accepts; each later one starts a little after the one before it.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    let attempts = addresses.iter().zip(0_u32..).map(|(address, place)| {
+        let address = *address;
+        Box::pin(async move {
+            tokio::time::sleep(NEXT_ADDRESS_AFTER * place).await;
+            TcpStream::connect(address)
+                .await
+                .map_err(|error| DialError::new(Fault::Connect, connect_problem(&address, &error)))
+        })
+    });
+    let attempts: Vec<_> = attempts.collect();
+    if attempts.is_empty() {
+        return Err(DialError::new(Fault::Name, "the name has no address"));
+    }
+    select_ok(attempts).await.map(|(socket, _)| socket)
+}
+
+fn connect_problem(address: &SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => format!("connection refused ({address}): nothing listens there"),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            format!("no route to host ({address})")
+        }
+        io::ErrorKind::TimedOut => format!("no answer to the connection attempt ({address})"),
+        _ => format!("cannot connect to {address}: {error}"),
+    }
+}
+
+fn tls_failure(error: &io::Error, target: &Target, notes: &SharedNotes) -> DialError {
+    if let Some(error) = inner_tls(error) {
+        let (fault, message) = tls::explain(error, &target.name);
+        return DialError::new(fault, message);
+    }
+    let nothing_came = with_notes(notes, |notes| notes.first_bytes.is_empty());
+    if nothing_came {
+        return DialError::new(
+            Fault::Tls,
+            format!("the connection was closed when TLS began ({error}); is this port plain http://?"),
+        );
+    }
+    DialError::new(Fault::Tls, format!("the TLS handshake broke: {error}"))
+}
+
+/// The TLS error inside an input/output error.
+fn inner_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// A socket that remembers the first bytes that came.
+pub struct Sniffed {
+    socket: TcpStream,
+    notes: SharedNotes,
+    full: bool,
+}
+
+/// A connection, plain or secure.
+pub enum Stream {
+    Plain(Sniffed),
+    Secure {
+        stream: Box<TlsStream<Sniffed>>,
+        name: String,
+    },
+}
+
+impl AsyncRead for Sniffed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.socket).poll_read(cx, buf);
+        if !self.full && buf.filled().len() > before {
+            let full = with_notes(&self.notes, |notes| {
+                let wanted = 8_usize.saturating_sub(notes.first_bytes.len());
+                notes.first_bytes.extend(buf.filled()[before..].iter().take(wanted));
+                notes.first_bytes.len() >= 8
+            });
+            self.full = full;
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Sniffed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Secure { stream, name } => {
+                let polled = Pin::new(&mut *stream).poll_read(cx, buf);
+                // With TLS 1.3 a refused client certificate shows only here, after the handshake.
+                if let Poll::Ready(Err(error)) = &polled
+                    && let Some(error) = inner_tls(error)
+                {
+                    let (fault, message) = tls::explain(error, name);
+                    let broke = DialError::new(fault, message);
+                    with_notes(&stream.get_ref().0.notes, |notes| notes.broke = Some(broke));
+                }
+                polled
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Secure { stream, .. } => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Secure { stream, .. } => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Secure { stream, .. } => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

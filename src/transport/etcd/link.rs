@@ -1,0 +1,124 @@
+//! One endpoint's channel, and the log-in on it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use etcd_client::{Channel, Client};
+use hyper_util::rt::TokioIo;
+use tokio::sync::Mutex;
+use tonic::transport::Endpoint;
+use tower_service::Service;
+
+use super::Credentials;
+use super::errors;
+use crate::call::{CallError, Fault};
+use crate::transport::dial::{DialError, Dialer, SharedNotes, Stream, Target};
+use crate::transport::tls::Protocol;
+
+/// etcd disconnects clients that ping more often than every 5 s.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A pinned channel to one endpoint.
+pub(super) struct Link {
+    pub(super) endpoint: String,
+    pub(super) client: Client,
+    pub(super) notes: SharedNotes,
+    /// Counts log-ins: which one a caller used, so that two callers with one dead token log in once.
+    login: Mutex<Login>,
+}
+
+#[derive(Default)]
+struct Login {
+    count: u64,
+    valid: bool,
+}
+
+impl Link {
+    /// Connects nothing yet.
+    pub(super) async fn open(endpoint: &str, dialer: Arc<Dialer>) -> Result<Self, DialError> {
+        let target = Target::parse(endpoint)?;
+        let notes = SharedNotes::default();
+        let wrong = |error: &dyn std::fmt::Display| {
+            DialError::new(Fault::Refused, format!("`{endpoint}` is no endpoint: {error}"))
+        };
+        let scheme = if target.secure { "https" } else { "http" };
+        let authority = target.authority();
+        let origin: http::Uri = format!("{scheme}://{authority}")
+            .parse()
+            .map_err(|error| wrong(&error))?;
+        // TLS is ours (`dial`): tonic sees a plain connection, but must say https, or etcd ignores the certificate's user.
+        let channel = Endpoint::from_shared(format!("http://{authority}"))
+            .map_err(|error| wrong(&error))?
+            .origin(origin)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_PATIENCE)
+            .connect_with_connector_lazy(Connector {
+                dialer,
+                target,
+                notes: notes.clone(),
+            });
+        let client = Client::from_channel(Channel::Tonic(channel), None)
+            .await
+            .map_err(|error| wrong(&error))?;
+        Ok(Self {
+            endpoint: endpoint.to_owned(),
+            client,
+            notes,
+            login: Mutex::default(),
+        })
+    }
+
+    pub(super) async fn logged_in(&self) -> bool {
+        self.login.lock().await.valid
+    }
+
+    /// Logs in unless that is done; gives the number of the log-in. A cluster without auth needs none.
+    pub(super) async fn log_in(&self, credentials: &Credentials, what: &str) -> Result<u64, CallError> {
+        let mut login = self.login.lock().await;
+        if !login.valid {
+            let user = (credentials.user.clone(), credentials.password.expose().clone());
+            if let Err(error) = self.client.clone().update_user(Some(user)).await
+                && !errors::auth_is_off(&error)
+            {
+                return Err(errors::login_failure(&error, what, self));
+            }
+            login.valid = true;
+            login.count += 1;
+        }
+        Ok(login.count)
+    }
+
+    /// The token of this log-in is no longer accepted.
+    pub(super) async fn forget(&self, count: u64) {
+        let mut login = self.login.lock().await;
+        if login.count == count {
+            login.valid = false;
+        }
+    }
+}
+
+/// Gives tonic our connections.
+struct Connector {
+    dialer: Arc<Dialer>,
+    target: Target,
+    notes: SharedNotes,
+}
+
+impl Service<http::Uri> for Connector {
+    type Response = TokioIo<Stream>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _uri: http::Uri) -> Self::Future {
+        let (dialer, target, notes) = (self.dialer.clone(), self.target.clone(), self.notes.clone());
+        Box::pin(async move { dialer.dial(&target, Protocol::Grpc, &notes).await.map(TokioIo::new) })
+    }
+}

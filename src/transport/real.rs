@@ -1,0 +1,106 @@
+//! The real world: etcd, HTTP, and hosts.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dial::{DialError, Dialer, Forwarder};
+use super::etcd::{Credentials, Etcd};
+use super::http::Http;
+use super::tls::{Tls, TlsError};
+use super::{Answer, Transport};
+use crate::base::clock;
+use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, Reply, Tag, To, Watch};
+use crate::cluster::host::{ClusterConfig, TlsFiles};
+
+/// A host's answer to come.
+pub type HostReply<'a> = Pin<Box<dyn Future<Output = Result<HostAnswer, CallError>> + Send + 'a>>;
+
+/// One thing on one host.
+#[derive(Clone, Copy, Debug)]
+pub struct HostCall<'a> {
+    pub host: &'a str,
+    pub op: &'a HostOp,
+    pub tag: Option<&'a Tag>,
+    pub bound: Duration,
+}
+
+/// Carries out what is asked of hosts, through ssh or on this machine.
+pub trait Hosts: Send + Sync {
+    fn perform<'a>(&'a self, call: HostCall<'a>, watch: &'a dyn Watch) -> HostReply<'a>;
+}
+
+/// The transport of every command outside tests.
+pub struct RealTransport {
+    dialer: Arc<Dialer>,
+    etcd: Etcd,
+    http: Http,
+    hosts: Option<Arc<dyn Hosts>>,
+}
+
+impl RealTransport {
+    /// Reads the certificate files; connects nothing yet. Without `hosts` every call to a host is `Unsupported`.
+    pub fn new(
+        cluster: &ClusterConfig,
+        credentials: Option<Credentials>,
+        hosts: Option<Arc<dyn Hosts>>,
+        forwarder: Option<Arc<dyn Forwarder>>,
+    ) -> Result<Self, TlsError> {
+        let dialer = Arc::new(Dialer::new(Tls::load(&cluster.tls)?, cluster.route, forwarder.clone()));
+        let world = Arc::new(Dialer::new(Tls::load(&TlsFiles::default())?, cluster.route, forwarder));
+        Ok(Self {
+            etcd: Etcd::new(dialer.clone(), credentials),
+            http: Http::new(dialer.clone(), world),
+            dialer,
+            hosts,
+        })
+    }
+
+    /// From now on connections to this URL's host and port go to `address`; TLS names stay.
+    pub fn set_route(&self, url: &str, address: SocketAddr) -> Result<(), DialError> {
+        self.dialer.set_route(url, address)
+    }
+
+    async fn carry_out(&self, call: &Call, watch: &dyn Watch) -> Result<Reply, CallError> {
+        let bound = call.timeout.0;
+        match &call.to {
+            To::Etcd { endpoint, op } => self.etcd.perform(endpoint, op, bound, watch).await.map(Reply::Etcd),
+            To::Http(request) => self.http.perform(request, bound).await.map(Reply::Http),
+            To::Host { host, op, tag } => match &self.hosts {
+                Some(hosts) => {
+                    let call = HostCall {
+                        host,
+                        op,
+                        tag: tag.as_ref(),
+                        bound,
+                    };
+                    let late = || CallError::new(Fault::Timeout, "use the shell", host, "no answer in time");
+                    let ended = tokio::time::timeout(bound, hosts.perform(call, watch)).await;
+                    ended.unwrap_or_else(|_| Err(late())).map(Reply::Host)
+                }
+                None => Err(CallError::new(
+                    Fault::Unsupported,
+                    "use the shell",
+                    host,
+                    "hosts cannot be reached from here",
+                )),
+            },
+        }
+    }
+}
+
+impl Transport for RealTransport {
+    fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> Answer<'a> {
+        Box::pin(self.carry_out(call, watch))
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        clock::now()
+    }
+
+    fn pause<'a>(&'a self, how_long: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(tokio::time::sleep(how_long))
+    }
+}
