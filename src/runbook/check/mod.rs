@@ -87,13 +87,11 @@ impl<'a> Checker<'a> {
         best.on_hosts = true;
         best.items = items(&self.runbook.steps);
         best.steps = self.all_steps.iter().map(|(id, gives)| (*id, *gives)).collect();
-        let before = self.found.len();
-        self.template(&pointer, text, &best);
-        for one in &mut self.found[before..] {
-            if one.message.contains("cannot be known when the plan is made") {
-                one.hint = Some("a `let` holds nothing late: write `steps.ID.FIELD` where it is used".to_owned());
-            }
-        }
+        let texts = Texts {
+            place: &self.place,
+            seen: &best,
+        };
+        texts.template(&pointer, text, Known::Late, &mut self.found);
     }
 
     fn fact(&mut self, name: &'a str) {

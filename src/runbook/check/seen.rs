@@ -94,24 +94,25 @@ impl<'a> Seen<'a> {
             "steps" => self.output(below, path),
             "facts" => self.fact(below, path),
             _ => {
-                let of = self.root(root)?;
-                fields(of, below, root).map(|of| Resolved { of, late: false })
+                let found = self.root(root)?;
+                fields(found.of, below, root).map(|of| Resolved { of, late: found.late })
             }
         }
     }
 
-    fn root(&self, name: &str) -> Result<Type, NoReference> {
+    fn root(&self, name: &str) -> Result<Resolved, NoReference> {
+        let early = |of| Ok(Resolved { of, late: false });
         if name == "host" && self.on_hosts {
-            return Ok(Type::Host);
+            return early(Type::Host);
         }
         if let Some((_, of)) = self.items.iter().rev().find(|(item, _)| *item == name) {
-            return Ok(*of);
+            return early(*of);
         }
         if let Some(root) = ROOTS.iter().find(|root| root.name == name) {
-            return Ok(root.of);
+            return early(root.of);
         }
         if let Some(parameter) = self.runbook.parameters.get(name) {
-            return Ok(Type::of_parameter(parameter.kind, parameter.many));
+            return early(Type::of_parameter(parameter.kind, parameter.many));
         }
         if let Some(text) = self.runbook.names.get(name).filter(|_| self.names) {
             return self.named(name, text);
@@ -129,25 +130,29 @@ impl<'a> Seen<'a> {
         Err(NoReference::new(format!("there is no `{name}` here")).near(name, &known))
     }
 
-    /// A `let` is evaluated where it is used: what it reads must be known here.
-    fn named(&self, name: &str, text: &str) -> Result<Type, NoReference> {
+    /// A `let` is evaluated where it is used: what it reads must be known here. Late, where it reads an output.
+    fn named(&self, name: &str, text: &str) -> Result<Resolved, NoReference> {
         // A mistake in the text itself, or a cycle, is told at the `let`.
+        let unknown = Resolved {
+            of: Type::Any,
+            late: false,
+        };
         let Ok(template) = Template::parse(text) else {
-            return Ok(Type::Any);
+            return Ok(unknown);
         };
         if reaches(self.runbook, name, name) {
-            return Ok(Type::Any);
+            return Ok(unknown);
         }
+        let mut late = false;
         for path in template.references() {
-            if path.starts_with("steps.") {
-                continue;
-            }
-            self.resolve(&path).map_err(|why| NoReference {
+            let resolved = self.resolve(&path).map_err(|why| NoReference {
                 message: format!("`{name}` cannot be used here: {}", why.message),
                 hint: why.hint,
             })?;
+            late |= resolved.late;
         }
-        Ok(single(&template).map_or(Type::Text, |expr| self.infer(expr.as_str())))
+        let of = single(&template).map_or(Type::Text, |expr| self.infer(expr.as_str()));
+        Ok(Resolved { of, late })
     }
 
     fn output(&self, below: &[&str], path: &str) -> Result<Resolved, NoReference> {

@@ -103,12 +103,12 @@ impl<'a> Checker<'a> {
         if let Some(text) = &step.for_each {
             self.for_each(step, text, pointer, seen);
         }
-        if let Some(text) = &step.when {
-            self.when(text, &child(pointer, "when"), seen);
-        }
         if let Some(hosts) = &step.hosts {
             self.hosts(hosts, &child(pointer, "hosts"), seen);
             seen.on_hosts = true;
+        }
+        if let Some(text) = &step.when {
+            self.when(text, &child(pointer, "when"), seen);
         }
         if let Some(title) = &step.title {
             self.template(&child(pointer, "title"), title, seen);

@@ -41,7 +41,7 @@ impl Texts<'_, '_> {
         let before = found.len();
         for (expr, start) in template.expressions() {
             let known = match known {
-                Known::Late if whole.is_none() || !is_path(expr.as_str().trim()) => Lateness::Alone,
+                Known::Late if !is_path(expr.as_str().trim()) => Lateness::Alone,
                 Known::Late => Lateness::Allowed,
                 Known::Early => Lateness::Refused,
             };
@@ -137,8 +137,8 @@ impl Texts<'_, '_> {
                 "an output of an earlier step may stand only where the reference says `may be known late`",
             ),
             Lateness::Alone => (
-                format!("`{path}` is known late and must stand alone"),
-                "write `${{ steps.ID.FIELD }}` and nothing else in this text",
+                format!("`{path}` is known late: it can be used, not computed with"),
+                "write `${{ steps.ID.FIELD }}` with nothing else between the braces",
             ),
         };
         Some(self.place.within(pointer, text, range, message).hint(hint))
@@ -149,7 +149,7 @@ impl Texts<'_, '_> {
         for (expr, start) in template.expressions() {
             let of = self.seen.infer(expr.as_str());
             let hint = match of {
-                Type::Host | Type::Member | Type::Backup => format!("write `{}.name`", expr.as_str().trim()),
+                Type::List(Type::Text) => "join its items: `… | join(', ')`".to_owned(),
                 Type::List(_) => "join its items: `… | map(attribute='name') | join(', ')`".to_owned(),
                 Type::Fields(_) => "name one of its fields".to_owned(),
                 _ => continue,
@@ -168,7 +168,7 @@ impl Texts<'_, '_> {
 #[derive(Clone, Copy)]
 enum Lateness {
     Allowed,
-    /// Allowed, if it were the whole text.
+    /// Allowed, if nothing were computed with it.
     Alone,
     Refused,
 }
