@@ -1,8 +1,14 @@
-//! The flags that every command has.
+//! What every command works with: flags win over `ETCDOPS_*`, these over `ETCDCTL_*`, these over the inventory, that over
+//! the defaults.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::{Context, Failure};
 use crate::base::duration::Span;
+use crate::cluster::discover;
+use crate::cluster::host::ClusterConfig;
+use crate::cluster::inventory::{Discovery, Entry, Inventory, Origin, Origins};
 use crate::ui::screen::ColorWhen;
 use crate::ui::{Format, Manner};
 
@@ -32,7 +38,7 @@ pub struct GlobalOptions {
     pub discovery_srv: Option<String>,
 
     /// Suffix of the SRV service name
-    #[arg(long, global = true, value_name = "NAME", requires = "discovery_srv")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub discovery_srv_name: Option<String>,
 
     /// Certificates of the authorities that are trusted
@@ -94,3 +100,107 @@ impl GlobalOptions {
         }
     }
 }
+
+/// How long commands that look take at most, where nothing else is said.
+pub const DEFAULT_LOOK: Span = Span::seconds(10);
+/// How long DNS is asked for endpoints at most.
+const LONGEST_DISCOVERY: Duration = Duration::from_secs(5);
+
+mod choose;
+mod credentials;
+mod overrides;
+mod surroundings;
+
+pub use choose::{Loaded, load};
+pub use credentials::{Ask, PasswordSource};
+pub use surroundings::{Environment, Surroundings};
+
+/// One cluster with everything that flags, environment, inventory and DNS say about it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub cluster: ClusterConfig,
+    /// Where each value of the cluster came from.
+    pub origins: Origins,
+    /// The inventory that the cluster stands in; none: it is made of flags or variables.
+    pub file: Option<String>,
+    /// `--timeout` or its variable.
+    pub timeout: Option<Span>,
+    pub password: PasswordSource,
+    /// What the operator should know.
+    pub notes: Vec<String>,
+}
+
+impl Settings {
+    /// The total bound of a command that looks.
+    pub fn look_timeout(&self) -> Span {
+        self.timeout.unwrap_or(DEFAULT_LOOK)
+    }
+}
+
+/// Puts the settings of a command together; asks DNS where the endpoints are to be discovered.
+pub async fn resolve(global: &GlobalOptions, around: &Surroundings) -> Result<Settings, Failure> {
+    let loaded = load(global, around)?;
+    let given = overrides::endpoints(global, &around.environment)?;
+    let (mut entry, mut notes) = choose::cluster(global, around, &loaded, given.as_ref())?;
+    notes.extend(overrides::notes(&around.environment));
+    overrides::tls(global, &around.environment, &mut entry)?;
+    if let Some(given) = given {
+        given.apply(&mut entry)?;
+    }
+    overrides::discovery_name(global, &around.environment, &mut entry)?;
+    let timeout = overrides::timeout(global, &around.environment)?;
+    if let Some((span, origin)) = &timeout {
+        entry.config.call_timeout = *span;
+        entry.origins.set("timeout", origin.clone());
+    }
+    let timeout = timeout.map(|(span, _)| span);
+    discover_endpoints(&mut entry, around, timeout, &mut notes).await?;
+    let password = credentials::source(global, &around.environment, &mut entry)?;
+    Ok(Settings {
+        file: (!entry.file.is_empty()).then_some(entry.file),
+        cluster: entry.config,
+        origins: entry.origins,
+        timeout,
+        password,
+        notes,
+    })
+}
+
+async fn discover_endpoints(
+    entry: &mut Entry,
+    around: &Surroundings,
+    timeout: Option<Span>,
+    notes: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let Some(discovery) = entry.discovery.clone() else {
+        return Ok(());
+    };
+    let resolver = around.resolver()?;
+    let bound = timeout.map_or(LONGEST_DISCOVERY, |span| span.0.min(LONGEST_DISCOVERY));
+    let found = discover::endpoints(&discovery, resolver, bound)
+        .await
+        .map_err(|error| Failure::refused("cannot find the endpoints").cause(error.to_string()))?;
+    notes.extend(found.note);
+    let how = format!("SRV records {}", found.records);
+    entry.set_endpoints(found.endpoints, Origin::Discovered(how));
+    Ok(())
+}
+
+impl Context {
+    /// The settings of this command; what the operator should know of them is said.
+    pub async fn settings(&self) -> Result<Settings, Failure> {
+        let settings = resolve(&self.global, &self.surroundings()).await?;
+        for note in &settings.notes {
+            self.ui.say(note);
+        }
+        Ok(settings)
+    }
+
+    /// The process's own surroundings.
+    pub fn surroundings(&self) -> Surroundings {
+        Surroundings::detect(self.ui.screen.color_talk)
+    }
+}
+
+#[cfg(test)]
+mod tests;
