@@ -14,9 +14,13 @@ use crate::ui::{Manner, Ui};
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0 done, healthy         1 a step failed, changes were made     2 usage or configuration
-  3 refused, no change    4 declined, no change                  5 stopped after changes began
-  6 in doubt, look first  10 degraded  11 no quorum  12 unknown  70 a bug in etcdops
+   0 done, healthy                   10 degraded
+   1 a step failed after changes     11 no quorum
+   2 usage or configuration          12 unknown: nothing could be asked
+   3 refused, nothing changed        70 a bug in etcdops
+   4 declined, nothing changed
+   5 stopped after changes began
+   6 in doubt: look before acting
 After 1, 5 and 6 `etcdops resume RUN` carries on.";
 
 /// Carries out whole etcd procedures across hosts: look, plan, ask, act, verify; with a record.

@@ -3,6 +3,7 @@
 pub mod error_view;
 pub mod json;
 pub mod paint;
+pub mod prompt;
 pub mod screen;
 pub mod table;
 pub mod text;
@@ -134,6 +135,15 @@ impl Ui {
         // Nobody is left to be told that stderr is gone.
         let _ = write_line(&mut streams.talk, text);
         streams.draw_status();
+    }
+
+    /// What stands before the cursor of a question; no line feed, no status line behind it.
+    pub(crate) fn ask(&self, text: &str) {
+        let mut streams = self.streams();
+        streams.clear_status();
+        streams.status = None;
+        let _ = streams.talk.write_all(text.as_bytes());
+        let _ = streams.talk.flush();
     }
 
     /// Sets or clears the one line at the bottom of the terminal. Does nothing without one.

@@ -1,0 +1,390 @@
+//! Every question. Read line by line from the terminal itself: a pipe cannot answer, no cursor is hidden, a dumb terminal will do.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
+
+use super::{Ui, text};
+use crate::base::secret::Secret;
+
+/// How long a question waits for its answer.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+/// Wrong answers before a question counts as declined.
+const TRIES: usize = 3;
+/// How often a reader looks whether it is still wanted.
+const GLANCE: Duration = Duration::from_millis(100);
+const LONGEST_ANSWER: usize = 4096;
+
+/// One question, with what must be known to answer it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// One sentence.
+    pub text: String,
+    pub kind: QuestionKind,
+    /// What will be lost, what must be known. May have several lines.
+    pub detail: String,
+}
+
+/// What counts as agreement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuestionKind {
+    /// `y` or `yes`; everything else is no.
+    YesNo,
+    /// Exactly this phrase, such as the cluster's name.
+    Typed(String),
+}
+
+/// How a question ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Agreed,
+    /// No, Ctrl-C, end of input, or the wrong phrase three times.
+    Declined,
+    /// Nobody answered in time.
+    Unanswered,
+}
+
+/// There is nobody to ask.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no terminal to ask on")]
+pub struct NoTerminal;
+
+/// Asks on the terminal.
+pub struct Prompt {
+    ui: Arc<Ui>,
+    /// How long each question waits.
+    pub patience: Duration,
+}
+
+/// What was typed.
+#[derive(Debug, PartialEq, Eq)]
+enum Typed {
+    Line(String),
+    /// Ctrl-C or Ctrl-D.
+    End,
+    /// Nothing, for too long.
+    Late,
+}
+
+impl Prompt {
+    pub fn new(ui: &Arc<Ui>) -> Self {
+        Self {
+            ui: Arc::clone(ui),
+            patience: PATIENCE,
+        }
+    }
+
+    /// Asks all in order; the first that is not agreed to ends it.
+    pub async fn ask_all(&self, questions: &[Question]) -> Result<Answer, NoTerminal> {
+        for question in questions {
+            let answer = self.ask(question).await?;
+            if answer != Answer::Agreed {
+                return Ok(answer);
+            }
+        }
+        Ok(Answer::Agreed)
+    }
+
+    /// Asks one question.
+    pub async fn ask(&self, question: &Question) -> Result<Answer, NoTerminal> {
+        let terminal = Terminal::open()?;
+        self.ui.talk(&shown(question, &self.ui));
+        let tail = tail(&question.kind, self.ui.screen.talk_width());
+        for _ in 0..TRIES {
+            let line = match self.read(&terminal, &tail, false).await {
+                Typed::Line(line) => line,
+                ended => return Ok(self.ended(&ended)),
+            };
+            match judge(&question.kind, &line) {
+                Judged::Agreed => return Ok(Answer::Agreed),
+                Judged::Declined => return Ok(Answer::Declined),
+                Judged::Again(why) => self.ui.talk(&why),
+            }
+        }
+        Ok(Answer::Declined)
+    }
+
+    /// One of these (name, what it means); `None`: declined or not answered.
+    pub async fn choose(&self, question: &str, options: &[(String, String)]) -> Result<Option<usize>, NoTerminal> {
+        let terminal = Terminal::open()?;
+        self.ui.talk(&listed(question, options, self.ui.screen.talk_width()));
+        let tail = format!("Type 1 to {}, or nothing to stop: ", options.len());
+        for _ in 0..TRIES {
+            let Typed::Line(line) = self.read(&terminal, &tail, false).await else {
+                return Ok(None);
+            };
+            let word = line.trim();
+            if word.is_empty() {
+                return Ok(None);
+            }
+            if let Some(found) = chosen(word, options) {
+                return Ok(Some(found));
+            }
+            self.ui.talk(&format!("`{}` is none of them.", text::harmless(word)));
+        }
+        Ok(None)
+    }
+
+    /// A secret, not shown while it is typed; `None`: declined or not answered.
+    pub async fn password(&self, question: &str) -> Result<Option<Secret<String>>, NoTerminal> {
+        let terminal = Terminal::open()?;
+        let typed = self.read(&terminal, &format!("{question}: "), true).await;
+        if matches!(typed, Typed::Line(_)) {
+            // The line feed was not shown either.
+            self.ui.talk("");
+        }
+        Ok(match typed {
+            Typed::Line(line) => Some(Secret::new(line)),
+            Typed::End | Typed::Late => None,
+        })
+    }
+
+    /// Asks for one line behind `tail`. Ctrl-C ends the question, not the program.
+    async fn read(&self, terminal: &Terminal, tail: &str, hidden: bool) -> Typed {
+        let Ok(reader) = terminal.reader(hidden) else {
+            return Typed::End;
+        };
+        self.ui.ask(tail);
+        let until = Instant::now() + self.patience;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let mut worker = tokio::task::spawn_blocking(move || reader.line(until, &stopped));
+        let typed = tokio::select! {
+            typed = &mut worker => typed.unwrap_or(Typed::End),
+            _ = tokio::signal::ctrl_c() => {
+                stop.store(true, Ordering::Relaxed);
+                // It gives the terminal back first.
+                let _ = worker.await;
+                Typed::End
+            }
+        };
+        if !matches!(typed, Typed::Line(_)) {
+            self.ui.talk("");
+        }
+        typed
+    }
+
+    fn ended(&self, typed: &Typed) -> Answer {
+        if *typed == Typed::Late {
+            let minutes = self.patience.as_secs().div_ceil(60);
+            self.ui.talk(&format!(
+                "No answer within {}.",
+                text::count(usize::try_from(minutes).unwrap_or(0), "minute")
+            ));
+            Answer::Unanswered
+        } else {
+            Answer::Declined
+        }
+    }
+}
+
+/// The question with its detail, wrapped between words.
+fn shown(question: &Question, ui: &Ui) -> String {
+    let width = ui.screen.talk_width();
+    let sentence = text::wrap("", &question.text, width);
+    let bold: Vec<String> = sentence.lines().map(|line| ui.paint_talk().bold(line)).collect();
+    let mut shown = format!("\n{}", bold.join("\n"));
+    if !question.detail.is_empty() {
+        shown.push('\n');
+        shown.push_str(&text::wrap("  ", &question.detail, width));
+    }
+    shown
+}
+
+/// What stands before the cursor. A phrase that does not fit stands whole on a line of its own.
+fn tail(kind: &QuestionKind, columns: usize) -> String {
+    match kind {
+        QuestionKind::YesNo => "Agree? [y/N] ".to_owned(),
+        QuestionKind::Typed(phrase) => {
+            let line = format!("Type {phrase} to agree: ");
+            if text::width(&line) + text::width(phrase) < columns {
+                line
+            } else {
+                format!("To agree, type\n  {phrase}\n> ")
+            }
+        }
+    }
+}
+
+enum Judged {
+    Agreed,
+    Declined,
+    Again(String),
+}
+
+fn judge(kind: &QuestionKind, line: &str) -> Judged {
+    let word = line.trim();
+    match kind {
+        _ if word.is_empty() => Judged::Declined,
+        QuestionKind::Typed(phrase) if word == phrase => Judged::Agreed,
+        QuestionKind::Typed(_) => Judged::Again(format!("`{}` is not it.", text::harmless(word))),
+        QuestionKind::YesNo => match word.to_lowercase().as_str() {
+            "y" | "yes" => Judged::Agreed,
+            "n" | "no" => Judged::Declined,
+            _ => Judged::Again("Type y or n.".to_owned()),
+        },
+    }
+}
+
+/// The options, numbered, each name whole.
+fn listed(question: &str, options: &[(String, String)], columns: usize) -> String {
+    let widest = options.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0);
+    let mut lines = vec![String::new(), text::wrap("", question, columns)];
+    for (number, (name, meaning)) in options.iter().enumerate() {
+        let head = format!("{:>3}  {}  ", number + 1, text::pad(name, widest));
+        lines.push(text::wrap(&head, meaning, columns));
+    }
+    lines.join("\n")
+}
+
+/// By number or by name.
+fn chosen(word: &str, options: &[(String, String)]) -> Option<usize> {
+    let named = options.iter().position(|(name, _)| name == word);
+    let numbered = || {
+        let number: usize = word.parse().ok()?;
+        (1..=options.len()).contains(&number).then(|| number - 1)
+    };
+    named.or_else(numbered)
+}
+
+/// The terminal, also where stdin is something else.
+struct Terminal(File);
+
+impl Terminal {
+    /// Questions are drawn on stderr: where nobody sees that, nobody is asked.
+    fn open() -> Result<Self, NoTerminal> {
+        if !super::can_ask() {
+            return Err(NoTerminal);
+        }
+        File::open("/dev/tty").map(Self).map_err(|_| NoTerminal)
+    }
+
+    /// What was typed before the question was seen does not answer it.
+    fn reader(&self, hidden: bool) -> io::Result<Reader> {
+        let file = self.0.try_clone()?;
+        let _ = tcflush(&file, QueueSelector::IFlush);
+        let restore = if hidden {
+            let before = tcgetattr(&file)?;
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO);
+            tcsetattr(&file, OptionalActions::Now, &silent)?;
+            Some(before)
+        } else {
+            None
+        };
+        Ok(Reader { file, restore })
+    }
+}
+
+struct Reader {
+    file: File,
+    /// How the terminal was.
+    restore: Option<rustix::termios::Termios>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(before) = &self.restore {
+            let _ = tcsetattr(&self.file, OptionalActions::Now, before);
+        }
+    }
+}
+
+impl Reader {
+    /// One line, unless it comes too late or nobody waits for it any more.
+    fn line(mut self, until: Instant, stop: &AtomicBool) -> Typed {
+        let mut line = Vec::new();
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Typed::End;
+            }
+            if Instant::now() >= until {
+                return Typed::Late;
+            }
+            match self.readable() {
+                Ok(false) => continue,
+                Ok(true) => {}
+                Err(_) => return Typed::End,
+            }
+            let mut buffer = [0; 256];
+            let Ok(count) = io::Read::read(&mut self.file, &mut buffer) else {
+                return Typed::End;
+            };
+            line.extend_from_slice(&buffer[..count]);
+            if count == 0 || line.len() > LONGEST_ANSWER {
+                return Typed::End;
+            }
+            if line.ends_with(b"\n") {
+                let text = String::from_utf8_lossy(&line);
+                return Typed::Line(text.trim_end_matches(['\r', '\n']).to_owned());
+            }
+        }
+    }
+
+    fn readable(&self) -> io::Result<bool> {
+        let glance = Timespec::try_from(GLANCE).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut wanted = [PollFd::from_borrowed_fd(self.file.as_fd(), PollFlags::IN)];
+        match poll(&mut wanted, Some(&glance)) {
+            Ok(count) => Ok(count > 0),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Manner;
+    use crate::ui::screen::Screen;
+
+    const HOST: &str = "tools-k8s-etcd-01.tools.eqiad.wmflabs.some.very.long.domain.example.org";
+
+    #[test]
+    fn a_long_name_is_never_cut_off_a_question() {
+        let (ui, _) = Ui::captured(Manner::default(), Screen::plain(80));
+        let question = Question {
+            text: format!("Stop etcd on {HOST} and move its data aside?"),
+            kind: QuestionKind::Typed(HOST.to_owned()),
+            detail: format!("The data directory of {HOST} is renamed, not deleted."),
+        };
+        let shown = shown(&question, &ui);
+        assert_eq!(shown.matches(HOST).count(), 2, "{shown}");
+        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
+        let tail = tail(&question.kind, 80);
+        assert!(tail.lines().any(|line| line.trim() == HOST), "{tail}");
+    }
+
+    #[test]
+    fn only_a_clear_yes_agrees() {
+        for (word, agreed) in [("y", true), ("YES", true), ("", false), ("n", false), (" no ", false)] {
+            let judged = judge(&QuestionKind::YesNo, word);
+            assert_eq!(matches!(judged, Judged::Agreed), agreed, "{word}");
+            assert!(!matches!(judged, Judged::Again(_)), "{word}");
+        }
+        assert!(matches!(judge(&QuestionKind::YesNo, "yep"), Judged::Again(_)));
+        let typed = QuestionKind::Typed("tools-k8s".to_owned());
+        assert!(matches!(judge(&typed, "tools-k8s"), Judged::Agreed));
+        assert!(matches!(judge(&typed, "y"), Judged::Again(_)));
+        assert!(matches!(judge(&typed, "Tools-K8s"), Judged::Again(_)));
+    }
+
+    #[test]
+    fn options_are_taken_by_number_or_name() {
+        let options = [("start", "loses nothing"), ("from-survivor", "drops the tail")]
+            .map(|(name, meaning)| (name.to_owned(), meaning.to_owned()));
+        assert_eq!(chosen("2", &options), Some(1));
+        assert_eq!(chosen("start", &options), Some(0));
+        assert_eq!(chosen("3", &options), None);
+        assert_eq!(
+            listed("Which way?", &options, 80),
+            "\nWhich way?\n  1  start          loses nothing\n  2  from-survivor  drops the tail"
+        );
+    }
+}
