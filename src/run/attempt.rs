@@ -23,8 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const GUARD_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One call being carried out.
-pub(super) struct Attempt<'d, 'a> {
-    driver: &'d Driver<'a>,
+pub(super) struct Attempt<'d, 'a, 'r> {
+    driver: &'d Driver<'a, 'r>,
     step: &'d PlannedStep,
     call: &'d PlannedCall,
     action: Box<dyn Action>,
@@ -43,8 +43,12 @@ enum Turn {
     End(CallEnd),
 }
 
-impl<'d, 'a> Attempt<'d, 'a> {
-    pub(super) fn new(driver: &'d Driver<'a>, step: &'d PlannedStep, call: &'d PlannedCall) -> Result<Self, String> {
+impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
+    pub(super) fn new(
+        driver: &'d Driver<'a, 'r>,
+        step: &'d PlannedStep,
+        call: &'d PlannedCall,
+    ) -> Result<Self, String> {
         let with = driver
             .recorder
             .with_state(|state| late::fill(&call.action.with, &|slot| state.output(slot)))?;
@@ -442,7 +446,7 @@ impl<'d, 'a> Attempt<'d, 'a> {
     }
 }
 
-impl Watch for Attempt<'_, '_> {
+impl Watch for Attempt<'_, '_, '_> {
     fn bytes(&self, done: u64, total: Option<u64>) {
         let (step, host) = (self.step.path.clone(), self.call.host.clone());
         self.driver.recorder.show(EventKind::Progress {
@@ -498,7 +502,7 @@ fn hint(error: &CallError) -> Option<String> {
 }
 
 /// Looks are answered by the `look` folder, all at once.
-pub(super) async fn see(driver: &Driver<'_>, looks: &[Look]) -> Vec<Sight> {
+pub(super) async fn see(driver: &Driver<'_, '_>, looks: &[Look]) -> Vec<Sight> {
     let cluster = &driver.plan.cluster;
     let asked = looks
         .iter()
@@ -507,7 +511,7 @@ pub(super) async fn see(driver: &Driver<'_>, looks: &[Look]) -> Vec<Sight> {
 }
 
 /// A give-back without records: probe, call, probe; true when its end is reached.
-pub(super) async fn give_back(driver: &Driver<'_>, step: &PlannedStep, call: &PlannedCall) -> bool {
+pub(super) async fn give_back(driver: &Driver<'_, '_>, step: &PlannedStep, call: &PlannedCall) -> bool {
     let Ok(attempt) = Attempt::new(driver, step, call) else {
         return false;
     };

@@ -1,5 +1,8 @@
 //! Consent: a value that only answered questions, or `--yes`, can make; bound to one plan's hash.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use crate::action::Risk;
 use crate::plan::types::Plan;
 
@@ -51,8 +54,8 @@ pub enum Answer {
 }
 
 /// Puts questions to the operator.
-pub trait Ask {
-    fn ask(&mut self, question: &Question) -> Answer;
+pub trait Ask: Sync {
+    fn ask<'a>(&'a self, question: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 }
 
 /// Why there is no consent.
@@ -149,11 +152,11 @@ fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Quest
 ///
 /// # Errors
 /// The question that was not agreed to.
-pub fn obtain(plan: &Plan, state: &State, ask: &mut dyn Ask, yes: bool) -> Result<Consent, NoConsent> {
+pub async fn obtain(plan: &Plan, state: &State, ask: &dyn Ask, yes: bool) -> Result<Consent, NoConsent> {
     let how = if yes { "--yes" } else { "asked" };
     if !yes {
         for question in questions(plan, state) {
-            match ask.ask(&question) {
+            match ask.ask(&question).await {
                 Answer::Yes => {}
                 Answer::No => return Err(NoConsent::Declined(question.text)),
                 Answer::Unanswered => return Err(NoConsent::Unanswered(question.text)),

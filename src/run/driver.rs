@@ -40,10 +40,10 @@ impl From<JournalError> for Halt {
 }
 
 /// Carries out one consented plan.
-pub struct Driver<'a> {
+pub struct Driver<'a, 'r> {
     pub(super) plan: &'a Plan,
     pub(super) transport: &'a dyn Transport,
-    pub(super) recorder: &'a Recorder<'a>,
+    pub(super) recorder: &'a Recorder<'r>,
     pub(super) interrupt: &'a Interrupt,
     /// Hosts whose marker is ours.
     locked: Vec<String>,
@@ -56,13 +56,13 @@ pub struct Ending {
     pub text: String,
 }
 
-impl<'a> Driver<'a> {
+impl<'a, 'r> Driver<'a, 'r> {
     /// `None` when the consent is for another plan.
     pub fn new(
         plan: &'a Plan,
         consent: &Consent,
         transport: &'a dyn Transport,
-        recorder: &'a Recorder<'a>,
+        recorder: &'a Recorder<'r>,
         interrupt: &'a Interrupt,
         locked: Vec<String>,
     ) -> Option<Self> {

@@ -34,10 +34,6 @@ impl Builder<'_> {
 
     fn step(&mut self, step: &Step, path: &str, inherited: &[String], scope: &mut Scope) -> Result<(), String> {
         self.refresh(scope);
-        let hosts = match &step.hosts {
-            Some(hosts) => self.known_hosts(&bind::words(scope.value(hosts, None)?)?)?,
-            None => inherited.to_vec(),
-        };
         if let Some(list) = &step.for_each {
             let Value::Array(items) = scope.decide(list)? else {
                 return Err(format!("`{list}` is no list"));
@@ -58,6 +54,10 @@ impl Builder<'_> {
             }
             return Ok(());
         }
+        let hosts = match &step.hosts {
+            Some(hosts) => self.known_hosts(&bind::words(scope.value(hosts, None)?)?)?,
+            None => inherited.to_vec(),
+        };
         if let Some(when) = &step.when
             && !self.holds_now(when, &hosts, scope)?
         {

@@ -1,0 +1,150 @@
+//! A run from consent to its end, the first time and again.
+
+use crate::event::{EventKind, Operator, Renderer, RunOutcome, SCHEMA};
+use crate::plan::types::Plan;
+use crate::transport::Transport;
+
+use super::consent::Consent;
+use super::driver::{Driver, Ending};
+use super::interrupt::Interrupt;
+use super::journal::{Journal, JournalError};
+use super::lock;
+use super::prepare;
+use super::recorder::Recorder;
+use super::state::State;
+
+/// What a run is given besides its plan.
+pub struct Means<'a> {
+    pub transport: &'a dyn Transport,
+    pub journal: Box<dyn Journal + 'a>,
+    pub renderer: Box<dyn Renderer + 'a>,
+    pub interrupt: &'a Interrupt,
+    pub operator: Operator,
+}
+
+/// Carries out a plan that was agreed to. Drift since the plan was made is refused, nothing changed.
+pub async fn begin(plan: &Plan, consent: &Consent, means: Means<'_>) -> Ending {
+    let recorder = Recorder::new(plan, means.transport, State::default(), means.journal, means.renderer);
+    let created = EventKind::Created {
+        schema: SCHEMA.to_owned(),
+        plan: Box::new(plan.clone()),
+        hash: plan.hash(),
+        operator: means.operator.clone(),
+    };
+    let opened = recorder
+        .record(created)
+        .and_then(|()| recorder.record(consented(consent)));
+    if let Err(error) = opened {
+        return unrecorded(&error);
+    }
+    let drifted = prepare::drifted(plan, means.transport).await;
+    if !drifted.is_empty() {
+        let text = format!(
+            "the cluster has changed since the plan was made: {}; nothing was changed",
+            drifted.join("; ")
+        );
+        return refused(&recorder, text);
+    }
+    carry_on(
+        plan,
+        consent,
+        means.transport,
+        &recorder,
+        (&means.operator, means.interrupt),
+    )
+    .await
+}
+
+/// Goes on with a run after a crash, a stop, or on another bastion. Its stored plan is used.
+pub async fn resume(
+    plan: &Plan,
+    state: State,
+    consent: &Consent,
+    adopted_from: Option<String>,
+    means: Means<'_>,
+) -> Ending {
+    let recorder = Recorder::new(plan, means.transport, state, means.journal, means.renderer);
+    let resumed = EventKind::Resumed {
+        operator: means.operator.clone(),
+        adopted_from,
+    };
+    let opened = recorder
+        .record(resumed)
+        .and_then(|()| recorder.record(consented(consent)));
+    if let Err(error) = opened {
+        return unrecorded(&error);
+    }
+    carry_on(
+        plan,
+        consent,
+        means.transport,
+        &recorder,
+        (&means.operator, means.interrupt),
+    )
+    .await
+}
+
+async fn carry_on(
+    plan: &Plan,
+    consent: &Consent,
+    transport: &dyn Transport,
+    recorder: &Recorder<'_>,
+    (operator, interrupt): (&Operator, &Interrupt),
+) -> Ending {
+    let mut locked = Vec::new();
+    if plan.changes_anything() {
+        match lock::take(plan, operator, transport).await {
+            Ok(taken) => {
+                locked.clone_from(&taken.hosts);
+                let event = EventKind::Locked {
+                    hosts: taken.hosts,
+                    unreachable: taken.unreachable,
+                };
+                if let Err(error) = recorder.record(event) {
+                    lock::clear(plan, transport, &locked).await;
+                    return unrecorded(&error);
+                }
+            }
+            Err(error) => return refused(recorder, format!("{error}; nothing was changed")),
+        }
+    }
+    match Driver::new(plan, consent, transport, recorder, interrupt, locked) {
+        Some(driver) => driver.run().await,
+        None => refused(
+            recorder,
+            "the consent is for another plan; nothing was changed".to_owned(),
+        ),
+    }
+}
+
+fn consented(consent: &Consent) -> EventKind {
+    EventKind::Consented {
+        hash: consent.hash().to_owned(),
+        how: consent.how().to_owned(),
+        from: 0,
+    }
+}
+
+fn refused(recorder: &Recorder<'_>, text: String) -> Ending {
+    let began = recorder.with_state(|state| state.changes_began);
+    let outcome = if began {
+        RunOutcome::Stopped
+    } else {
+        RunOutcome::Refused
+    };
+    let ended = EventKind::Ended {
+        outcome,
+        text: text.clone(),
+    };
+    if recorder.record(ended.clone()).is_err() {
+        recorder.show(ended);
+    }
+    Ending { outcome, text }
+}
+
+fn unrecorded(error: &JournalError) -> Ending {
+    Ending {
+        outcome: RunOutcome::Refused,
+        text: format!("{error}; nothing was changed"),
+    }
+}

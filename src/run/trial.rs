@@ -1,0 +1,172 @@
+//! The engine on the simulated world: the first proofs; the sweep over every runbook is `tests/safety.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::begin::{Means, begin, resume};
+use super::consent::{Answer, Ask, Question, obtain};
+use super::driver::Ending;
+use super::interrupt::Interrupt;
+use super::journal::{Journal, JournalError};
+use super::prepare::{Prepared, prepare};
+use super::state::State;
+use crate::base::id::RunId;
+use crate::cluster::host::ClusterConfig;
+use crate::event::{Event, Operator, Renderer, RunOutcome};
+use crate::plan::build::Request;
+use crate::plan::types::Plan;
+use crate::runbook::catalogue::Catalogue;
+use crate::transport::simulated::World;
+
+struct Nobody;
+
+impl Ask for Nobody {
+    fn ask<'a>(
+        &'a self,
+        _question: &'a Question,
+    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = Answer> + Send + 'a>> {
+        Box::pin(async { Answer::NoTerminal })
+    }
+}
+
+struct Silent;
+
+impl Renderer for Silent {
+    fn show(&mut self, _event: &Event) {}
+}
+
+/// Keeps records until `most`, then dies like a killed process.
+#[derive(Clone)]
+struct Kept {
+    events: Arc<Mutex<Vec<Event>>>,
+    most: usize,
+}
+
+struct Killed;
+
+impl Journal for Kept {
+    fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+        let mut events = self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if events.len() >= self.most {
+            drop(events);
+            std::panic::panic_any(Killed);
+        }
+        events.push(event.clone());
+        Ok(())
+    }
+}
+
+fn operator() -> Operator {
+    Operator {
+        who: "op@bastion".to_owned(),
+        machine: "m".to_owned(),
+        pid: 1,
+        pid_started: 1,
+    }
+}
+
+fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTreeMap<String, Value>) -> Prepared {
+    let catalogue = Catalogue::embedded();
+    let document = catalogue.load(name).unwrap();
+    let run = RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 7);
+    let includes = |name: &str| {
+        catalogue
+            .load(name)
+            .map(|found| found.runbook.clone())
+            .map_err(|error| error.to_string())
+    };
+    let request = Request {
+        name,
+        runbook: &document.runbook,
+        includes: &includes,
+        cluster,
+        parameters,
+        run: &run,
+        dead: &[],
+        accept: &[],
+    };
+    world.drive(prepare(&request, world)).expect("planning ends")
+}
+
+fn carried_out(world: &World, plan: &Plan, kept: &Kept) -> Option<Ending> {
+    let interrupt = Interrupt::default();
+    let run = async {
+        let consent = obtain(plan, &State::default(), &Nobody, true).await.unwrap();
+        let means = Means {
+            transport: world,
+            journal: Box::new(kept.clone()),
+            renderer: Box::new(Silent),
+            interrupt: &interrupt,
+            operator: operator(),
+        };
+        let events = kept.events.lock().unwrap().clone();
+        if events.is_empty() {
+            begin(plan, &consent, means).await
+        } else {
+            resume(plan, State::of(plan, &events), &consent, None, means).await
+        }
+    };
+    let driven = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.drive(run)));
+    driven.ok().flatten()
+}
+
+fn restart_all() -> BTreeMap<String, Value> {
+    BTreeMap::from([("hosts".to_owned(), json!("etcd-1,etcd-2,etcd-3"))])
+}
+
+#[test]
+fn restarting_three_members_one_by_one_ends_well() {
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
+    let plan = planned(&world, &cluster, "restart", &restart_all()).unwrap_or_else(|why| panic!("{why:#?}"));
+    let kept = Kept {
+        events: Arc::default(),
+        most: usize::MAX,
+    };
+    let ending = carried_out(&world, &plan, &kept).unwrap();
+    let events = kept.events.lock().unwrap();
+    assert_eq!(ending.outcome, RunOutcome::Done, "{ending:?}\n{events:#?}");
+    assert_eq!(world.check_promises(), Vec::<String>::new());
+}
+
+#[test]
+fn killed_at_every_record_and_resumed_reaches_the_same_end() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
+    let plan = planned(&world, &cluster, "restart", &restart_all()).unwrap();
+    let whole = Kept {
+        events: Arc::default(),
+        most: usize::MAX,
+    };
+    carried_out(&world.fork(), &plan, &whole).unwrap();
+    let records = whole.events.lock().unwrap().len();
+    for most in 1..records {
+        let (world, _) = World::of("3.5.30".parse().unwrap(), 3).build();
+        let mut kept = Kept {
+            events: Arc::default(),
+            most,
+        };
+        assert!(carried_out(&world, &plan, &kept).is_none(), "killed at record {most}");
+        kept.most = usize::MAX;
+        world.revive();
+        let ending = carried_out(&world, &plan, &kept).unwrap();
+        let events = kept.events.lock().unwrap();
+        assert_eq!(
+            ending.outcome,
+            RunOutcome::Done,
+            "killed at {most}: {ending:?}\n{:#?}",
+            &events[1..]
+        );
+        assert_eq!(world.check_promises(), Vec::<String>::new(), "killed at {most}");
+    }
+}
+
+#[test]
+fn a_mistyped_host_is_refused_with_the_nearest_name() {
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
+    let parameters = BTreeMap::from([("hosts".to_owned(), json!("etdc-1"))]);
+    let refusals = planned(&world, &cluster, "restart", &parameters).unwrap_err();
+    assert!(refusals[0].usage);
+    assert!(refusals[0].why.contains("did you mean `etcd-1`"), "{refusals:?}");
+}
