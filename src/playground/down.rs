@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use super::PlaygroundError;
 use super::layout::host_dir;
 use super::lock::lock;
-use super::process::{Recorded, holders, recorded};
+use super::process::{Recorded, holders, recorded, waiting};
 use super::state::State;
 
 /// How long an etcd may take to end by itself: it hands its leadership over first.
@@ -43,8 +43,13 @@ pub async fn down(root: &Path) -> Result<Option<Down>, PlaygroundError> {
         .filter_map(|host| Some((host.name.clone(), recorded(&host_dir(root, &host.name))?)))
         .filter(|(_, process)| process.alive())
         .collect();
+    for host in &state.hosts {
+        waiting(&host_dir(root, &host.name))
+            .into_iter()
+            .for_each(Recorded::end_group);
+    }
     let killed = stop_all(&running).await?;
-    if let Some(&pid) = holders(root).first() {
+    if let Some(pid) = last_holder(root).await {
         return Err(PlaygroundError::StillHeld {
             pid,
             path: root.to_owned(),
@@ -56,6 +61,18 @@ pub async fn down(root: &Path) -> Result<Option<Down>, PlaygroundError> {
         killed,
         removed: root.to_owned(),
     }))
+}
+
+/// A process that still has something of the playground open after the others have had time to end.
+async fn last_holder(root: &Path) -> Option<u32> {
+    let end = Instant::now() + KILLED;
+    loop {
+        let found = holders(root).first().copied();
+        if found.is_none() || Instant::now() >= end {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// All at once; who does not end in time is killed.

@@ -93,7 +93,7 @@ fn inventory(root: &Path, state: &State) -> String {
     let endpoints: Vec<String> = state.members().map(PlayHost::client_url).collect();
     let mut text = format!(
         "# Written by `etcdops playground up`; removed by `etcdops playground down`.\n\
-         clusters:\n  {CLUSTER}:\n    endpoints: [{}]\n    shell: local\n    hosts:\n",
+         clusters:\n  {CLUSTER}:\n    endpoints: [{}]\n    ssh: {{local: true}}\n    hosts:\n",
         endpoints.join(", ")
     );
     for host in &state.hosts {

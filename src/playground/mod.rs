@@ -138,3 +138,9 @@ fn last_words(log: &[String]) -> String {
 pub fn root_in(data_dir: &Path) -> PathBuf {
     data_dir.join("etcdops").join("playground")
 }
+
+/// The playground of this user: below `$XDG_DATA_HOME`, or `~/.local/share`. `None`: the environment names neither.
+pub fn default_root() -> Option<PathBuf> {
+    use etcetera::base_strategy::{BaseStrategy, Xdg};
+    Some(root_in(&Xdg::new().ok()?.data_dir()))
+}

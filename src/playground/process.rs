@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 /// A process as the `pid` file of a host's folder names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,19 @@ pub(super) struct Recorded {
 /// What the `pid` file says, if it says anything that makes sense.
 pub(super) fn recorded(folder: &Path) -> Option<Recorded> {
     parse(&fs::read_to_string(folder.join("pid")).ok()?)
+}
+
+/// The processes that wait in a host's folder to undo something later: each the leader of its own group.
+pub(super) fn waiting(folder: &Path) -> Vec<Recorded> {
+    let Ok(entries) = fs::read_dir(folder.join("state")) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".lease.pid"))
+        .filter_map(|entry| parse(&fs::read_to_string(entry.path()).ok()?))
+        .filter(|process| process.alive())
+        .collect()
 }
 
 fn parse(text: &str) -> Option<Recorded> {
@@ -32,6 +45,16 @@ impl Recorded {
     /// Whether this very process runs. One that has ended and is not yet collected by its parent does not.
     pub(super) fn alive(self) -> bool {
         fs::read_to_string(format!("/proc/{}/stat", self.pid)).is_ok_and(|stat| is_alive(&stat, self.started))
+    }
+
+    /// Ends this process and all of its group, if it still runs.
+    pub(super) fn end_group(self) {
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw)
+            && self.alive()
+        {
+            // It may have ended in between, which is what is wanted.
+            let _ = kill_process_group(pid, Signal::TERM);
+        }
     }
 
     /// Signals this very process. `false`: it has ended already.
