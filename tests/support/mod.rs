@@ -1,6 +1,8 @@
 //! What tests share.
 
+pub mod certificates;
 pub mod cli;
+pub mod etcd;
 pub mod lab;
 
 use std::time::{Duration, Instant};
