@@ -1,10 +1,18 @@
 //! Actions and conditions: one file each. All pure: what to look at, what it means, which call to make. Nothing here touches the world.
 
+pub mod alarm_disarm;
+pub mod backup_actions;
+pub mod clients_stop;
 pub mod cluster_condition;
+pub mod etcd_configure;
+pub mod etcd_restore;
+pub mod etcd_survey;
 pub mod late;
+mod later;
 pub mod leader_move;
 pub mod member_condition;
 pub mod quorum;
+pub mod recovery_conditions;
 pub mod registry;
 pub mod service_condition;
 pub mod service_inspect;

@@ -4,10 +4,17 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::alarm_disarm::AlarmDisarm;
+use super::backup_actions::{self, BackupFetch, BackupTake, BackupVerify};
+use super::clients_stop::{ClientsStart, ClientsStop};
 use super::cluster_condition::ClusterIs;
+use super::etcd_configure::EtcdConfigure;
+use super::etcd_restore::EtcdRestore;
+use super::etcd_survey::{self, EtcdSurvey};
 use super::leader_move::LeaderMove;
 use super::member_condition::MemberIs;
 use super::quorum::Quorum;
+use super::recovery_conditions::{BackupIs, Content, Newest};
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
 use super::service_restart::ServiceRestart;
@@ -120,6 +127,61 @@ pub static ACTIONS: &[ActionKind] = &[
         false,
         &[("leader", Kind::Text), ("alone", Kind::Bool)],
     ),
+    ActionKind::of::<AlarmDisarm>(
+        "etcd.alarm_disarm",
+        "Disarms an alarm, member by member, until no member shows it.",
+        false,
+        &[],
+    ),
+    ActionKind::of::<EtcdConfigure>(
+        "etcd.configure",
+        "Writes settings of etcd wherever each of them lives on the host, and keeps the old file. Not carried out by this version: a plan with it is refused.",
+        true,
+        &[],
+    ),
+    ActionKind::of::<EtcdRestore>(
+        "etcd.restore",
+        "Makes a data directory from a backup, beside the old one, with a fresh cluster token. Not carried out by this version: a plan with it is refused.",
+        true,
+        &[("path", Kind::Text), ("sha256", Kind::Text)],
+    ),
+    ActionKind::of::<EtcdSurvey>(
+        "etcd.survey",
+        "Reads the data directory of a host without changing it: whose it is, how far its log and database go. Not carried out by this version: a plan with it is refused.",
+        true,
+        etcd_survey::OUTPUT,
+    ),
+    ActionKind::of::<BackupTake>(
+        "backup.take",
+        "Takes a backup: a snapshot from a healthy member, or a cold copy of a stopped one. Not carried out by this version: a plan with it is refused.",
+        false,
+        backup_actions::TAKE_OUTPUT,
+    ),
+    ActionKind::of::<BackupFetch>(
+        "backup.fetch",
+        "Fetches a cold copy from the host into the library. Not carried out by this version: a plan with it is refused.",
+        true,
+        backup_actions::FETCH_OUTPUT,
+    ),
+    ActionKind::of::<BackupVerify>(
+        "backup.verify",
+        "Verifies a backup of the library and records the proof. Not carried out by this version: a plan with it is refused.",
+        false,
+        backup_actions::VERIFY_OUTPUT,
+    ),
+    ActionKind::of::<ClientsStop>(
+        "clients.stop",
+        "Stops the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
+        false,
+        &[],
+    )
+    .held(),
+    ActionKind::of::<ClientsStart>(
+        "clients.start",
+        "Starts the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
+        false,
+        &[],
+    ),
     ActionKind::of::<Wait>("wait", "Does nothing; the step's `expect` is waited for.", false, &[]),
     ActionKind::of::<Confirm>("confirm", "A question, asked before anything changes.", false, &[]),
     ActionKind::of::<Note>("note", "Tells the operator something, and the record.", false, &[]),
@@ -136,6 +198,18 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ConditionKind::of::<ServiceIs>(
         "service",
         "The unit on a host: there, running, proved stopped, fenced, without data.",
+    ),
+    ConditionKind::of::<BackupIs>(
+        "backup",
+        "A backup of the library: there, verified, of this cluster. This version has no library yet and cannot tell.",
+    ),
+    ConditionKind::of::<Newest>(
+        "newest",
+        "No other copy of the data is newer than a survivor's. This version cannot read data directories yet and cannot tell.",
+    ),
+    ConditionKind::of::<Content>(
+        "content",
+        "Members hold the same keys and values. This version cannot compare them with a backup yet.",
     ),
 ];
 
