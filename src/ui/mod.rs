@@ -2,8 +2,13 @@
 
 pub mod error_view;
 pub mod json;
+pub mod json_events;
+pub mod lines;
+pub mod live;
 pub mod paint;
 pub mod prompt;
+#[cfg(test)]
+mod sample;
 pub mod screen;
 pub mod table;
 pub mod text;

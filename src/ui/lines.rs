@@ -1,0 +1,393 @@
+//! Events as plain lines: for runs without a terminal, for the scrollback above the live line, and for what happened last night.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::text::harmless;
+use super::{Ui, text};
+use crate::base::duration::Span;
+use crate::event::{CallEnd, Event, EventKind, Operator, Outcome, Renderer, RunOutcome};
+use crate::plan::types::{Plan, PlannedStep};
+
+/// Without a terminal the same waiting is not told more often than this, in seconds.
+const TELL_WAITING_EVERY: i64 = 10;
+/// Under the text of a step: as wide as `13:04:05  `.
+const UNDER_TIME: &str = "          ";
+
+/// Prints lines on stdout. The same for a run as it happens and for its journal.
+pub struct Lines {
+    ui: Arc<Ui>,
+    plan: Option<Box<Plan>>,
+    /// When the step, or the call on a host, began.
+    began: BTreeMap<String, Timestamp>,
+    /// When waiting was last told, by step and host.
+    told: BTreeMap<String, Timestamp>,
+}
+
+impl Lines {
+    pub fn new(ui: &Arc<Ui>) -> Self {
+        Self {
+            ui: Arc::clone(ui),
+            plan: None,
+            began: BTreeMap::new(),
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what was shown before (a run that goes on), without showing it again.
+    #[must_use]
+    pub fn after(mut self, events: &[Event]) -> Self {
+        for event in events {
+            self.note(event);
+        }
+        self
+    }
+
+    /// What must be remembered to word later events.
+    fn note(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Created { plan, .. } => self.plan = Some(plan.clone()),
+            EventKind::StepStarted { step } => {
+                self.began.insert(step.clone(), event.at);
+            }
+            EventKind::CallStarted { step, host, .. } => {
+                self.began.insert(key(step, host.as_deref()), event.at);
+            }
+            _ => {}
+        }
+    }
+
+    /// The step's number and the plan's count of steps.
+    pub(super) fn position(&self, step: &str) -> Option<(usize, usize)> {
+        let steps = &self.plan.as_ref()?.steps;
+        let index = steps.iter().position(|planned| planned.path == step)?;
+        Some((index + 1, steps.len()))
+    }
+
+    pub(super) fn planned(&self, step: &str) -> Option<&PlannedStep> {
+        self.plan.as_ref()?.steps.iter().find(|planned| planned.path == step)
+    }
+
+    /// `3/12`, as wide as the widest.
+    pub(super) fn number(&self, step: &str) -> String {
+        self.position(step).map_or_else(String::new, |(number, count)| {
+            let digits = count.to_string().len();
+            format!("{number:>digits$}/{count} ")
+        })
+    }
+
+    fn timed(&self, at: Timestamp, body: &str) {
+        let head = format!("{}  ", at.strftime("%H:%M:%S"));
+        self.put(&head, body);
+    }
+
+    fn put(&self, head: &str, body: &str) {
+        let wide = self.ui.screen.data_columns.map_or(usize::MAX, |columns| columns);
+        self.ui.data(&text::wrap(head, body, wide));
+    }
+
+    fn step_started(&self, at: Timestamp, step: &str) {
+        let what = self.planned(step).map_or_else(|| step.to_owned(), headline);
+        self.timed(at, &format!("{}{what}", self.number(step)));
+    }
+
+    fn call_started(&self, at: Timestamp, host: Option<&str>, attempt: u32) {
+        if attempt > 1 {
+            let on = host.map_or_else(String::new, |host| format!(" on {host}"));
+            self.timed(at, &format!("  again{on} (attempt {attempt})"));
+        }
+    }
+
+    fn call_ended(&self, at: Timestamp, step: &str, host: Option<&str>, end: &CallEnd) {
+        let paint = self.ui.paint();
+        let on = host.map_or_else(String::new, |host| format!(" {host}:"));
+        match end {
+            CallEnd::Done { already: true, .. } => {
+                self.timed(at, &format!("  {}{on} was so already", paint.green("✓")));
+            }
+            CallEnd::Done { .. } => {
+                let took = self.took(at, &key(step, host));
+                self.timed(at, &format!("  {}{on} done{took}", paint.green("✓")));
+            }
+            CallEnd::Failed { why, hint } => {
+                self.timed(
+                    at,
+                    &format!("  {}{on} failed: {why}", paint.red("✗"), why = harmless(why)),
+                );
+                if let Some(hint) = hint {
+                    self.put(
+                        UNDER_TIME,
+                        &format!("  {} {hint}", paint.cyan("hint:"), hint = harmless(hint)),
+                    );
+                }
+            }
+            CallEnd::InDoubt { why } => {
+                self.timed(
+                    at,
+                    &format!("  {}{on} in doubt: {why}", paint.yellow("?"), why = harmless(why)),
+                );
+            }
+        }
+    }
+
+    /// ` in 2.1s`, where it took long enough to matter.
+    fn took(&self, at: Timestamp, key: &str) -> String {
+        let Some(began) = self.began.get(key) else {
+            return String::new();
+        };
+        let seconds = at.duration_since(*began).as_secs_f64();
+        if seconds < 0.95 {
+            String::new()
+        } else if seconds < 60.0 {
+            format!(" in {seconds:.1}s")
+        } else {
+            format!(" in {}", Span(std::time::Duration::from_secs_f64(seconds.round())))
+        }
+    }
+
+    fn waiting(&mut self, at: Timestamp, step: &str, host: Option<&str>, what: &str) {
+        let key = key(step, host);
+        let since = self.told.get(&key).or_else(|| self.began.get(&key)).copied();
+        let Some(since) = since else {
+            self.told.insert(key, at);
+            return;
+        };
+        if at.duration_since(since).as_secs() >= TELL_WAITING_EVERY {
+            self.told.insert(key, at);
+            let on = host.map_or_else(String::new, |host| format!(" {host}"));
+            self.timed(at, &format!("  …{on}: {}", harmless(what)));
+        }
+    }
+
+    fn run_ended(&self, at: Timestamp, outcome: RunOutcome, what: &str) {
+        let paint = self.ui.paint();
+        let head = match outcome {
+            RunOutcome::Done => paint.green("done"),
+            RunOutcome::DoneUncleanly => paint.yellow("done, but not everything was given back"),
+            RunOutcome::Failed => paint.red("failed"),
+            RunOutcome::InDoubt => paint.yellow("in doubt"),
+            RunOutcome::Stopped => paint.yellow("stopped"),
+            RunOutcome::Refused => paint.red("refused, nothing was changed"),
+        };
+        let body = if what.is_empty() {
+            head
+        } else {
+            format!("{head}: {what}")
+        };
+        self.timed(at, &body);
+    }
+
+    /// What is said about the run as a whole.
+    fn about_run(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Created { plan, operator, .. } => {
+                let (run, title, cluster) = (&plan.run, &plan.title, &plan.cluster.name);
+                let who = by(operator);
+                self.timed(
+                    event.at,
+                    &format!(
+                        "run {run}: {title} (cluster {cluster}, {who}, {} UTC)",
+                        event.at.strftime("%Y-%m-%d")
+                    ),
+                );
+            }
+            EventKind::Consented { how, from, .. } => {
+                let from = if *from == 0 {
+                    String::new()
+                } else {
+                    format!(" from step {} on", from + 1)
+                };
+                self.timed(event.at, &format!("agreed{from}: {how}"));
+            }
+            EventKind::Locked { hosts, unreachable } => {
+                let mut body = format!("locked: {}", listed(hosts));
+                if !unreachable.is_empty() {
+                    body.push_str(&format!("; not reachable: {}", listed(unreachable)));
+                }
+                self.timed(event.at, &body);
+            }
+            EventKind::Resumed { operator, adopted_from } => {
+                let from = adopted_from
+                    .as_ref()
+                    .map_or_else(String::new, |host| format!(", with the journal from {host}"));
+                self.timed(event.at, &format!("resumed {}{from}", by(operator)));
+            }
+            EventKind::Interrupted { how } => {
+                self.timed(event.at, &format!("{}: {how}", self.ui.paint().yellow("interrupted")));
+            }
+            EventKind::Said { text } => self.timed(event.at, &harmless(text)),
+            EventKind::Ended { outcome, text } => self.run_ended(event.at, *outcome, text),
+            EventKind::Abandoned { operator } => {
+                self.timed(
+                    event.at,
+                    &format!("{} {}", self.ui.paint().yellow("abandoned"), by(operator)),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// A line for what only matters as it happens; the live line replaces it on a terminal.
+    pub(super) fn show_transient(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Waiting { step, host, text } => self.waiting(event.at, step, host.as_deref(), text),
+            EventKind::Progress {
+                step,
+                host,
+                done,
+                total,
+            } => {
+                let text = progress(*done, *total);
+                self.waiting(event.at, step, host.as_deref(), &text);
+            }
+            EventKind::Output { host, line, .. } if self.ui.manner.verbose > 0 => {
+                let on = host.as_ref().map_or_else(String::new, |host| format!("{host} "));
+                self.put(&format!("{UNDER_TIME}  {on}| "), &harmless(line));
+            }
+            _ => {}
+        }
+    }
+
+    /// With `--quiet` only what failed and how it ended.
+    fn hidden(&self, event: &Event) -> bool {
+        self.ui.manner.quiet
+            && !matches!(
+                &event.kind,
+                EventKind::CallEnded {
+                    end: CallEnd::Failed { .. } | CallEnd::InDoubt { .. },
+                    ..
+                } | EventKind::Said { .. }
+                    | EventKind::Interrupted { .. }
+                    | EventKind::Ended { .. }
+            )
+    }
+}
+
+impl Renderer for Lines {
+    fn show(&mut self, event: &Event) {
+        self.note(event);
+        if self.hidden(event) {
+            return;
+        }
+        match &event.kind {
+            EventKind::StepStarted { step } => self.step_started(event.at, step),
+            EventKind::CallStarted { host, attempt, .. } => {
+                self.call_started(event.at, host.as_deref(), *attempt);
+            }
+            EventKind::CallEnded { step, host, end } => self.call_ended(event.at, step, host.as_deref(), end),
+            EventKind::StepEnded { step, outcome } => {
+                let several = self.planned(step).is_some_and(|planned| planned.calls.len() > 1);
+                if several && *outcome != Outcome::Done {
+                    let number = self.number(step);
+                    let word = if *outcome == Outcome::Failed {
+                        "failed"
+                    } else {
+                        "is in doubt"
+                    };
+                    self.timed(event.at, &format!("  step {}{word}", number));
+                }
+            }
+            kind if kind.is_transient() => self.show_transient(event),
+            _ => self.about_run(event),
+        }
+    }
+}
+
+fn key(step: &str, host: Option<&str>) -> String {
+    host.map_or_else(|| step.to_owned(), |host| format!("{step}@{host}"))
+}
+
+fn by(operator: &Operator) -> String {
+    format!("by {}", operator.who)
+}
+
+fn listed(hosts: &[String]) -> String {
+    if hosts.is_empty() {
+        "no host".to_owned()
+    } else {
+        hosts.join(", ")
+    }
+}
+
+/// `34% of 2.1 GiB`, or what is done so far.
+pub(super) fn progress(done: u64, total: Option<u64>) -> String {
+    match total {
+        Some(total) if total > 0 => {
+            let percent = u128::from(done) * 100 / u128::from(total);
+            format!("{percent}% of {}", text::bytes(total))
+        }
+        _ => text::bytes(done),
+    }
+}
+
+/// What a step does, on which hosts, in one line: host names first, so that they are never cut.
+pub(super) fn headline(step: &PlannedStep) -> String {
+    let hosts: Vec<&str> = step.calls.iter().filter_map(|call| call.host.as_deref()).collect();
+    let what = match (&step.title, step.calls.first()) {
+        (Some(title), _) => title.as_str(),
+        (None, Some(call)) => call.describe.as_str(),
+        (None, None) => step.path.as_str(),
+    };
+    if hosts.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{}: {what}", hosts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::sample;
+    use crate::ui::screen::Screen;
+    use crate::ui::{Captured, Manner};
+
+    fn lines(manner: Manner) -> (Lines, Captured) {
+        let (ui, captured) = Ui::captured(manner, Screen::plain(80));
+        (Lines::new(&ui), captured)
+    }
+
+    #[test]
+    fn a_run_reads_from_top_to_bottom() {
+        let (mut lines, captured) = lines(Manner::default());
+        for event in sample::events() {
+            lines.show(&event);
+        }
+        assert_eq!(
+            captured.data(),
+            "\
+13:04:00  run 2026-11-20-1304-k3f9: Restart etcd-2 (cluster tools-k8s, by
+          ada@bastion-1, 2026-11-20 UTC)
+13:04:01  agreed: typed y
+13:04:02  locked: etcd-1, etcd-2, etcd-3
+13:04:03  1/4 move leadership away from etcd-2
+13:04:04    ✓ was so already
+13:04:05  2/4 etcd-2: stop etcd
+13:04:07    ✓ etcd-2: done in 2.0s
+13:04:08  3/4 etcd-2: start etcd
+13:04:19    … etcd-2: the unit is activating; waits for quorum
+13:04:29    ✗ etcd-2: failed: the unit ended with status 1: listen tcp
+            10.0.0.2:2380: bind: address already in use
+            hint: `ss -ltnp` on etcd-2 shows who listens
+13:04:30  failed: 1 of 4 steps failed; `etcdops resume k3f9` carries on
+"
+        );
+    }
+
+    #[test]
+    fn quiet_tells_only_what_went_wrong_and_the_end() {
+        let quiet = Manner {
+            quiet: true,
+            ..Manner::default()
+        };
+        let (mut lines, captured) = lines(quiet);
+        for event in sample::events() {
+            lines.show(&event);
+        }
+        let shown = captured.data();
+        let starts: Vec<&str> = shown.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(starts, ["13:04:29", "", "", "13:04:30"], "{shown}");
+    }
+}
