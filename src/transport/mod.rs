@@ -2,7 +2,9 @@
 
 pub mod dial;
 pub mod etcd;
+pub mod host;
 pub mod http;
+pub mod process;
 pub mod real;
 pub mod simulated;
 pub mod tls;

@@ -1,0 +1,200 @@
+//! What operations are called, and what the records of their scripts mean. Pure.
+
+use super::frame::Frame;
+use super::inspect::leases;
+use crate::call::Fault;
+use crate::call::host::{DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, RunOutput, StatSeen};
+
+/// The operation in a few words, for errors and progress.
+pub fn what(op: &HostOp) -> String {
+    match op {
+        HostOp::InspectService => "look at the service".to_owned(),
+        HostOp::Stat { path } => format!("look at {path}"),
+        HostOp::Disk { path } => format!("look at the space for {path}"),
+        HostOp::Clock => "read the clock".to_owned(),
+        HostOp::ReadMarker { .. } => "read the run marker".to_owned(),
+        HostOp::Log { .. } => "read the log".to_owned(),
+        HostOp::Detached { tag } => format!("look how {} stands", tag.key),
+        HostOp::FreezeCheck => "check the freeze".to_owned(),
+        HostOp::Leftovers { .. } => "look for what was left behind".to_owned(),
+        HostOp::Start { .. } => "start etcd".to_owned(),
+        HostOp::Stop { .. } => "stop etcd".to_owned(),
+        HostOp::Restart => "restart etcd".to_owned(),
+        HostOp::Fence { .. } => "fence etcd".to_owned(),
+        HostOp::Unfence { .. } => "lift the fence".to_owned(),
+        HostOp::Override { name, .. } => format!("set the override {name}"),
+        HostOp::DropOverride { name } => format!("take away the override {name}"),
+        HostOp::ArmLease { name, .. } => format!("arm the timer for {name}"),
+        HostOp::DisarmLease { name } => format!("disarm the timer for {name}"),
+        HostOp::Freeze => "freeze configuration management".to_owned(),
+        HostOp::Thaw => "thaw configuration management".to_owned(),
+        HostOp::WriteFile { path, .. } => format!("write {path}"),
+        HostOp::PutFile { path, .. } => format!("upload {path}"),
+        HostOp::Rename { from, to } => format!("rename {from} to {to}"),
+        HostOp::MoveAside { path, to } => format!("move {path} aside to {to}"),
+        HostOp::Own { path, .. } => format!("set the owner of {path}"),
+        HostOp::Run { .. } => "run the command".to_owned(),
+        HostOp::WriteMarker { .. } => "write the run marker".to_owned(),
+        HostOp::ClearMarker { .. } => "clear the run marker".to_owned(),
+        HostOp::AppendJournal { .. } => "copy the journal".to_owned(),
+        HostOp::ReadJournal { .. } => "read the journal".to_owned(),
+    }
+}
+
+/// The answer of a look, or of a change made in place.
+pub(super) fn direct(op: &HostOp, frame: &Frame) -> Result<HostAnswer, String> {
+    Ok(match op {
+        HostOp::Stat { .. } => HostAnswer::Stat(stat(frame)),
+        HostOp::Disk { .. } => disk(frame)?,
+        HostOp::ReadMarker { .. } => HostAnswer::Marker(marker(frame)?),
+        HostOp::Log { .. } => HostAnswer::Log(log(frame)),
+        HostOp::Detached { .. } => HostAnswer::Detached(state(frame)?),
+        HostOp::FreezeCheck => HostAnswer::Frozen(frame.yes("frozen")),
+        HostOp::Leftovers { .. } => HostAnswer::Leftovers(LeftoversSeen {
+            fenced: frame.yes("fenced"),
+            frozen: frame.text("frozen").map(|text| text == "yes"),
+            leases: leases(frame),
+            overrides: frame.all("override"),
+            marker: marker(frame)?,
+        }),
+        HostOp::ReadJournal { .. } => HostAnswer::Journal(frame.text("journal")),
+        HostOp::Run { look: true, .. } => HostAnswer::Ran(RunOutput {
+            code: frame.number("code").ok_or("the command's status is missing")?,
+            stdout: frame.text("stdout").unwrap_or_default(),
+            stderr: frame.text("stderr").unwrap_or_default(),
+        }),
+        _ => HostAnswer::Done,
+    })
+}
+
+/// How a detached change ended: its own records, where it writes some.
+pub(super) fn ended(op: &HostOp, code: i32, stdout: &str, stderr: &str) -> Result<Option<Frame>, (Fault, String)> {
+    if matches!(op, HostOp::Run { .. }) {
+        if code == 0 {
+            return Ok(None);
+        }
+        let said = [stderr, stdout]
+            .map(|text| last_words(text))
+            .into_iter()
+            .find(|text| !text.is_empty());
+        let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+        return Err((Fault::Refused, format!("the command ended with status {code}{said}")));
+    }
+    let framed = format!("{stdout}\nend detached {code}\n");
+    Frame::parse(framed.as_bytes(), "detached")
+        .map(Some)
+        .map_err(|error| (Fault::Garbage, error.to_string()))
+}
+
+/// The last three lines.
+fn last_words(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(3)..].join(" | ")
+}
+
+pub(super) fn state(frame: &Frame) -> Result<DetachedState, String> {
+    match frame.text("state").as_deref() {
+        Some("absent") => Ok(DetachedState::Absent),
+        Some("running") => Ok(DetachedState::Running {
+            seconds: frame.number("seconds").unwrap_or(0),
+        }),
+        Some("vanished") => Ok(DetachedState::Vanished),
+        Some("ended") => Ok(DetachedState::Ended {
+            code: frame.number("code").ok_or("the status of the change cannot be read")?,
+            stdout: frame.text("stdout").unwrap_or_default(),
+            stderr: frame.text("stderr").unwrap_or_default(),
+        }),
+        other => Err(format!("the host does not tell how the change stands: {other:?}")),
+    }
+}
+
+/// Who holds the marker that was in the way.
+pub(super) fn held_by(marker: &str) -> Option<String> {
+    let marker: Marker = serde_json::from_str(marker.trim()).ok()?;
+    Some(format!(
+        "run {} of {} holds this host since {} ({})",
+        marker.run, marker.who, marker.since, marker.doing
+    ))
+}
+
+fn marker(frame: &Frame) -> Result<Option<Marker>, String> {
+    let text = frame.filled("marker");
+    text.map(|text| serde_json::from_str(text.trim()).map_err(|error| format!("the marker cannot be read: {error}")))
+        .transpose()
+}
+
+fn stat(frame: &Frame) -> StatSeen {
+    let content = frame.bytes("content").map(<[u8]>::to_vec);
+    StatSeen {
+        kind: frame.text("kind"),
+        size: frame.number("size").unwrap_or(0),
+        mode: frame.text("mode").unwrap_or_default(),
+        owner: frame.text("owner").unwrap_or_default(),
+        is_mount: frame.yes("mount"),
+        empty: frame.yes("empty"),
+        sha256: frame.filled("sha256"),
+        // What is no text is told by its digest alone.
+        content: content.and_then(|bytes| String::from_utf8(bytes).ok()),
+    }
+}
+
+fn disk(frame: &Frame) -> Result<HostAnswer, String> {
+    let text = frame.text("disk").unwrap_or_default();
+    let fields: Vec<&str> = text
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .collect();
+    let number = |from_end: usize| -> Option<u64> { fields.get(fields.len().checked_sub(from_end)?)?.parse().ok() };
+    // Device, total, used, available, share, mount point.
+    match (number(3), number(5)) {
+        (Some(free), Some(total)) => Ok(HostAnswer::Disk { free, total }),
+        _ => Err(format!("`df` said: {text}")),
+    }
+}
+
+/// Lines begin with their time in RFC 3339 where the host tells it.
+fn log(frame: &Frame) -> Vec<String> {
+    let text = frame.text("log").unwrap_or_default();
+    text.lines().map(with_rfc3339).collect()
+}
+
+/// `1763640000.123456 etcd[7]: text` → `2025-11-20T12:00:00.123456Z etcd[7]: text`.
+fn with_rfc3339(line: &str) -> String {
+    let converted = line.split_once(' ').and_then(|(time, rest)| {
+        let (seconds, micros) = time.split_once('.')?;
+        let moment = jiff::Timestamp::new(seconds.parse().ok()?, micros.parse::<i32>().ok()? * 1000).ok()?;
+        Some(format!("{moment:.6} {rest}"))
+    });
+    converted.unwrap_or_else(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_the_journal_become_rfc3339() {
+        assert_eq!(
+            with_rfc3339("1763640000.123456 etcd[7]: ready"),
+            "2025-11-20T12:00:00.123456Z etcd[7]: ready"
+        );
+        assert_eq!(with_rfc3339("{\"level\":\"info\"} x"), "{\"level\":\"info\"} x");
+    }
+
+    #[test]
+    fn a_command_that_fails_tells_its_last_words() {
+        let run = HostOp::Run {
+            command: crate::call::host::Command::Script("x".to_owned()),
+            become_root: true,
+            look: false,
+        };
+        assert_eq!(ended(&run, 0, "anything", ""), Ok(None));
+        let (fault, why) = ended(&run, 3, "", "a\nb\nc\nd\n").unwrap_err();
+        assert_eq!(
+            (fault, why.as_str()),
+            (Fault::Refused, "the command ended with status 3: b | c | d")
+        );
+    }
+}

@@ -1,0 +1,424 @@
+//! Hosts: their shells, reached by ssh or here, and what is asked of them.
+
+mod answer;
+mod frame;
+mod inspect;
+mod lease;
+mod local;
+mod manual;
+mod overriding;
+mod shell;
+mod ssh;
+mod unit;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as PlainMutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::base::secret::Secret;
+use crate::call::host::{HostAnswer, HostOp, Tag};
+use crate::call::{CallError, Fault, Watch};
+use crate::cluster::host::{Become, ClusterConfig, Host, Shell};
+
+use frame::Frame;
+use shell::{Details, Place, Script};
+use wire::{Exchange, Sudo, Trouble};
+
+pub use answer::what;
+pub use manual::manual;
+
+/// sshd refuses more sessions on one connection than its MaxSessions, 10 by default.
+const AT_ONCE: usize = 8;
+
+/// The hosts of one cluster. Cheap to make; connects on first use.
+pub struct Hosts {
+    cluster: Arc<ClusterConfig>,
+    sudo_password: Option<Secret<String>>,
+    control: Arc<ssh::ControlFolder>,
+    lines: PlainMutex<HashMap<String, Arc<Reach>>>,
+}
+
+/// How one host is reached.
+struct Reach {
+    host: Host,
+    /// `None`: this machine.
+    ssh: Option<ssh::Line>,
+    slots: Semaphore,
+    forwards: Mutex<HashMap<(String, u16), SocketAddr>>,
+}
+
+/// A call in the making.
+struct Errand<'a> {
+    reach: &'a Reach,
+    cluster: &'a ClusterConfig,
+    sudo_password: Option<&'a Secret<String>>,
+    what: String,
+    change: bool,
+    deadline: Instant,
+    watch: &'a dyn Watch,
+}
+
+impl Hosts {
+    /// `sudo_password`: given to sudo, on its input only, where it asks for one.
+    pub fn new(cluster: Arc<ClusterConfig>, sudo_password: Option<Secret<String>>) -> Self {
+        Self {
+            cluster,
+            sudo_password,
+            control: Arc::default(),
+            lines: PlainMutex::default(),
+        }
+    }
+
+    /// Carries out one operation on one host, within `bound`. Never tries twice.
+    ///
+    /// A change with a tag runs detached on the host: when the bound passes or the connection is lost it goes on there
+    /// (`maybe_done`), and the same call with the same tag finds it again and waits for its end.
+    pub async fn perform(
+        &self,
+        host: &str,
+        op: &HostOp,
+        tag: Option<&Tag>,
+        bound: Duration,
+        watch: &dyn Watch,
+    ) -> Result<HostAnswer, CallError> {
+        let what = what(op);
+        let reach = self.reach(host, &what)?;
+        let errand = Errand {
+            reach: &reach,
+            cluster: &self.cluster,
+            sudo_password: self.sudo_password.as_ref(),
+            what,
+            change: op.is_change(),
+            deadline: Instant::now() + bound,
+            watch,
+        };
+        match op {
+            HostOp::InspectService => errand.inspect().await.map(|seen| HostAnswer::Service(Box::new(seen))),
+            HostOp::Clock => errand.clock().await,
+            _ => errand.any(op, tag).await,
+        }
+    }
+
+    /// A loopback address of this machine that leads to `target` as the host sees it; the same one for the same target.
+    pub async fn forward(&self, host: &str, target: &str, port: u16, bound: Duration) -> Result<SocketAddr, CallError> {
+        let what = format!("reach {target}:{port} through ssh");
+        let reach = self.reach(host, &what)?;
+        let Some(line) = &reach.ssh else {
+            let why = "this host is reached without ssh";
+            return Err(ssh::before_anything(Fault::Unsupported, &what, host, why));
+        };
+        let mut forwards = reach.forwards.lock().await;
+        if let Some(known) = forwards.get(&(target.to_owned(), port)) {
+            return Ok(*known);
+        }
+        let opened = tokio::time::timeout(bound, line.forward(target, port, bound))
+            .await
+            .unwrap_or_else(|_| Err(ssh::before_anything(Fault::Timeout, &what, host, "no answer in time")))?;
+        forwards.insert((target.to_owned(), port), opened);
+        Ok(opened)
+    }
+
+    /// Ends all ssh connections. Otherwise they end by themselves after a minute without use.
+    pub async fn close(&self) {
+        let reaches: Vec<Arc<Reach>> = self.lines.lock().map_or_else(
+            |_| Vec::new(),
+            |mut lines| lines.drain().map(|(_, reach)| reach).collect(),
+        );
+        for reach in reaches {
+            if let Some(line) = &reach.ssh {
+                line.close().await;
+            }
+        }
+    }
+
+    fn reach(&self, name: &str, what: &str) -> Result<Arc<Reach>, CallError> {
+        let unknown = |why: &str| ssh::before_anything(Fault::Missing, what, name, why);
+        let mut lines = self.lines.lock().map_err(|_| unknown("a thread panicked"))?;
+        if let Some(reach) = lines.get(name) {
+            return Ok(reach.clone());
+        }
+        let host = self
+            .cluster
+            .host(name)
+            .ok_or_else(|| unknown("the inventory has no such host"))?
+            .clone();
+        let ssh = match &host.shell {
+            Shell::Local => None,
+            Shell::Ssh {
+                destination,
+                user,
+                port,
+                config,
+            } => {
+                let target = ssh::Target {
+                    destination: destination.clone(),
+                    user: user.clone(),
+                    port: *port,
+                    config: config.clone(),
+                };
+                Some(ssh::Line::new(name, target, self.control.clone()))
+            }
+        };
+        let reach = Arc::new(Reach {
+            host,
+            ssh,
+            slots: Semaphore::new(AT_ONCE),
+            forwards: Mutex::default(),
+        });
+        lines.insert(name.to_owned(), reach.clone());
+        Ok(reach)
+    }
+}
+
+impl Errand<'_> {
+    fn place(&self) -> Place<'_> {
+        Place {
+            host: &self.reach.host,
+            cluster: &self.cluster.name,
+        }
+    }
+
+    fn error(&self, fault: Fault, message: impl Into<String>) -> CallError {
+        CallError::new(fault, &self.what, &self.reach.host.name, message)
+    }
+
+    /// What could not even be said to the host.
+    fn unsaid(&self, why: String) -> CallError {
+        ssh::before_anything(Fault::Unsupported, &self.what, &self.reach.host.name, why)
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    async fn any(&self, op: &HostOp, tag: Option<&Tag>) -> Result<HostAnswer, CallError> {
+        let details = self.details(op).await?;
+        let in_place = matches!(
+            op,
+            HostOp::WriteMarker { .. } | HostOp::ClearMarker { .. } | HostOp::AppendJournal { .. }
+        );
+        if let HostOp::PutFile {
+            local, path, sha256, ..
+        } = op
+        {
+            self.upload(local, path, sha256, tag).await?;
+        }
+        match tag {
+            Some(tag) if self.change && !in_place => self.detached(op, tag, &details).await,
+            _ => {
+                let script = self.place().direct(op, &details).map_err(|why| self.unsaid(why))?;
+                let frame = self.exchange(&script).await?;
+                self.checked(&frame)?;
+                answer::direct(op, &frame).map_err(|why| self.error(Fault::Garbage, why))
+            }
+        }
+    }
+
+    /// What only a look at the host can decide.
+    async fn details(&self, op: &HostOp) -> Result<Details, CallError> {
+        match op {
+            HostOp::Override { name, settings } => {
+                let seen = self.inspect_with_texts().await?;
+                overriding::details(&self.reach.host, &seen, name, settings)
+                    .map_err(|why| ssh::before_anything(Fault::Refused, &self.what, &self.reach.host.name, why))
+            }
+            HostOp::ArmLease { name, stagger, .. } => {
+                let seen = self.inspect().await?;
+                lease::details(self.place(), &seen, name, stagger.0)
+                    .map_err(|why| ssh::before_anything(Fault::Refused, &self.what, &self.reach.host.name, why))
+            }
+            _ => Ok(Details::default()),
+        }
+    }
+
+    async fn upload(&self, local: &str, path: &str, sha256: &str, tag: Option<&Tag>) -> Result<(), CallError> {
+        if let Some(tag) = tag {
+            let look = HostOp::Detached { tag: tag.clone() };
+            let script = self
+                .place()
+                .direct(&look, &Details::default())
+                .map_err(|why| self.unsaid(why))?;
+            let frame = self.exchange(&script).await?;
+            if frame.text("state").as_deref() != Some("absent") {
+                return Ok(());
+            }
+        }
+        let size = std::fs::metadata(local)
+            .map_err(|error| self.unsaid(format!("cannot read {local}: {error}")))?
+            .len();
+        let script = self
+            .place()
+            .upload(local, size, path, sha256)
+            .map_err(|why| self.unsaid(why))?;
+        let frame = self.exchange(&script).await?;
+        self.checked(&frame)
+    }
+
+    async fn detached(&self, op: &HostOp, tag: &Tag, details: &Details) -> Result<HostAnswer, CallError> {
+        // The host tells "still running" a little before we would give up.
+        let bound = self.left().saturating_sub(Duration::from_millis(500)).as_secs().max(1);
+        let script = self
+            .place()
+            .detached(op, tag, details, bound)
+            .map_err(|why| self.unsaid(why))?;
+        let frame = self.exchange(&script).await?;
+        self.checked(&frame)?;
+        match answer::state(&frame).map_err(|why| self.error(Fault::Garbage, why))? {
+            crate::call::host::DetachedState::Ended { code, stdout, stderr } => {
+                let ended = answer::ended(op, code, &stdout, &stderr);
+                let frame = ended.map_err(|(fault, why)| self.error(fault, why))?;
+                frame.map_or(Ok(HostAnswer::Done), |frame| {
+                    self.checked(&frame).map(|()| HostAnswer::Done)
+                })
+            }
+            crate::call::host::DetachedState::Running { seconds } => Err(self.error(
+                Fault::Timeout,
+                format!("it still runs on the host, for {seconds} s now"),
+            )),
+            crate::call::host::DetachedState::Absent => Err(self.unsaid("it could not be started".to_owned())),
+            crate::call::host::DetachedState::Vanished => Err(self.error(
+                Fault::Lost,
+                "it was started and broke off without a trace; the host was restarted?",
+            )),
+        }
+    }
+
+    async fn clock(&self) -> Result<HostAnswer, CallError> {
+        let script = self
+            .place()
+            .direct(&HostOp::Clock, &Details::default())
+            .map_err(|why| self.unsaid(why))?;
+        // The first exchange may have to connect; only the second is timed.
+        self.exchange(&script).await?;
+        let before = Instant::now();
+        let frame = self.exchange(&script).await?;
+        let round_trip_ms = before.elapsed().as_secs_f64() * 1000.0;
+        frame
+            .number("nanos")
+            .map(|unix_nanos| HostAnswer::Clock {
+                unix_nanos,
+                round_trip_ms,
+            })
+            .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no nanoseconds"))
+    }
+
+    async fn inspect(&self) -> Result<crate::call::host::ServiceSeen, CallError> {
+        self.inspect_with_texts().await.map(|seen| seen.service)
+    }
+
+    async fn inspect_with_texts(&self) -> Result<inspect::Inspected, CallError> {
+        let host = &self.reach.host;
+        let mut dirs: Vec<String> = [&host.data_dir, &host.wal_dir].into_iter().flatten().cloned().collect();
+        loop {
+            let script = self.place().inspect(&dirs).map_err(|why| self.unsaid(why))?;
+            let frame = self.exchange(&script).await?;
+            self.checked(&frame)?;
+            let seen = inspect::read(host, &frame);
+            // A folder that the script could not guess is looked at in a second round.
+            let missed: Vec<String> = seen.folders_not_seen(&frame, &dirs);
+            if missed.is_empty() {
+                return Ok(seen);
+            }
+            dirs.extend(missed);
+        }
+    }
+
+    /// A fault that the script itself reported.
+    fn checked(&self, frame: &Frame) -> Result<(), CallError> {
+        if let Some(fault) = frame.text("fault") {
+            let fault = serde_json::from_value(serde_json::Value::String(fault)).unwrap_or(Fault::Refused);
+            let mut message = frame.text("message").unwrap_or_default();
+            if let Some(held) = frame.text("held") {
+                message = answer::held_by(&held).unwrap_or(message);
+            }
+            return Err(self.error(fault, message.trim()));
+        }
+        match frame.status {
+            0 => Ok(()),
+            124 | 137 | 143 => Err(self.error(Fault::Timeout, "the host did not come to an end in time")),
+            status => Err(self.error(Fault::Refused, format!("the host's shell ended with status {status}"))),
+        }
+    }
+
+    async fn exchange(&self, script: &Script) -> Result<Frame, CallError> {
+        let sent = AtomicBool::new(false);
+        let done = tokio::time::timeout(self.left(), self.exchange_within(script, &sent)).await;
+        let late = || {
+            let mut error = self.error(Fault::Timeout, "no answer in time");
+            error.maybe_done = self.change && sent.load(Ordering::Relaxed);
+            error
+        };
+        done.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn exchange_within(&self, script: &Script, sent: &AtomicBool) -> Result<Frame, CallError> {
+        let reach = self.reach;
+        let name = &reach.host.name;
+        let _slot = reach
+            .slots
+            .acquire()
+            .await
+            .map_err(|error| self.unsaid(error.to_string()))?;
+        let exchange = Exchange {
+            script,
+            sudo: match (reach.host.elevate, self.sudo_password) {
+                (Become::None, _) => Sudo::No,
+                (Become::Sudo, None) => Sudo::Silent,
+                (Become::Sudo, Some(password)) => Sudo::Password(password),
+            },
+            nonce: nonce(),
+            limit: self.left().as_secs().max(1) + 1,
+            sent,
+            watch: self.watch,
+        };
+        let line = exchange.command_line();
+        let pipes = match &reach.ssh {
+            Some(ssh) => ssh.open(&self.what, &line, self.left()).await?,
+            None => local::open(name, &self.what, &line)?,
+        };
+        exchange.run(pipes).await.map_err(|trouble| self.troubled(trouble))
+    }
+
+    fn troubled(&self, trouble: Trouble) -> CallError {
+        let name = &self.reach.host.name;
+        match trouble {
+            Trouble::Sudo(said) => {
+                let hint = if self.sudo_password.is_some() {
+                    "the password may be wrong, or the user may not run everything"
+                } else {
+                    "allow it without a password, or type the command again with -K to be asked for one"
+                };
+                ssh::before_anything(Fault::Sudo, &self.what, name, format!("{said}; {hint}"))
+            }
+            Trouble::NotBegun(said) => {
+                let said = if said.is_empty() {
+                    "the host's shell said nothing"
+                } else {
+                    &said
+                };
+                ssh::before_anything(Fault::Connect, &self.what, name, said)
+            }
+            Trouble::Torn => CallError {
+                maybe_done: self.change,
+                ..self.error(Fault::Lost, "the connection ended in the middle")
+            },
+            Trouble::Malformed(why) => self.error(Fault::Garbage, why),
+            Trouble::Local(why) => ssh::before_anything(Fault::Missing, &self.what, name, why),
+        }
+    }
+}
+
+/// A number that no other output holds.
+fn nonce() -> String {
+    let draw = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", draw(), draw())
+}

@@ -1,0 +1,17 @@
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/puppetlabs/bin; export PATH
+umask 022
+put() { printf '%s:%s\n%s\n' "$1" "${#2}" "$2"; }
+pute() { printf '%s!' "$1"; base64 -w0; echo; }
+fail() { put fault "$1"; put message "$2"; exit 1; }
+# Runs a command; what it says decides which fault it is.
+try() {
+  said=$("$@" 2>&1) && return 0
+  code=$?
+  case $said in
+    *'No space left'* | *'Disk quota'* | *'disk full'*) fail disk-full "$said" ;;
+    *'ermission denied'* | *'not permitted'* | *'Read-only file system'*) fail refused "$said" ;;
+    *'not found'* | *'No such file'* | *'not loaded'*) fail missing "$said" ;;
+  esac
+  fail refused "${said:-$1 ended with status $code}"
+}
+private_dir() { [ -d "$1" ] || try mkdir -p -m 700 "$1"; }

@@ -1,0 +1,107 @@
+# The unit of systemd. Every drop-in of ours in /run is named zz-etcdops-…, to be read last, and is gone after a reboot.
+drop_in=/run/systemd/system/$unit.service.d
+ours=/run/etcdops/$unit
+fence=$root/$cluster.fenced
+fence_conf=/etc/systemd/system/$unit.service.d/zz-etcdops-fence.conf
+show() { systemctl show "$unit.service" -p "$1" --value 2>/dev/null; }
+exists() { [ "$(show LoadState)" = loaded ] || fail missing "there is no unit $unit.service on this host"; }
+reload() { try systemctl daemon-reload; }
+# Type=notify waits for quorum, and the default limit of 90 s kills a member that receives a big database.
+# Stays in /run until the unit is stopped by us, or the host restarts: taken away earlier it would count again.
+patient() {
+  exists
+  case $(show TimeoutStartUSec) in infinity) ;; *)
+    try mkdir -p "$drop_in"
+    printf '[Service]\nTimeoutStartSec=infinity\n' >"$drop_in/zz-etcdops-start.conf" || fail disk-full "cannot write $drop_in"
+    reload ;;
+  esac
+  systemctl reset-failed "$unit.service" 2>/dev/null
+  return 0
+}
+op_start() {
+  [ ! -e "$fence_conf" ] || fail refused "etcd is fenced on this host: $fence_conf"
+  patient
+  [ "$enable" = no ] || try systemctl enable "$unit.service"
+  try systemctl start --no-block "$unit.service"
+}
+op_restart() { patient; try systemctl restart --no-block "$unit.service"; }
+op_stop() {
+  exists
+  [ "$disable" = no ] || try systemctl disable "$unit.service"
+  try systemctl stop "$unit.service"
+  if [ -e "$drop_in/zz-etcdops-start.conf" ]; then rm -f "$drop_in/zz-etcdops-start.conf"; rmdir "$drop_in" 2>/dev/null; reload; fi
+  return 0
+}
+op_fence() {
+  case $(show ActiveState) in active | activating | reloading) fail refused "etcd still runs; a fence is for a stopped member" ;; esac
+  private_dir "$root"
+  try mkdir -p "${fence_conf%/*}"
+  printf 'since %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$fence" || fail disk-full "cannot write $fence"
+  printf '# Set by etcdops: this member must not start. Lifted by etcdops, or by removing %s.\n[Unit]\nAssertPathExists=!%s\n' "$fence" "$fence" >"$fence_conf" || fail disk-full "cannot write $fence_conf"
+  sync "$fence" "$fence_conf"
+  reload
+  case " $(show DropInPaths) " in *" $fence_conf "*) ;; *) fail refused "systemd does not read $fence_conf" ;; esac
+  if said=$(timeout 10 systemctl start "$unit.service" 2>&1); then started=yes; else started=no; fi
+  case $(show ActiveState) in active | activating | reloading) started=yes ;; esac
+  if [ $started = yes ]; then
+    systemctl stop "$unit.service"
+    fail refused "the fence does not hold: a start was not refused (stopped again)"
+  fi
+  systemctl reset-failed "$unit.service" 2>/dev/null
+  return 0
+}
+op_unfence() {
+  try rm -f "$fence_conf" "$fence"
+  rmdir "${fence_conf%/*}" 2>/dev/null
+  reload
+}
+# From $env (lines for an EnvironmentFile), $exec (lines for the drop-in), $copy (a config file edited) and $settings.
+op_override() {
+  exists
+  try mkdir -p "$ours" "$drop_in"
+  chmod 755 /run/etcdops "$ours"
+  if [ -n "$copy" ]; then
+    try cp -p "$original" "$ours/$name.yaml"
+    printf '%s' "$copy" | base64 -d >"$ours/$name.yaml" || fail disk-full "cannot write $ours/$name.yaml"
+  fi
+  ( umask 077; printf '%s' "$env" | base64 -d >"$ours/$name.env" ) || fail disk-full "cannot write $ours/$name.env"
+  printf '%s\n' "$settings" >"$ours/$name.settings" || fail disk-full "cannot write $ours/$name.settings"
+  { printf '# Set by etcdops until the override %s is taken away.\n[Service]\nEnvironmentFile=%s\n' "$name" "$ours/$name.env"; printf '%s' "$exec" | base64 -d; } >"$drop_in/zz-etcdops-$name.conf" || fail disk-full "cannot write $drop_in"
+  reload
+}
+op_drop_override() {
+  [ -e "$drop_in/zz-etcdops-$name.conf" ] || [ -e "$ours/$name.settings" ] || return 0
+  try rm -f "$drop_in/zz-etcdops-$name.conf" "$ours/$name.env" "$ours/$name.yaml" "$ours/$name.settings"
+  rmdir "$drop_in" "$ours" 2>/dev/null
+  reload
+}
+lease_unit() { printf 'etcdops-lease-%s-%s' "$(printf '%s' "$unit" | tr -c 'A-Za-z0-9\n' _)" "$name"; }
+op_arm_lease() {
+  command -v curl >/dev/null || { [ "$way" = restart ] && command -v etcdctl >/dev/null; } || fail unsupported "this host has no curl"
+  try mkdir -p "$ours"
+  lease=$(lease_unit)
+  systemctl stop "$lease.timer" "$lease.service" 2>/dev/null
+  ( umask 077; printf '%s' "$lease_script" | base64 -d >"$ours/$name.lease.sh" ) || fail disk-full "cannot write $ours/$name.lease.sh"
+  date -u -d "@$(( $(date +%s) + after ))" +%Y-%m-%dT%H:%M:%SZ >"$ours/$name.lease"
+  try systemd-run --quiet --collect --unit="$lease" --on-active="${after}s" --timer-property=AccuracySec=1s -p KillMode=process /bin/sh "$ours/$name.lease.sh"
+}
+op_disarm_lease() {
+  lease=$(lease_unit)
+  systemctl stop "$lease.timer" 2>/dev/null
+  systemctl stop "$lease.service" 2>/dev/null
+  systemctl reset-failed "$lease.service" 2>/dev/null
+  try rm -f "$ours/$name.lease" "$ours/$name.lease.sh"
+}
+op_log() {
+  set -- -u "$unit.service" --no-pager -o short-unix --no-hostname -n "$lines"
+  [ -z "$since" ] || set -- "$@" --since "-${since}s"
+  journalctl -q "$@" 2>/dev/null | { if [ -n "$contains" ]; then grep -F -- "$contains"; else cat; fi; } | pute log
+}
+op_leftovers() {
+  [ ! -e "$fence_conf" ] || put fenced yes
+  left_behind
+}
+left_behind() {
+  for f in "$ours"/*.settings; do [ ! -e "$f" ] || { f=${f##*/}; put override "${f%.settings}"; }; done
+  for f in "$ours"/*.lease; do [ ! -e "$f" ] || { v=$(cat "$f"); f=${f##*/}; put lease "${f%.lease} $v"; }; done
+}

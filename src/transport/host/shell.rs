@@ -1,0 +1,398 @@
+//! Turns what is asked of a host into shell text. The text is POSIX; every value in it is quoted; no secret is ever in it.
+//!
+//! Files on a host, all under a state root with mode 0700 (`/var/lib/etcdops`, process kind: `<process_dir>/state`):
+//! `<cluster>.run` the marker of a run, `<cluster>.fenced` the fence, `<run>/journal` the copy of the journal,
+//! `<run>/<key>/` a detached change, `<run>/replaced/` files as they were, `<run>/lock` held while any change of the run goes on.
+//!
+//! Process kind (the playground), in `Service.process_dir`: `argv` and `env` one word or `NAME=value` per line (the process gets
+//! exactly these, PATH, HOME, and what overrides add), `pid` with `PID STARTTICKS` (absent or stale: not running), `log`, `data`, `state`.
+
+use std::path::PathBuf;
+
+use super::frame::encode_base64;
+use crate::base::id::RunId;
+use crate::base::quote::{join, quote};
+use crate::call::host::{Command, HostOp, Tag};
+use crate::cluster::host::{Host, ServiceKind};
+
+/// Read by `sh -c` on the host; takes the script itself from its input.
+pub(super) const BOOTSTRAP: &str = include_str!("script/bootstrap.sh");
+const COMMON: &str = include_str!("script/common.sh");
+const DETACHED: &str = include_str!("script/detached.sh");
+const FILE: &str = include_str!("script/file.sh");
+const LEASE: &str = include_str!("script/lease.sh");
+const INSPECT: &str = include_str!("script/inspect.sh");
+const PROCESS: &str = include_str!("script/process.sh");
+const RECORD: &str = include_str!("script/record.sh");
+const RUN: &str = include_str!("script/run.sh");
+const SERVICE: &str = include_str!("script/service.sh");
+
+/// What follows the script on its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Feed {
+    /// Nothing: the open input is the life-line, and the script ends with the connection.
+    Lifeline,
+    Bytes(Vec<u8>),
+    /// A file of the bastion, with its size in bytes.
+    File(PathBuf, u64),
+}
+
+/// A script with what it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Script {
+    pub(super) text: String,
+    pub(super) feed: Feed,
+}
+
+/// The parts of a change that only a look at the host can decide (an override, a lease).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Details {
+    /// Shell variables with their values.
+    pub(super) variables: Vec<(&'static str, String)>,
+}
+
+/// Where a script will run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) host: &'a Host,
+    pub(super) cluster: &'a str,
+}
+
+/// The folder of etcdops on a host.
+pub(super) fn state_root(host: &Host) -> String {
+    match (&host.service.kind, &host.service.process_dir) {
+        (ServiceKind::Process, Some(folder)) => format!("{}/state", folder.display()),
+        _ => "/var/lib/etcdops".to_owned(),
+    }
+}
+
+impl Place<'_> {
+    /// A look, or a change made in place (bookkeeping, and changes without a tag).
+    pub(super) fn direct(&self, op: &HostOp, details: &Details) -> Result<Script, String> {
+        let feed = match op {
+            HostOp::WriteFile { content, .. } => Feed::Bytes(content.clone().into_bytes()),
+            HostOp::WriteMarker { marker, .. } => {
+                let text = serde_json::to_string(marker).map_err(|error| error.to_string())?;
+                Feed::Bytes(format!("{text}\n").into_bytes())
+            }
+            HostOp::AppendJournal { text, .. } => {
+                let end = if text.is_empty() || text.ends_with('\n') {
+                    ""
+                } else {
+                    "\n"
+                };
+                Feed::Bytes(format!("{text}{end}").into_bytes())
+            }
+            _ if op.is_change() => Feed::Bytes(Vec::new()),
+            _ => Feed::Lifeline,
+        };
+        let mut text = self.body(op, None, details)?;
+        if matches!(op, HostOp::WriteFile { .. }) {
+            let take = "input=$(mktemp) || fail disk-full 'no temporary file'\ntrap 'rm -f \"$input\"' EXIT\ncat >\"$input\"\n";
+            text = text.replacen(INPUT, take, 1);
+        }
+        Ok(Script { text, feed })
+    }
+
+    /// Starts the change detached, or finds it started, and waits for its end for at most `bound` seconds.
+    pub(super) fn detached(&self, op: &HostOp, tag: &Tag, details: &Details, bound: u64) -> Result<Script, String> {
+        let body = self.body(op, Some(&tag.run), details)?;
+        let mut text = self.preamble(Some(&tag.run))?;
+        self.name_tag(&mut text, tag)?;
+        set(&mut text, "bound", &bound.to_string())?;
+        set(&mut text, "body", &encode_base64(body.as_bytes()))?;
+        text.push_str(DETACHED);
+        let feed = match op {
+            HostOp::WriteFile { content, .. } => {
+                text.push_str("umask 077; private_dir \"$root\"; try mkdir -p \"$dir\"\n");
+                text.push_str(
+                    "[ -e \"$dir/started\" ] || cat >\"$dir/input\" || fail disk-full \"cannot write $dir\"\n",
+                );
+                Feed::Bytes(content.clone().into_bytes())
+            }
+            _ => Feed::Lifeline,
+        };
+        text.push_str("begin\n");
+        Ok(Script { text, feed })
+    }
+
+    /// Sends the file beside its place; nothing has its name yet.
+    pub(super) fn upload(&self, local: &str, size: u64, path: &str, sha256: &str) -> Result<Script, String> {
+        let mut text = self.preamble(None)?;
+        for (name, value) in [("path", path), ("sha256", sha256), ("size", &size.to_string())] {
+            set(&mut text, name, value)?;
+        }
+        text.push_str(FILE);
+        text.push_str("receive\n");
+        Ok(Script {
+            text,
+            feed: Feed::File(PathBuf::from(local), size),
+        })
+    }
+
+    /// Raw facts about the service; `dirs` are folders to look at besides those that the host names.
+    pub(super) fn inspect(&self, dirs: &[String]) -> Result<Script, String> {
+        let mut text = self.preamble(None)?;
+        set(&mut text, "dirs", &dirs.join("\n"))?;
+        text.push_str(self.service_functions());
+        text.push_str(FILE);
+        text.push_str(INSPECT);
+        text.push_str("op_inspect\n");
+        Ok(Script {
+            text,
+            feed: Feed::Lifeline,
+        })
+    }
+
+    /// What the host itself carries out when a lease ends.
+    pub(super) fn lease(&self, variables: &[(&str, String)]) -> Result<String, String> {
+        let mut text = self.preamble(None)?;
+        for (name, value) in variables {
+            set(&mut text, name, value)?;
+        }
+        text.push_str(self.service_functions());
+        text.push_str(LEASE);
+        Ok(text)
+    }
+
+    fn service_functions(&self) -> &'static str {
+        match self.host.service.kind {
+            ServiceKind::Systemd => SERVICE,
+            ServiceKind::Process => PROCESS,
+        }
+    }
+
+    fn name_tag(&self, text: &mut String, tag: &Tag) -> Result<(), String> {
+        let safe = |c: char| c.is_ascii_alphanumeric() || "_.,@+=-".contains(c);
+        if tag.key.is_empty() || tag.key.starts_with('.') || tag.key.len() > 150 || !tag.key.chars().all(safe) {
+            return Err(format!("`{}` is no name for a folder on the host", tag.key));
+        }
+        let unit: String = tag
+            .key
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || "-.@_".contains(c) {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        // An `@` would make it an instance of a template.
+        let job = format!("etcdops-{}-{}-{}", tag.run, self.cluster_word(), unit.replace('@', "_"));
+        set(text, "key", &tag.key)?;
+        set(text, "job", &job)
+    }
+
+    fn cluster_word(&self) -> String {
+        self.cluster
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .collect()
+    }
+
+    fn preamble(&self, run: Option<&RunId>) -> Result<String, String> {
+        let service = &self.host.service;
+        let folder = service.process_dir.as_ref().map(|path| path.display().to_string());
+        let kind = match service.kind {
+            ServiceKind::Systemd => "systemd",
+            ServiceKind::Process => "process",
+        };
+        let root = state_root(self.host);
+        let keep = run.map(|run| format!("{root}/{run}/replaced")).unwrap_or_default();
+        let mut text = String::new();
+        for (name, value) in [
+            ("kind", kind),
+            ("unit", service.unit.trim_end_matches(".service")),
+            ("folder", folder.as_deref().unwrap_or_default()),
+            ("root", &root),
+            ("cluster", &self.cluster_word()),
+            ("run", run.map_or("", RunId::as_str)),
+            ("keep", &keep),
+        ] {
+            set(&mut text, name, value)?;
+        }
+        text.push_str("login=${SUDO_USER:-}\n");
+        text.push_str(COMMON);
+        Ok(text)
+    }
+
+    /// The text that does it, framed answer and all.
+    fn body(&self, op: &HostOp, run: Option<&RunId>, details: &Details) -> Result<String, String> {
+        let mut text = self.preamble(run.or(run_of(op)))?;
+        text.push_str(INPUT);
+        for (name, value) in values(op, self.host)? {
+            set(&mut text, name, &value)?;
+        }
+        for (name, value) in &details.variables {
+            set(&mut text, name, value)?;
+        }
+        let (functions, call): (&[&str], &str) = match op {
+            HostOp::InspectService => return self.inspect(&[]).map(|script| script.text),
+            HostOp::Stat { .. } => (&[FILE], "op_stat"),
+            HostOp::Disk { .. } => (&[FILE], "op_disk"),
+            HostOp::Clock => (&[RUN], "op_clock"),
+            HostOp::ReadMarker { .. } => (&[RECORD], "op_read_marker"),
+            HostOp::WriteMarker { .. } => (&[RECORD], "op_write_marker"),
+            HostOp::ClearMarker { .. } => (&[RECORD], "op_clear_marker"),
+            HostOp::AppendJournal { .. } => (&[RECORD], "op_append_journal"),
+            HostOp::ReadJournal { .. } => (&[RECORD], "op_read_journal"),
+            HostOp::Log { .. } => (&[self.service_functions()], "op_log"),
+            HostOp::Detached { tag } => {
+                self.name_tag(&mut text, tag)?;
+                (&[DETACHED], "tell")
+            }
+            HostOp::FreezeCheck => (&[RUN], "op_freeze_check"),
+            HostOp::Freeze | HostOp::Thaw => (&[RUN], "op_freeze"),
+            HostOp::Leftovers { .. } => return self.leftovers(text),
+            HostOp::Start { .. } => (&[self.service_functions()], "op_start"),
+            HostOp::Stop { .. } => (&[self.service_functions()], "op_stop"),
+            HostOp::Restart => (&[self.service_functions()], "op_restart"),
+            HostOp::Fence { .. } => (&[self.service_functions()], "op_fence"),
+            HostOp::Unfence { .. } => (&[self.service_functions()], "op_unfence"),
+            HostOp::Override { .. } => (&[self.service_functions()], "op_override"),
+            HostOp::DropOverride { .. } => (&[self.service_functions()], "op_drop_override"),
+            HostOp::ArmLease { .. } => (&[self.service_functions()], "op_arm_lease"),
+            HostOp::DisarmLease { .. } => (&[self.service_functions()], "op_disarm_lease"),
+            HostOp::WriteFile { .. } => (&[FILE], "op_write"),
+            HostOp::PutFile { .. } => (&[FILE], "op_put"),
+            HostOp::Rename { .. } => (&[FILE], "op_rename"),
+            HostOp::MoveAside { .. } => (&[FILE], "op_move_aside"),
+            HostOp::Own { .. } => (&[FILE], "op_own"),
+            HostOp::Run { look: true, .. } => (&[RUN], "op_run_look"),
+            HostOp::Run { .. } => (&[RUN], "cd /; as_asked sh -c \"$command\""),
+        };
+        for part in functions {
+            text.push_str(part);
+        }
+        text.push_str(call);
+        text.push('\n');
+        Ok(text)
+    }
+
+    fn leftovers(&self, mut text: String) -> Result<String, String> {
+        for part in [self.service_functions(), RECORD, RUN] {
+            text.push_str(part);
+        }
+        text.push_str("op_leftovers\nop_read_marker\n");
+        if let Some(check) = self.host.freeze.as_ref().and_then(|freeze| freeze.check.as_ref()) {
+            set(&mut text, "command", check)?;
+            text.push_str("op_freeze_check\n");
+        }
+        Ok(text)
+    }
+}
+
+/// Where a change finds what was sent along with it; a detached one is given its folder.
+const INPUT: &str = "if [ -n \"${1:-}\" ]; then dir=$1; input=$dir/input; login=$(cat \"$dir/login\"); fi\n";
+
+/// The run that the operation itself names.
+fn run_of(op: &HostOp) -> Option<&RunId> {
+    match op {
+        HostOp::WriteMarker { marker, .. } => Some(&marker.run),
+        HostOp::ClearMarker { run, .. } | HostOp::AppendJournal { run, .. } | HostOp::ReadJournal { run } => Some(run),
+        HostOp::Detached { tag } => Some(&tag.run),
+        _ => None,
+    }
+}
+
+fn yes(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.to_owned()
+}
+
+/// The operation's own values, as shell variables.
+fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, String> {
+    let frozen = || {
+        host.freeze
+            .as_ref()
+            .ok_or("the inventory gives no `freeze` commands for this host")
+    };
+    Ok(match op {
+        HostOp::Stat { path } | HostOp::Disk { path } => vec![("path", path.clone())],
+        HostOp::Log { since, lines, contains } => vec![
+            (
+                "since",
+                since.map(|since| since.0.as_secs().to_string()).unwrap_or_default(),
+            ),
+            ("lines", lines.to_string()),
+            ("contains", contains.clone().unwrap_or_default()),
+        ],
+        HostOp::Start { enable } => vec![("enable", yes(*enable))],
+        HostOp::Stop { disable } => vec![("disable", yes(*disable))],
+        HostOp::Override { name, .. } | HostOp::DropOverride { name } | HostOp::DisarmLease { name } => {
+            vec![("name", plain_name(name)?)]
+        }
+        HostOp::ArmLease { name, after, .. } => {
+            vec![
+                ("name", plain_name(name)?),
+                ("after", after.0.as_secs().max(1).to_string()),
+            ]
+        }
+        HostOp::Freeze => vec![("command", frozen()?.on.clone())],
+        HostOp::Thaw => vec![("command", frozen()?.off.clone())],
+        HostOp::FreezeCheck => {
+            let check = frozen()?.check.clone();
+            vec![(
+                "command",
+                check.ok_or("the inventory gives no `freeze.check` command for this host")?,
+            )]
+        }
+        HostOp::WriteFile { path, mode, owner, .. } => dressed(path, mode.as_ref(), owner.as_ref()),
+        HostOp::PutFile {
+            path,
+            sha256,
+            mode,
+            owner,
+            ..
+        } => {
+            let mut values = dressed(path, mode.as_ref(), owner.as_ref());
+            values.push(("sha256", sha256.clone()));
+            values
+        }
+        HostOp::Own { path, owner, mode } => dressed(path, mode.as_ref(), Some(owner)),
+        HostOp::Rename { from, to } => vec![("from", from.clone()), ("to", to.clone())],
+        HostOp::MoveAside { path, to } => vec![("path", path.clone()), ("to", to.clone())],
+        HostOp::Run {
+            command, become_root, ..
+        } => {
+            vec![("command", command_text(command)), ("elevate", yes(*become_root))]
+        }
+        HostOp::AppendJournal { from_seq, .. } => vec![("from", from_seq.max(&1).to_string())],
+        _ => Vec::new(),
+    })
+}
+
+fn dressed(path: &str, mode: Option<&String>, owner: Option<&String>) -> Vec<(&'static str, String)> {
+    vec![
+        ("path", path.to_owned()),
+        ("mode", mode.cloned().unwrap_or_default()),
+        ("owner", owner.cloned().unwrap_or_default()),
+    ]
+}
+
+/// The author's command as shell text.
+pub(super) fn command_text(command: &Command) -> String {
+    match command {
+        Command::Argv(words) => join(words),
+        Command::Script(text) => text.clone(),
+    }
+}
+
+/// Names of overrides and leases are part of file and unit names.
+fn plain_name(name: &str) -> Result<String, String> {
+    let plain = !name.is_empty() && name.len() <= 60 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    plain
+        .then(|| name.to_owned())
+        .ok_or_else(|| format!("`{name}` cannot name an override: only letters, digits and dashes"))
+}
+
+fn set(text: &mut String, name: &str, value: &str) -> Result<(), String> {
+    if value.contains('\0') {
+        return Err(format!("the value of {name} holds a NUL byte, which no shell can take"));
+    }
+    text.push_str(name);
+    text.push('=');
+    text.push_str(&quote(value));
+    text.push('\n');
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! One ssh connection per host, through the user's own `ssh`, so that ssh_config, agent, jump hosts and known_hosts hold.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Stdio};
+use tokio::sync::Mutex;
+
+use super::wire::Pipes;
+use crate::call::{CallError, Fault};
+
+/// ssh tells that a connection is dead after three of these.
+const ALIVE: Duration = Duration::from_secs(5);
+/// The master of a killed etcdops ends after this many idle seconds.
+const IDLE: NonZeroUsize = NonZeroUsize::new(60).expect("60 is not zero");
+/// Control sockets must fit into 104 bytes, with what ssh appends.
+const LONGEST_FOLDER: usize = 40;
+
+/// Where to connect.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) destination: String,
+    pub(super) user: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) config: Option<PathBuf>,
+}
+
+/// The connection to one host, made on first use and again after it was lost.
+pub(super) struct Line {
+    place: String,
+    target: Target,
+    control: Arc<ControlFolder>,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+impl Line {
+    pub(super) fn new(place: &str, target: Target, control: Arc<ControlFolder>) -> Self {
+        Self {
+            place: place.to_owned(),
+            target,
+            control,
+            session: Mutex::new(None),
+        }
+    }
+
+    /// Starts the command line on the host. A connection found dead before anything was sent is made anew, once.
+    pub(super) async fn open(&self, what: &str, command_line: &str, bound: Duration) -> Result<Pipes, CallError> {
+        let session = self.session(what, bound).await?;
+        match start(session.clone(), command_line).await {
+            Ok(pipes) => Ok(pipes),
+            Err(_) => {
+                self.forget(&session).await;
+                let session = self.session(what, bound).await?;
+                start(session, command_line)
+                    .await
+                    .map_err(|error| self.failed(what, &chain(&error)))
+            }
+        }
+    }
+
+    /// A port of this machine that leads to `host:port` as the far host sees it.
+    pub(super) async fn forward(&self, host: &str, port: u16, bound: Duration) -> Result<SocketAddr, CallError> {
+        let what = format!("reach {host}:{port} through ssh");
+        let session = self.session(&what, bound).await?;
+        let no_port = |error: std::io::Error| self.failed(&what, &error.to_string());
+        let here = {
+            let probe = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(no_port)?;
+            probe.local_addr().map_err(no_port)?
+        };
+        let there = openssh::Socket::new(host.trim_matches(['[', ']']).to_owned(), port);
+        session
+            .request_port_forward(ForwardType::Local, here, there)
+            .await
+            .map_err(|error| self.failed(&what, &chain(&error)))?;
+        Ok(here)
+    }
+
+    /// Ends the connection.
+    pub(super) async fn close(&self) {
+        if let Some(session) = self.session.lock().await.take()
+            && let Ok(session) = Arc::try_unwrap(session)
+        {
+            let _ = session.close().await;
+        }
+    }
+
+    async fn forget(&self, dead: &Arc<Session>) {
+        let mut kept = self.session.lock().await;
+        if kept.as_ref().is_some_and(|session| Arc::ptr_eq(session, dead)) {
+            *kept = None;
+        }
+    }
+
+    async fn session(&self, what: &str, bound: Duration) -> Result<Arc<Session>, CallError> {
+        let mut kept = self.session.lock().await;
+        if let Some(session) = &*kept {
+            return Ok(session.clone());
+        }
+        let destination = &self.target.destination;
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        if destination.is_empty() || destination.starts_with('-') || destination.contains(odd) {
+            let why = format!("`{destination}` is no host name: ssh would read it as something else");
+            return Err(before_anything(Fault::Unsupported, what, &self.place, why));
+        }
+        if self
+            .target
+            .user
+            .as_ref()
+            .is_some_and(|user| user.starts_with('-') || user.contains(odd))
+        {
+            return Err(before_anything(
+                Fault::Unsupported,
+                what,
+                &self.place,
+                "the ssh user is no user name",
+            ));
+        }
+        let control = self
+            .control
+            .path()
+            .map_err(|error| self.failed(what, &error.to_string()))?;
+        let mut builder = SessionBuilder::default();
+        builder
+            .known_hosts_check(KnownHosts::Strict)
+            .connect_timeout(bound.max(Duration::from_secs(1)))
+            .server_alive_interval(ALIVE)
+            .control_directory(control)
+            .control_persist(ControlPersist::IdleFor(IDLE));
+        if let Some(user) = &self.target.user {
+            builder.user(user.clone());
+        }
+        if let Some(port) = self.target.port {
+            builder.port(port);
+        }
+        if let Some(config) = &self.target.config {
+            builder.config_file(config);
+        }
+        let session = builder
+            .connect_mux(destination)
+            .await
+            .map_err(|error| self.failed(what, &chain(&error)))?;
+        let session = Arc::new(session);
+        *kept = Some(session.clone());
+        Ok(session)
+    }
+
+    fn failed(&self, what: &str, said: &str) -> CallError {
+        let (fault, hint) = classify(said);
+        before_anything(fault, what, &self.place, format!("ssh: {said}{hint}"))
+    }
+}
+
+/// Nothing was sent: the change cannot have happened.
+pub(super) fn before_anything(fault: Fault, what: &str, place: &str, message: impl Into<String>) -> CallError {
+    CallError {
+        maybe_done: false,
+        ..CallError::new(fault, what, place, message)
+    }
+}
+
+async fn start(session: Arc<Session>, command_line: &str) -> Result<Pipes, openssh::Error> {
+    let mut child = session
+        .arc_raw_command(command_line)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .await?;
+    let (Some(stdin), Some(stdout), Some(stderr)) =
+        (child.stdin().take(), child.stdout().take(), child.stderr().take())
+    else {
+        return Err(openssh::Error::Disconnected);
+    };
+    Ok(Pipes {
+        stdin: Box::new(stdin),
+        stdout: Box::new(stdout),
+        stderr: Box::new(stderr),
+        guard: Box::new(child),
+    })
+}
+
+/// The error with all its causes, without repeating what says nothing.
+fn chain(error: &openssh::Error) -> String {
+    let mut text = String::new();
+    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let line = cause.to_string().trim().replace("\r\n", "; ").replace('\n', "; ");
+        if !text.contains(&line) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&line);
+        }
+        next = cause.source();
+    }
+    if text.is_empty() { error.to_string() } else { text }
+}
+
+/// What ssh said, as a fault and what to do about it.
+fn classify(said: &str) -> (Fault, &'static str) {
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&["HOST IDENTIFICATION HAS CHANGED", "Offending"]) {
+        (
+            Fault::HostKey,
+            "; the host's key is not the known one: find out why before you connect",
+        )
+    } else if has(&[
+        "Host key verification failed",
+        "No ED25519 host key is known",
+        "host key is known",
+    ]) {
+        (
+            Fault::HostKey,
+            "; connect once with `ssh` and compare the key's fingerprint",
+        )
+    } else if has(&["Permission denied", "Too many authentication failures"]) {
+        (
+            Fault::Auth,
+            "; only keys without a passphrase, or those in the agent, can be used (see `ssh-add -l`)",
+        )
+    } else if has(&["Could not resolve", "not known", "Name or service"]) {
+        (Fault::Name, "")
+    } else if has(&["timed out", "Timeout"]) {
+        (Fault::Timeout, "")
+    } else {
+        (Fault::Connect, "")
+    }
+}
+
+/// A private folder for control sockets, with a short path, removed at the end.
+#[derive(Debug, Default)]
+pub(super) struct ControlFolder(std::sync::Mutex<Option<tempfile::TempDir>>);
+
+impl ControlFolder {
+    fn path(&self) -> std::io::Result<PathBuf> {
+        let mut kept = self.0.lock().map_err(|_| std::io::Error::other("a thread panicked"))?;
+        if let Some(folder) = &*kept {
+            return Ok(folder.path().to_owned());
+        }
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let parent = runtime
+            .filter(|path| path.is_dir() && path.as_os_str().len() <= LONGEST_FOLDER)
+            .unwrap_or_else(|| PathBuf::from("/tmp"));
+        sweep(&parent);
+        let prefix = format!("etcdops-{}-", std::process::id());
+        let folder = tempfile::Builder::new()
+            .prefix(&prefix)
+            .rand_bytes(4)
+            .tempdir_in(parent)?;
+        let path = folder.path().to_owned();
+        *kept = Some(folder);
+        Ok(path)
+    }
+}
+
+/// Removes folders whose process was killed.
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name
+            .strip_prefix("etcdops-")
+            .and_then(|rest| rest.split_once('-'))
+            .and_then(|(pid, _)| pid.parse::<u32>().ok());
+        if let Some(pid) = owner
+            && !Path::new(&format!("/proc/{pid}")).exists()
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ssh_says_is_classified() {
+        for (said, fault) in [
+            ("Host key verification failed.", Fault::HostKey),
+            (
+                "REMOTE HOST IDENTIFICATION HAS CHANGED!; Host key verification failed.",
+                Fault::HostKey,
+            ),
+            ("ops@h: Permission denied (publickey).", Fault::Auth),
+            (
+                "Could not resolve hostname nope: Name or service not known",
+                Fault::Name,
+            ),
+            ("connect to host 10.0.0.1 port 22: Connection timed out", Fault::Timeout),
+            ("connect to host h port 22: Connection refused", Fault::Connect),
+            ("connect to host h port 22: No route to host", Fault::Connect),
+        ] {
+            assert_eq!(classify(said).0, fault, "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_an_option_is_refused() {
+        let target = Target {
+            destination: "-oProxyCommand=touch /tmp/x".to_owned(),
+            user: None,
+            port: None,
+            config: None,
+        };
+        let line = Line::new("x", target, Arc::new(ControlFolder::default()));
+        let error = line.open("look", "true", Duration::from_secs(5)).await.err().unwrap();
+        assert_eq!((error.fault, error.maybe_done), (Fault::Unsupported, false));
+        assert!(error.message.contains("no host name"), "{error}");
+    }
+}

@@ -1,0 +1,403 @@
+//! Every operation with a real shell on this machine, on a host of process kind: no root, no systemd.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Hosts;
+use crate::base::duration::Span;
+use crate::call::host::{Command, DetachedState, HostAnswer, HostOp, Marker, StatSeen, Tag};
+use crate::call::{CallError, Fault, Unwatched};
+use crate::cluster::host::{
+    AuthUser, Backups, Become, ClusterConfig, Freeze, Host, Route, Service, ServiceKind, Shell, TlsFiles,
+};
+
+const BOUND: Duration = Duration::from_secs(20);
+
+fn cluster(folder: &Path) -> Arc<ClusterConfig> {
+    let host = Host {
+        shell: Shell::Local,
+        elevate: Become::None,
+        service: Service {
+            kind: ServiceKind::Process,
+            unit: "etcd".to_owned(),
+            env_file: None,
+            process_dir: Some(folder.to_owned()),
+        },
+        freeze: Some(Freeze {
+            on: format!("touch {}/frozen", folder.display()),
+            off: format!("rm {}/frozen", folder.display()),
+            check: Some(format!("test -e {}/frozen", folder.display())),
+        }),
+        ..Host::named("h")
+    };
+    Arc::new(ClusterConfig {
+        name: "c".to_owned(),
+        endpoints: Vec::new(),
+        route: Route::Direct,
+        tls: TlsFiles::default(),
+        auth: AuthUser::default(),
+        clients: None,
+        backups: Backups::default(),
+        hosts: vec![host],
+        call_timeout: Span(Duration::from_secs(5)),
+    })
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    hosts: Hosts,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("it's a $(x) ").tempdir().unwrap();
+        let hosts = Hosts::new(cluster(folder.path()), None);
+        Self { folder, hosts }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    async fn ask(&self, op: HostOp) -> Result<HostAnswer, CallError> {
+        self.hosts.perform("h", &op, None, BOUND, &Unwatched).await
+    }
+
+    async fn change(&self, op: HostOp, key: &str) -> Result<HostAnswer, CallError> {
+        self.hosts.perform("h", &op, Some(&tag(key)), BOUND, &Unwatched).await
+    }
+
+    async fn stat(&self, path: &str) -> StatSeen {
+        match self.ask(HostOp::Stat { path: path.to_owned() }).await.unwrap() {
+            HostAnswer::Stat(seen) => seen,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn tag(key: &str) -> Tag {
+    Tag {
+        run: "2026-11-20-1304-k3f9".parse().unwrap(),
+        key: key.to_owned(),
+    }
+}
+
+fn run(script: &str) -> HostOp {
+    HostOp::Run {
+        command: Command::Script(script.to_owned()),
+        become_root: true,
+        look: false,
+    }
+}
+
+#[tokio::test]
+async fn files_are_written_whole_and_the_old_one_is_kept() {
+    let world = World::new();
+    let path = world.path("sub/a 'b' $(c)\nd");
+    let write = |content: &str| HostOp::WriteFile {
+        path: path.clone(),
+        content: content.to_owned(),
+        mode: Some("640".to_owned()),
+        owner: None,
+    };
+    assert_eq!(world.stat(&path).await.kind, None);
+    for (key, content) in [("one", "first\n"), ("two", "second `x` ${Y} 'z'\n\n")] {
+        assert_eq!(world.change(write(content), key).await.unwrap(), HostAnswer::Done);
+        let seen = world.stat(&path).await;
+        assert_eq!(seen.content.as_deref(), Some(content));
+        assert_eq!((seen.kind.as_deref(), seen.mode.as_str()), (Some("file"), "640"));
+    }
+    let kept = std::fs::read_dir(world.folder.path().join("state/2026-11-20-1304-k3f9/replaced")).unwrap();
+    let kept: Vec<_> = kept
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(kept, ["first\n"]);
+    // Without a tag it is done in place.
+    assert_eq!(world.ask(write("third")).await.unwrap(), HostAnswer::Done);
+    assert_eq!(world.stat(&path).await.content.as_deref(), Some("third"));
+}
+
+#[tokio::test]
+async fn a_file_arrives_only_with_its_digest() {
+    let world = World::new();
+    let local = world.path("local");
+    let content = vec![0_u8, 255, 10, 39].repeat(300_000);
+    std::fs::File::create(&local)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &content))
+        .unwrap();
+    let digest = crate::base::hash::sha256_hex(&content);
+    let put = |sha256: &str| HostOp::PutFile {
+        local: local.clone(),
+        path: world.path("there"),
+        sha256: sha256.to_owned(),
+        mode: None,
+        owner: None,
+    };
+    let error = world.change(put(&"0".repeat(64)), "bad").await.unwrap_err();
+    assert_eq!(
+        (error.fault, world.stat(&world.path("there")).await.kind),
+        (Fault::Refused, None),
+        "{error}"
+    );
+    assert_eq!(world.change(put(&digest), "good").await.unwrap(), HostAnswer::Done);
+    let seen = world.stat(&world.path("there")).await;
+    assert_eq!(
+        (seen.sha256.as_deref(), seen.size),
+        (Some(digest.as_str()), content.len() as u64)
+    );
+}
+
+#[tokio::test]
+async fn a_rename_never_overwrites() {
+    let world = World::new();
+    let rename = |from: &str, to: &str| HostOp::Rename {
+        from: world.path(from),
+        to: world.path(to),
+    };
+    std::fs::create_dir(world.folder.path().join("a")).unwrap();
+    assert_eq!(world.change(rename("a", "b"), "1").await.unwrap(), HostAnswer::Done);
+    std::fs::create_dir(world.folder.path().join("a")).unwrap();
+    assert_eq!(
+        world.change(rename("a", "b"), "2").await.unwrap_err().fault,
+        Fault::Refused
+    );
+    assert_eq!(
+        world.change(rename("none", "c"), "3").await.unwrap_err().fault,
+        Fault::Missing
+    );
+    assert!(world.folder.path().join("a").exists() && world.folder.path().join("b").exists());
+}
+
+#[tokio::test]
+async fn a_change_outlives_a_caller_that_gave_up_and_is_never_started_twice() {
+    let world = World::new();
+    let op = run(&format!(
+        "sleep 1.5; echo x >>'{}'; echo out; exit 0",
+        world.path("count").replace('\'', "'\\''")
+    ));
+    let tag = tag("slow@h");
+    let error = world
+        .hosts
+        .perform("h", &op, Some(&tag), Duration::from_millis(700), &Unwatched)
+        .await
+        .unwrap_err();
+    assert!(error.fault == Fault::Timeout && error.maybe_done, "{error:?}");
+    let look = HostOp::Detached { tag: tag.clone() };
+    let seen = world.ask(look.clone()).await.unwrap();
+    assert!(
+        matches!(seen, HostAnswer::Detached(DetachedState::Running { .. })),
+        "{seen:?}"
+    );
+    let (first, second) = tokio::join!(
+        world.hosts.perform("h", &op, Some(&tag), BOUND, &Unwatched),
+        world.hosts.perform("h", &op, Some(&tag), BOUND, &Unwatched),
+    );
+    assert_eq!((first, second), (Ok(HostAnswer::Done), Ok(HostAnswer::Done)));
+    assert_eq!(std::fs::read_to_string(world.path("count")).unwrap(), "x\n");
+    let Ok(HostAnswer::Detached(DetachedState::Ended { code, stdout, .. })) = world.ask(look).await else {
+        panic!("it has ended");
+    };
+    assert_eq!((code, stdout.as_str()), (0, "out\n"));
+    let absent = world
+        .ask(HostOp::Detached {
+            tag: Tag {
+                key: "other".to_owned(),
+                ..tag
+            },
+        })
+        .await
+        .unwrap();
+    assert_eq!(absent, HostAnswer::Detached(DetachedState::Absent));
+}
+
+#[tokio::test]
+async fn a_killed_change_has_vanished() {
+    let world = World::new();
+    let tag = tag("dies");
+    let op = run("kill -KILL $(cut -d' ' -f4 /proc/$PPID/stat); sleep 0.2");
+    let error = world
+        .hosts
+        .perform("h", &op, Some(&tag), BOUND, &Unwatched)
+        .await
+        .unwrap_err();
+    assert!(error.fault == Fault::Lost && error.maybe_done, "{error:?}");
+    let seen = world.ask(HostOp::Detached { tag }).await.unwrap();
+    assert_eq!(seen, HostAnswer::Detached(DetachedState::Vanished));
+}
+
+#[tokio::test]
+async fn a_command_tells_why_it_failed_whatever_its_status() {
+    let world = World::new();
+    for status in [1, 126, 127, 255] {
+        let error = world
+            .change(run(&format!("echo sad >&2; exit {status}")), &format!("s{status}"))
+            .await
+            .unwrap_err();
+        assert!(error.message.contains(&format!("status {status}: sad")), "{error}");
+        let look = HostOp::Run {
+            command: Command::Script(format!("echo out; echo err >&2; exit {status}")),
+            become_root: true,
+            look: true,
+        };
+        let HostAnswer::Ran(output) = world.ask(look).await.unwrap() else {
+            panic!("a command ran");
+        };
+        assert_eq!(
+            (output.code, output.stdout.as_str(), output.stderr.as_str()),
+            (status, "out\n", "err\n")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_hangs_ends_in_time_and_leaves_nothing() {
+    let world = World::new();
+    let mark = format!("sleep 61.{}", std::process::id());
+    let look = HostOp::Run {
+        command: Command::Script(mark.clone()),
+        become_root: true,
+        look: true,
+    };
+    let error = world
+        .hosts
+        .perform("h", &look, None, Duration::from_millis(400), &Unwatched)
+        .await
+        .unwrap_err();
+    assert!(error.fault == Fault::Timeout && !error.maybe_done, "{error:?}");
+    let lives = || {
+        std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            std::fs::read(entry.path().join("cmdline"))
+                .is_ok_and(|line| String::from_utf8_lossy(&line).replace('\0', " ").trim() == mark)
+        })
+    };
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while lives() {
+        assert!(std::time::Instant::now() < deadline, "the look still runs");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn marker(run: &str) -> Marker {
+    Marker {
+        run: run.parse().unwrap(),
+        who: "o'hara@bastion".to_owned(),
+        machine: "m".to_owned(),
+        pid: 1,
+        pid_started: 2,
+        since: "2026-11-20T13:04:05Z".to_owned(),
+        doing: "x \"y\" $(z)".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn exactly_one_of_two_operators_gets_the_marker() {
+    let world = World::new();
+    let cluster = "c".to_owned();
+    let ours = marker("2026-11-20-1304-aaaa");
+    let theirs = marker("2026-11-20-1304-bbbb");
+    let write = |marker: &Marker| HostOp::WriteMarker {
+        cluster: cluster.clone(),
+        marker: marker.clone(),
+    };
+    let (one, two) = tokio::join!(world.ask(write(&ours)), world.ask(write(&theirs)));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    let (winner, loser) = if one.is_ok() {
+        (&ours, &theirs)
+    } else {
+        (&theirs, &ours)
+    };
+    let refused = if one.is_ok() { two } else { one }.unwrap_err();
+    assert!(
+        refused.fault == Fault::Refused && refused.message.contains(winner.run.as_str()),
+        "{refused}"
+    );
+    let seen = world
+        .ask(HostOp::ReadMarker {
+            cluster: cluster.clone(),
+        })
+        .await
+        .unwrap();
+    assert_eq!(seen, HostAnswer::Marker(Some(winner.clone())));
+    let clear = |run: &Marker| HostOp::ClearMarker {
+        cluster: cluster.clone(),
+        run: run.run.clone(),
+    };
+    assert_eq!(world.ask(clear(loser)).await.unwrap_err().fault, Fault::Refused);
+    assert_eq!(world.ask(write(winner)).await.unwrap(), HostAnswer::Done);
+    assert_eq!(world.ask(clear(winner)).await.unwrap(), HostAnswer::Done);
+    assert_eq!(world.ask(clear(winner)).await.unwrap(), HostAnswer::Done);
+    assert_eq!(
+        world.ask(HostOp::ReadMarker { cluster }).await.unwrap(),
+        HostAnswer::Marker(None)
+    );
+}
+
+#[tokio::test]
+async fn the_copy_of_the_journal_has_each_record_once() {
+    let world = World::new();
+    let run = tag("x").run;
+    let append = |from_seq: u64, text: &str| HostOp::AppendJournal {
+        run: run.clone(),
+        from_seq,
+        text: text.to_owned(),
+    };
+    world.ask(append(1, "{\"seq\":1}\n{\"seq\":2}\n")).await.unwrap();
+    world.ask(append(2, "{\"seq\":2}\n{\"seq\":3}\n")).await.unwrap();
+    world.ask(append(4, "{\"seq\":4}")).await.unwrap();
+    assert_eq!(world.ask(append(9, "x")).await.unwrap_err().fault, Fault::Refused);
+    let path = world.path("state/2026-11-20-1304-k3f9/journal");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let expected = "{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\n{\"seq\":4}\n".to_owned();
+    assert_eq!(
+        world.ask(HostOp::ReadJournal { run }).await.unwrap(),
+        HostAnswer::Journal(Some(expected))
+    );
+}
+
+#[tokio::test]
+async fn freeze_disk_clock_and_what_is_left() {
+    let world = World::new();
+    // The folder's name is not quoted in the commands of this inventory, so they fail, and say so.
+    assert!(world.change(HostOp::Freeze, "f").await.is_err());
+    assert_eq!(world.ask(HostOp::FreezeCheck).await.unwrap(), HostAnswer::Frozen(false));
+    let HostAnswer::Disk { free, total } = world
+        .ask(HostOp::Disk {
+            path: world.path("no/such"),
+        })
+        .await
+        .unwrap()
+    else {
+        panic!("no disk");
+    };
+    assert!(0 < free && free <= total);
+    let HostAnswer::Clock {
+        unix_nanos,
+        round_trip_ms,
+    } = world.ask(HostOp::Clock).await.unwrap()
+    else {
+        panic!("no clock");
+    };
+    let here = crate::base::clock::now().as_nanosecond();
+    assert!((here - unix_nanos).abs() < 5_000_000_000 && round_trip_ms > 0.0);
+    let left = world
+        .ask(HostOp::Leftovers {
+            cluster: "c".to_owned(),
+        })
+        .await
+        .unwrap();
+    let HostAnswer::Leftovers(left) = left else {
+        panic!("no leftovers")
+    };
+    assert_eq!((left.fenced, left.frozen, left.marker), (false, Some(false), None));
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_file_name_is_refused() {
+    let world = World::new();
+    for key in ["", "../x", "a/b", ".a", "a b", "a\nb"] {
+        let error = world.change(run("true"), key).await.unwrap_err();
+        assert_eq!((error.fault, error.maybe_done), (Fault::Unsupported, false), "{key}");
+    }
+}
