@@ -11,8 +11,15 @@ use super::cluster_condition::ClusterIs;
 use super::etcd_configure::EtcdConfigure;
 use super::etcd_restore::EtcdRestore;
 use super::etcd_survey::{self, EtcdSurvey};
+use super::fenced::Fenced;
 use super::leader_move::LeaderMove;
+use super::member_add::{self, MemberAdd};
 use super::member_condition::MemberIs;
+use super::member_promote::{self, MemberPromote};
+use super::member_remove::{self, MemberRemove};
+use super::member_update::{self, MemberUpdate};
+use super::members::Members;
+use super::peers::Peers;
 use super::quorum::Quorum;
 use super::recovery_conditions::{BackupIs, Content, Newest};
 use super::service_condition::ServiceIs;
@@ -121,6 +128,30 @@ pub static ACTIONS: &[ActionKind] = &[
         true,
         service_inspect::OUTPUT,
     ),
+    ActionKind::of::<MemberAdd>(
+        "member.add",
+        "Adds a member, as a learner or as a voter. One with the same peer URLs that is there already counts only if it is a learner and a learner is wanted.",
+        false,
+        member_add::OUTPUT,
+    ),
+    ActionKind::of::<MemberRemove>(
+        "member.remove",
+        "Removes a member for good. One that is gone already is success.",
+        false,
+        member_remove::OUTPUT,
+    ),
+    ActionKind::of::<MemberPromote>(
+        "member.promote",
+        "Makes a learner that has caught up a voter.",
+        false,
+        member_promote::OUTPUT,
+    ),
+    ActionKind::of::<MemberUpdate>(
+        "member.update",
+        "Changes the peer URLs of a member; its host must listen on the new ones already.",
+        false,
+        member_update::OUTPUT,
+    ),
     ActionKind::of::<LeaderMove>(
         "leader.move",
         "Moves leadership away from a member, if it leads.",
@@ -194,6 +225,15 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "The cluster as a whole: healthy, with quorum, with a leader.",
     ),
     ConditionKind::of::<MemberIs>("member", "One member: started, healthy, a voter, caught up, gone."),
+    ConditionKind::of::<Members>(
+        "members",
+        "The member list as a whole: counts, names, peer URLs, agreement.",
+    ),
+    ConditionKind::of::<Peers>("peers", "Members reach a new host's peer port, and it theirs."),
+    ConditionKind::of::<Fenced>(
+        "fenced",
+        "Old members are stopped and cannot come back by themselves; what cannot be fenced is named.",
+    ),
     ConditionKind::of::<Quorum>("quorum", "The cluster keeps its quorum through a change."),
     ConditionKind::of::<ServiceIs>(
         "service",

@@ -89,6 +89,16 @@ impl State {
                     (false, false) => answer(503, "{\"health\":\"false\"}\n"),
                 }
             }
+            ("GET", "/readyz") if version >= Version::new(3, 5, 11) => {
+                if process.leader.is_some() {
+                    answer(200, "ok\n")
+                } else {
+                    answer(503, "[-]linearizable_read failed: etcdserver: request timed out\n")
+                }
+            }
+            ("GET", "/v2/keys" | "/v2/keys/") if version < Version::new(3, 4, 0) => {
+                answer(200, "{\"action\":\"get\",\"node\":{\"dir\":true}}")
+            }
             ("GET", "/debug/vars") => answer(200, "{\"cmdline\":[\"/usr/bin/etcd\"]}"),
             ("GET", "/metrics") => answer(200, ""),
             _ => answer(404, "404 page not found\n"),
