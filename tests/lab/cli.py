@@ -13,7 +13,7 @@ import options
 import ready
 import rootfs
 import spec
-from system import LabError, enter_network_of, need_root, run
+from system import LabError, need_root, network_of, run
 
 FILLER = ".lab-filler"
 
@@ -131,8 +131,8 @@ def start(arguments):
     host = lab.host(arguments.host)
     lifecycle.request(lab, {"do": "start", "host": host.name})
     if not arguments.no_wait:
-        enter_network_of(lifecycle.supervisor_of(lab)["pid"])
-        ready.wait_all(lab, [host], ready.ssh_ready, 30, "sshd")
+        with network_of(lifecycle.supervisor_of(lab)["pid"]):
+            ready.wait_all(lab, [host], ready.ssh_ready, 30, "sshd")
 
 
 def cut(arguments):
@@ -141,16 +141,16 @@ def cut(arguments):
     if arguments.source or arguments.port or arguments.one_way or arguments.reject:
         network.cut(into_host(lab, host), lab, arguments.source, arguments.port, arguments.one_way, arguments.reject)
     else:
-        enter_network_of(lifecycle.supervisor_of(lab)["pid"])
-        network.plug(host, False)
+        with network_of(lifecycle.supervisor_of(lab)["pid"]):
+            network.plug(host, False)
 
 
 def heal(arguments):
     lab = opened(arguments)
     host = lab.host(arguments.host)
     network.heal(into_host(lab, host))
-    enter_network_of(lifecycle.supervisor_of(lab)["pid"])
-    network.plug(host, True)
+    with network_of(lifecycle.supervisor_of(lab)["pid"]):
+        network.plug(host, True)
 
 
 def signal_etcd(arguments):
@@ -197,9 +197,9 @@ def status(arguments):
     pid = lifecycle.supervisor_of(lab)["pid"]
     print(f"lab {lab.name}: {lab.folder}, supervisor {pid}")
     rows = [describe(lab, host) for host in lab.hosts]
-    enter_network_of(pid)
     for host, row in zip(lab.hosts, rows):
-        cable = "" if network.link_is_up(host) or row.endswith("off") else ", cable out"
+        with network_of(pid):
+            cable = "" if network.link_is_up(host) or row.endswith("off") else ", cable out"
         print(f"  {host.name}  {host.ip}  {'member' if host.member else 'spare '}  {row}{cable}")
 
 

@@ -15,8 +15,8 @@ import ready
 import rootfs
 import spec
 import supervisor
-from system import (LABS, LabError, alive, enter_network_of, kill, need_tools, read, remove_cgroups,
-                    wait_until)
+from system import (LABS, LabError, alive, identify, kill, need_tools, network_of, read, wait_until,
+                    write)
 
 TOOLS = ("systemd-nspawn", "ip", "nft", "nsenter", "unshare", "openssl", "ssh-keygen", "mount", "fallocate")
 
@@ -38,13 +38,14 @@ def up(arguments):
         inventory.make(lab)
         lab.save()
         process = start_supervisor(lab, theirs, arguments.owner_pid)
+        write(lab.path("supervisor"), json.dumps(identify(process.pid)))
         theirs.close()
         hear_from(ours)
         wait_until_usable(lab, process.pid, arguments.settled)
         ours.sendall(b"k")
     except BaseException as problem:
-        ours.close()  # tells the supervisor to take everything down, as our death would
         explain(lab, problem)
+        ours.close()  # tells the supervisor to take everything down, as our death would
         if process:
             process.wait(30)
         shutil.rmtree(lab.folder, ignore_errors=True)
@@ -59,6 +60,12 @@ def explain(lab, problem):
             said = read(lab.path(name)).strip()
             if said and not isinstance(problem, KeyboardInterrupt):
                 print(f"--- {name}\n{said}", file=sys.stderr)
+    for host in lab.members:
+        pid = ready.init_of(lab, host)
+        if pid and isinstance(problem, LabError):
+            done = subprocess.run(["nsenter", f"--target={pid}", "--all", "--", "journalctl", "--boot", "--no-pager",
+                                   "--lines=12", f"--unit={lab.unit}"], capture_output=True, text=True)
+            print(f"--- {host.name}\n{done.stdout.strip()}", file=sys.stderr)
 
 
 def start_supervisor(lab, theirs, owner_pid):
@@ -83,15 +90,15 @@ def hear_from(ours):
 
 
 def wait_until_usable(lab, supervisor_pid, until_settled):
-    enter_network_of(supervisor_pid)
-    ready.wait_all(lab, lab.hosts, ready.ssh_ready, 30, "sshd")
-    if not lab.start:
-        return
-    ready.wait_all(lab, lab.members, ready.etcd_ready, 60, "a healthy etcd")
-    if lab.auth:
-        enable_auth(lab)
-    if until_settled:
-        ready.wait_all(lab, lab.members, ready.settled, 30, "a cluster version")
+    with network_of(supervisor_pid):
+        ready.wait_all(lab, lab.hosts, ready.ssh_ready, 30, "sshd")
+        if not lab.start:
+            return
+        ready.wait_all(lab, lab.members, ready.etcd_ready, 60, "a healthy etcd")
+        if lab.auth:
+            enable_auth(lab)
+        if until_settled:
+            ready.wait_all(lab, lab.members, ready.settled, 30, "a cluster version")
 
 
 def enable_auth(lab):
@@ -152,14 +159,7 @@ def down(arguments):
         except LabError:
             kill(identity)
             wait_until(lambda: not alive(identity), 10, "the end of the lab's supervisor")
-    clear(lab)
-
-
-def clear(lab):
-    """What a supervisor that was killed could not do. Its hosts died with it; their groups may need a moment."""
-    for host in lab.hosts:
-        wait_until(lambda: remove_cgroups(lab.cgroup(host)), 10, f"{host.name}: the end of its processes")
-    shutil.rmtree(lab.folder, ignore_errors=True)
+    supervisor.clear(lab)
 
 
 def sweep():
@@ -169,7 +169,8 @@ def sweep():
         try:
             lab = spec.load(name)
             identity = identity_of(lab)
-            if identity and not alive(identity):
-                clear(lab)
+            age = time.time() - os.stat(lab.folder).st_mtime
+            if not alive(identity) and (identity or age > 60):
+                supervisor.clear(lab)
         except (LabError, OSError, ValueError, KeyError, TypeError):
             pass  # being made right now, or of another version of this program: not ours to judge

@@ -67,7 +67,6 @@ def wait_all(lab, hosts, question, seconds, what):
         left = [host for host in left if not question(lab, host)]
         if left and time.monotonic() > end:
             names = ", ".join(host.name for host in left)
-            raise LabError(f"{names}: {what} not within {seconds} s; see {lab.folder}/console-* and "
-                           f"`lab exec {left[0].name} journalctl -b`")
+            raise LabError(f"{names}: {what} not within {seconds} s")
         if left:
             time.sleep(0.02)

@@ -88,7 +88,7 @@ class Lab:
 
     @property
     def env_file(self):
-        return f"/etc/default/{self.unit}"
+        return f"/etc/default/{self.unit.split('@')[0]}"  # %p of the unit file
 
     def save(self):
         write(self.path("lab.json"), json.dumps(asdict(self), indent=1) + "\n")

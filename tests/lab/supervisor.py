@@ -1,7 +1,7 @@
 """One process per lab that owns everything the lab is made of.
 
-It lives in the bastion's network namespace and in a mount namespace of its own; the hosts are its children and die with
-it. So a lab leaves nothing behind, however it ends: with `down`, with its owner, or with the supervisor itself.
+It lives in the bastion's network namespace and in a mount namespace of its own; the hosts are its children. So a lab
+leaves nothing behind, however it ends: with `down`, with its owner, or because the supervisor itself was killed.
 It listens on a socket for the few things that only the parent can do (start a host, power it off, end the lab).
 """
 
@@ -17,8 +17,10 @@ import traceback
 
 import network
 import rootfs
-from system import (LabError, alive, die_with_parent, identify, kill, make_cgroups, processes_in_network, read,
-                    remove_cgroups, run, wait_until, write)
+from system import (LabError, alive, die_with_parent, end_cgroups, identify, kill, make_cgroups, processes_in_network,
+                    read, run, wait_until, write)
+
+REBOOT = 133  # systemd-nspawn's word for it, when it runs without a unit of its own
 
 
 class Supervisor:
@@ -93,7 +95,7 @@ class Supervisor:
         process.wait()
         wait_until(lambda: not alive(init), 10, f"{host.name}: the end of its init")
         os.remove(self.lab.path("init-" + host.name))
-        wait_until(lambda: remove_cgroups(self.lab.cgroup(host)), 10, f"{host.name}: the end of its processes")
+        wait_until(lambda: end_cgroups(self.lab.cgroup(host)), 10, f"{host.name}: the end of its processes")
 
     def serve(self):
         """Answers requests until the lab is to end: by `down`, with its owner, or because `up` did not finish."""
@@ -119,10 +121,13 @@ class Supervisor:
                     self.ended = True
 
     def reap(self):
-        """A host that shut itself down is off, like after a power cut."""
+        """A host that shut itself down is off, like after a power cut; one that wants to reboot is switched on again."""
         for name, process in list(self.running.items()):
             if process.poll() is not None:
-                self.power_off(self.lab.host(name))
+                host = self.lab.host(name)
+                self.power_off(host)
+                if process.returncode == REBOOT:
+                    self.start(host)
 
     def tell_maker(self, message):
         os.write(self.maker, (json.dumps(message) + "\n").encode())
@@ -165,17 +170,43 @@ class Supervisor:
             for pid in left:  # ssh, etcdctl and the like, which somebody left running in the bastion
                 kill(identify(pid))
             time.sleep(0.01)
-        subprocess.run(["umount", "--recursive", "--lazy", self.lab.path("disks")], stdin=subprocess.DEVNULL)
-        shutil.rmtree(self.lab.folder, ignore_errors=True)
+        remove_folder(self.lab)
+
+
+def remove_folder(lab):
+    """Unmounts the disks, where we are the one who sees them, and removes the lab's files."""
+    subprocess.run(["umount", "--quiet", "--recursive", "--lazy", lab.path("disks")], stdin=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    shutil.rmtree(lab.folder, ignore_errors=True)
+
+
+def clear(lab):
+    """Takes down what a supervisor that was killed left: hosts (found by their control groups) and files."""
+    for host in lab.hosts:
+        wait_until(lambda: end_cgroups(lab.cgroup(host)), 10, f"{host.name}: the end of its processes")
+    remove_folder(lab)
+
+
+def guard(lab, maker):
+    """A second process, which clears the lab away should the supervisor itself be killed: its hosts would live on."""
+    supervisor = os.pidfd_open(os.getpid())
+    if os.fork() == 0:
+        os.setsid()
+        os.close(maker)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        select.select([supervisor], [], [])
+        clear(lab)
+        os._exit(0)
+    os.close(supervisor)
 
 
 def main(lab, owner_pid, maker):
     """The supervisor's life. Started by `up` in new network and mount namespaces; `maker` is a socket to it."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
+    guard(lab, maker)
     supervisor = Supervisor(lab, owner_pid, maker)
     signal.signal(signal.SIGTERM, lambda *_: setattr(supervisor, "ended", True))
-    write(lab.path("supervisor"), json.dumps(identify(os.getpid())))
     try:
         supervisor.prepare()
         for host in lab.hosts:

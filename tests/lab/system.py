@@ -1,5 +1,6 @@
 """Small things that the rest of the lab stands on: folders, commands, processes, control groups, namespaces."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -10,7 +11,6 @@ import time
 CACHE = os.environ.get("ETCDOPS_CACHE", "/var/cache/etcdops")
 LABS = os.environ.get("ETCDOPS_LABS", "/run/etcdops-labs")
 
-CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 
@@ -109,12 +109,23 @@ def die_with_parent():
 
 # Namespaces.
 
-def enter_network_of(pid):
-    """Moves this process into another one's network namespace. There is no way back."""
-    handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+@contextlib.contextmanager
+def network_of(pid):
+    """For the length of a block this process is in another one's network namespace."""
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    other = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    try:
+        enter_network(other)
+        yield
+    finally:
+        enter_network(own)
+        os.close(own)
+        os.close(other)
+
+
+def enter_network(handle):
     if _libc.setns(handle, CLONE_NEWNET) != 0:
-        raise LabError(f"cannot enter the network of process {pid}: {os.strerror(ctypes.get_errno())}")
-    os.close(handle)
+        raise LabError(f"cannot enter a network namespace: {os.strerror(ctypes.get_errno())}")
 
 
 def processes_in_network(inode):
@@ -163,12 +174,14 @@ def write_existing(path, text):
         file.write(text)
 
 
-def remove_cgroups(name):
-    """Removes the group and those that the host made below it. True when all are gone."""
+def end_cgroups(name):
+    """Ends what still runs in the host's groups and removes them. True when all are gone: else ask again."""
     gone = True
     for root in cgroup_roots():
         group = os.path.join(root, name)
         for folder, _, _ in os.walk(group, topdown=False):
+            for pid in read(os.path.join(folder, "cgroup.procs")).split():
+                kill(identify(int(pid)))
             try:
                 os.rmdir(folder)
             except OSError:
