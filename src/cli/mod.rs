@@ -8,7 +8,7 @@ use std::sync::Once;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::settings::GlobalOptions;
-use crate::commands::{Context, Exit, Failure, completions};
+use crate::commands::{Context, Exit, Failure, completions, config};
 use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
 
@@ -40,12 +40,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show every value of the configuration, or prove it on the hosts
+    Config(config::ConfigArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
 }
 
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Config(args) => config::run(context, args).await,
         Command::Completions(args) => completions::run(context, args),
     }
 }

@@ -2,6 +2,8 @@
 //! (without `async` where nothing is waited for).
 
 pub mod completions;
+pub mod config;
+mod connect;
 pub mod context;
 pub mod failure;
 pub mod settings;

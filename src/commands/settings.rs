@@ -66,6 +66,10 @@ pub struct GlobalOptions {
     #[arg(long, global = true, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
+    /// Ask for the password of sudo on the hosts
+    #[arg(short = 'K', long, global = true)]
+    pub ask_sudo_password: bool,
+
     /// How long: of a command that looks, the whole; of one that acts, each etcd call
     #[arg(long, global = true, value_name = "TIME")]
     pub timeout: Option<Span>,
@@ -112,7 +116,7 @@ mod overrides;
 mod surroundings;
 
 pub use choose::{Loaded, load};
-pub use credentials::{Ask, PasswordSource};
+pub use credentials::PasswordSource;
 pub use surroundings::{Environment, Surroundings};
 
 /// One cluster with everything that flags, environment, inventory and DNS say about it.

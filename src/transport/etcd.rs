@@ -14,18 +14,11 @@ use etcd_client::{AlarmAction, AlarmOptions, AlarmType, Client, GetOptions, Memb
 pub(super) use self::errors::foreign;
 use self::link::Link;
 use super::dial::{Dialer, out_of_time};
-use crate::base::secret::Secret;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
+pub use crate::cluster::host::Credentials;
 
 /// The key of the linearizable read: the one that etcdctl reads, so that its permissions are the familiar ones.
 const PROBE_KEY: &str = "health";
-
-/// Who etcd is told we are; kept outside plans, calls and journals.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    pub user: String,
-    pub password: Secret<String>,
-}
 
 /// The etcd API of one cluster's endpoints.
 pub struct Etcd {

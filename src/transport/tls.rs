@@ -4,32 +4,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
 use crate::call::Fault;
 use crate::cluster::host::TlsFiles;
+use crate::cluster::tls;
 
 /// The certificate files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("cannot read {what} {}: {source}", path.display())]
-    Read {
-        what: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{} holds no usable {what}: {why}", path.display())]
-    Content {
-        what: &'static str,
-        path: PathBuf,
-        why: String,
-    },
-    #[error("a client {has} is given without its {lacks}; give both `tls.cert` and `tls.key`, or neither")]
-    Half { has: &'static str, lacks: &'static str },
-    #[error("the client certificate {} and the key {} cannot be used together: {why}", cert.display(), key.display())]
-    Pair { cert: PathBuf, key: PathBuf, why: String },
+    #[error(transparent)]
+    Files(#[from] tls::TlsError),
+    #[error("the CA bundle {} cannot be used: {why}", path.display())]
+    Authority { path: PathBuf, why: String },
     #[error("this machine has no certificate authorities; name the cluster's with `--cacert`")]
     NoRoots,
 }
@@ -59,26 +47,14 @@ pub fn install_provider() {
 impl Tls {
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
         install_provider();
-        let roots = files.ca.as_deref().map(read_roots).transpose()?;
-        let identity = match (&files.cert, &files.key) {
-            (Some(cert), Some(key)) => Some(read_identity(cert, key)?),
-            (Some(_), None) => {
-                return Err(TlsError::Half {
-                    has: "certificate",
-                    lacks: "key",
-                });
-            }
-            (None, Some(_)) => {
-                return Err(TlsError::Half {
-                    has: "key",
-                    lacks: "certificate",
-                });
-            }
-            (None, None) => None,
+        let material = tls::read(files)?;
+        let roots = match &files.ca {
+            Some(path) => Some(Arc::new(trusted(material.authorities, path)?)),
+            None => None,
         };
         Ok(Self {
-            roots: roots.map(Arc::new),
-            identity,
+            roots,
+            identity: material.identity.map(|identity| (identity.chain, identity.key)),
             grpc: OnceLock::new(),
             http: OnceLock::new(),
         })
@@ -119,35 +95,10 @@ impl Tls {
     }
 }
 
-fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read {
-        what,
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn read_certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let bytes = read(what, path)?;
-    let wrong = |why: String| TlsError::Content {
-        what,
-        path: path.to_owned(),
-        why,
-    };
-    let chain = CertificateDer::pem_slice_iter(&bytes)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| wrong(error.to_string()))?;
-    if chain.is_empty() {
-        return Err(wrong("no `BEGIN CERTIFICATE` in it".to_owned()));
-    }
-    Ok(chain)
-}
-
-fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
+fn trusted(authorities: Vec<CertificateDer<'static>>, path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_certificates("CA certificate", path)? {
-        roots.add(certificate).map_err(|error| TlsError::Content {
-            what: "CA certificate",
+    for certificate in authorities {
+        roots.add(certificate).map_err(|error| TlsError::Authority {
             path: path.to_owned(),
             why: error.to_string(),
         })?;
@@ -164,37 +115,6 @@ fn machine_roots() -> Result<RootCertStore, TlsError> {
     } else {
         Ok(roots)
     }
-}
-
-fn read_identity(cert: &Path, key: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let chain = read_certificates("client certificate", cert)?;
-    let bytes = read("client key", key)?;
-    let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
-        let encrypted = bytes.windows(9).any(|window| window == b"ENCRYPTED");
-        TlsError::Content {
-            what: "private key",
-            path: key.to_owned(),
-            why: if encrypted {
-                "it is encrypted; write it out with `openssl pkey -in KEY -out PLAINKEY`".to_owned()
-            } else {
-                error.to_string()
-            },
-        }
-    })?;
-    let pair = |error: rustls::Error| TlsError::Pair {
-        cert: cert.to_owned(),
-        key: key.to_owned(),
-        why: match error {
-            rustls::Error::InconsistentKeys(_) => "the key does not belong to the certificate".to_owned(),
-            other => other.to_string(),
-        },
-    };
-    // Proves now, not at the first connection, that the two belong together.
-    ClientConfig::builder()
-        .with_root_certificates(RootCertStore::empty())
-        .with_client_auth_cert(chain.clone(), private.clone_key())
-        .map_err(pair)?;
-    Ok((chain, private))
 }
 
 /// Which check failed, in words that say what to do.

@@ -7,7 +7,7 @@ use super::origin::Origin;
 use super::reader::{Fields, Node, Reader};
 use crate::base::duration::Span;
 use crate::base::expr::Template;
-use crate::cluster::host::{Backups, Become, Clients, Freeze, Keep, Route, ServiceKind};
+use crate::cluster::host::{Become, Clients, Freeze, Keep, Route, ServiceKind};
 
 /// A value that the file gives, and where it stands.
 pub(super) type Given<T> = Option<(T, Origin)>;
@@ -57,7 +57,8 @@ pub(super) struct ClusterKeys<'a> {
     pub(super) password_file: Given<PathBuf>,
     pub(super) clients: Given<Clients>,
     pub(super) store: Given<PathBuf>,
-    pub(super) backups: Backups,
+    /// The rules of `keep`, with the place of the whole.
+    pub(super) keep: Given<Keep>,
     pub(super) timeout: Given<Span>,
     pub(super) hosts: Vec<HostKeys<'a>>,
     /// The hosts are listed, even if wrongly.
@@ -80,7 +81,7 @@ pub(super) fn cluster<'a>(reader: &Reader<'a>, node: &Node<'a>) -> ClusterKeys<'
     let shared = shared(reader, &fields, false);
     let is_https = shared.ca.is_some() || shared.cert.is_some();
     let (user, password_file) = auth(reader, &fields);
-    let (store, backups) = backups(reader, &fields);
+    let (store, keep) = backups(reader, &fields);
     ClusterKeys {
         endpoints: endpoints(reader, &fields, is_https),
         discovery: given(reader, fields.get("discovery_srv"), discovery),
@@ -88,7 +89,7 @@ pub(super) fn cluster<'a>(reader: &Reader<'a>, node: &Node<'a>) -> ClusterKeys<'
         password_file,
         clients: given(reader, fields.get("clients"), clients),
         store,
-        backups,
+        keep,
         timeout: given(reader, fields.get("timeout"), Reader::parsed),
         hosts: hosts(reader, &fields, is_https),
         lists_hosts: fields.get("hosts").is_some(),
@@ -263,33 +264,28 @@ fn auth<'a>(reader: &Reader<'a>, fields: &Fields<'a>) -> (Given<String>, Given<P
     (user, given(reader, auth.get("password_file"), Reader::local_path))
 }
 
-fn backups<'a>(reader: &Reader<'a>, fields: &Fields<'a>) -> (Given<PathBuf>, Backups) {
-    const RULES: [&str; 5] = ["last", "hourly", "daily", "weekly", "monthly"];
+fn backups<'a>(reader: &Reader<'a>, fields: &Fields<'a>) -> (Given<PathBuf>, Given<Keep>) {
     let Some(node) = fields.get("backups") else {
-        return (None, Backups::default());
+        return (None, None);
     };
     let fields = reader.fields(node, &["store", "keep"]);
     let store = given(reader, fields.get("store"), Reader::local_path);
-    let mut keep = Keep::default();
-    if let Some(node) = fields.get("keep") {
-        let rules = reader.fields(node, &RULES);
-        let count = |key| {
-            let number = reader.number(rules.get(key)?, u64::from(u32::MAX))?;
-            u32::try_from(number).ok()
-        };
-        keep = Keep {
-            last: count("last"),
-            hourly: count("hourly"),
-            daily: count("daily"),
-            weekly: count("weekly"),
-            monthly: count("monthly"),
-        };
-    }
-    let backups = Backups {
-        store: store.as_ref().map(|(path, _)| path.clone()),
-        keep,
+    (store, given(reader, fields.get("keep"), keep))
+}
+
+fn keep<'a>(reader: &Reader<'a>, node: &Node<'a>) -> Option<Keep> {
+    let rules = reader.fields(node, &["last", "hourly", "daily", "weekly", "monthly"]);
+    let count = |key| {
+        let number = reader.number(rules.get(key)?, u64::from(u32::MAX))?;
+        u32::try_from(number).ok()
     };
-    (store, backups)
+    Some(Keep {
+        last: count("last"),
+        hourly: count("hourly"),
+        daily: count("daily"),
+        weekly: count("weekly"),
+        monthly: count("monthly"),
+    })
 }
 
 fn discovery<'a>(reader: &Reader<'a>, node: &Node<'a>) -> Option<(String, Option<String>)> {

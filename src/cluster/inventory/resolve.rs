@@ -9,7 +9,9 @@ use super::origin::{Origin, Origins};
 use super::reader::{Node, Reader};
 use super::{DEFAULT_CALL_TIMEOUT, Discovery, Entry};
 use crate::base::yaml::Source;
-use crate::cluster::host::{AuthUser, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles};
+use crate::cluster::host::{
+    AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
+};
 
 /// Makes the cluster of its keys, telling what does not fit together.
 pub(super) fn cluster(reader: &Reader, source: &Source, name: &str, node: &Node, keys: &ClusterKeys) -> Entry {
@@ -29,7 +31,10 @@ pub(super) fn cluster(reader: &Reader, source: &Source, name: &str, node: &Node,
         user: take(&keys.user, "auth.user", &mut origins),
         password_file: take(&keys.password_file, "auth.password_file", &mut origins),
     };
-    take(&keys.store, "backups.store", &mut origins);
+    let backups = Backups {
+        store: take(&keys.store, "backups.store", &mut origins),
+        keep: take(&keys.keep, "backups.keep", &mut origins).unwrap_or_default(),
+    };
     let template = host(&Shared::default(), shared, "", &tls, &mut Origins::default());
     let mut hosts = Vec::new();
     for listed in &keys.hosts {
@@ -49,7 +54,7 @@ pub(super) fn cluster(reader: &Reader, source: &Source, name: &str, node: &Node,
         tls,
         auth,
         clients: take(&keys.clients, "clients", &mut origins),
-        backups: keys.backups.clone(),
+        backups,
         hosts,
         call_timeout: take(&keys.timeout, "timeout", &mut origins).unwrap_or(DEFAULT_CALL_TIMEOUT),
     };
@@ -187,6 +192,11 @@ fn ssh_shell(own: &Shared, cluster: &Shared, pick: &mut Picker) -> Shell {
     let at = pick.one(&own.destination, &None, "ssh.destination");
     let user = at.as_ref().and_then(|at| at.user.clone());
     let port = at.as_ref().and_then(|at| at.port);
+    for (key, is_inside) in [("ssh.user", user.is_some()), ("ssh.port", port.is_some())] {
+        if let (Some((_, origin)), true) = (&own.destination, is_inside) {
+            pick.origins.set(format!("{}{key}", pick.path), origin.clone());
+        }
+    }
     Shell::Ssh {
         destination: at.map(|at| at.host).unwrap_or_default(),
         user: user.or_else(|| pick.one(&own.ssh_user, &cluster.ssh_user, "ssh.user")),

@@ -19,12 +19,14 @@ pub enum PasswordSource {
     Ask,
 }
 
-/// Asks a person for a secret. `None`: there is no terminal, or no answer.
-pub type Ask<'a> = &'a dyn Fn(&str) -> Option<Secret<String>>;
-
 impl Settings {
     /// The user with the password; reads the file or asks. `None`: there is no user.
-    pub fn credentials(&self, ask: Ask<'_>) -> Result<Option<Credentials>, Failure> {
+    ///
+    /// `ask` puts the question to a person; its `None` means that nobody can be asked, or answers.
+    pub async fn credentials(
+        &self,
+        ask: impl AsyncFnOnce(&str) -> Option<Secret<String>>,
+    ) -> Result<Option<Credentials>, Failure> {
         let Some(user) = &self.cluster.auth.user else {
             return Ok(None);
         };
@@ -36,7 +38,7 @@ impl Settings {
             }
             PasswordSource::Ask => {
                 let question = format!("Password of the etcd user {user} for {}", self.cluster.name);
-                ask(&question).ok_or_else(|| {
+                ask(&question).await.ok_or_else(|| {
                     Failure::refused(format!("the password of the etcd user {user} is not known"))
                         .cause("nobody can be asked here")
                         .hint("give `--password-file FILE`, or set ETCDOPS_PASSWORD")
@@ -66,7 +68,7 @@ pub(super) fn source(
         }
         entry.config.auth.user = Some(user);
     }
-    let given = given_password(global, environment, inline);
+    let given = given_password(global, environment, &inline);
     if entry.config.auth.user.is_none() {
         return match given {
             None | Some(PasswordSource::NotNeeded) => Ok(PasswordSource::NotNeeded),
@@ -123,7 +125,7 @@ fn given_user(
     })
 }
 
-fn given_password(global: &GlobalOptions, environment: &Environment, inline: Inline) -> Option<PasswordSource> {
+fn given_password(global: &GlobalOptions, environment: &Environment, inline: &Inline) -> Option<PasswordSource> {
     if let Some(path) = &global.password_file {
         return Some(PasswordSource::File(path.clone(), Origin::Flag("--password-file")));
     }
@@ -137,7 +139,7 @@ fn given_password(global: &GlobalOptions, environment: &Environment, inline: Inl
         let origin = Origin::Environment("ETCDOPS_PASSWORD_FILE".to_owned());
         Some(PasswordSource::File(path.into(), origin))
     };
-    let inline_of = |variable: &str| match &inline {
+    let inline_of = |variable: &str| match inline {
         Some((secret, Origin::Environment(name))) if name == variable => Some(PasswordSource::Known(
             secret.clone(),
             Origin::Environment(variable.to_owned()),

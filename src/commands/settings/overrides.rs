@@ -160,12 +160,12 @@ pub(super) fn discovery_name(
 
 /// Certificate files of flags and variables, for the cluster and every host.
 pub(super) fn tls(global: &GlobalOptions, environment: &Environment, entry: &mut Entry) -> Result<(), Failure> {
-    let given = |flag: &Option<PathBuf>, name: &'static str, variables: [&str; 2]| match flag {
-        Some(path) => Some((path.clone(), Origin::Flag(name))),
-        None => {
-            let (variable, path) = environment.first(&variables)?;
-            Some((PathBuf::from(path), Origin::Environment(variable)))
+    let given = |flag: &Option<PathBuf>, name: &'static str, variables: [&str; 2]| {
+        if let Some(path) = flag {
+            return Some((path.clone(), Origin::Flag(name)));
         }
+        let (variable, path) = environment.first(&variables)?;
+        Some((PathBuf::from(path), Origin::Environment(variable)))
     };
     let ca = given(&global.cacert, "--cacert", ["ETCDOPS_CACERT", "ETCDCTL_CACERT"]);
     let cert = given(&global.cert, "--cert", ["ETCDOPS_CERT", "ETCDCTL_CERT"]);

@@ -54,11 +54,7 @@ impl World {
     fn resolve(&self, words: &[&str]) -> Result<Settings, Failure> {
         let words = ["etcdops"].into_iter().chain(words.iter().copied());
         let global = Words::try_parse_from(words).unwrap().global;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(resolve(&global, &self.around))
+        wait(resolve(&global, &self.around))
     }
 
     fn fail(&self, words: &[&str]) -> (Exit, String) {
@@ -68,6 +64,11 @@ impl World {
         let hint = failure.hint.unwrap_or_default();
         (failure.exit, format!("{exhibit}{} / {causes} / {hint}", failure.what))
     }
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(future)
 }
 
 const ONE: &str = "\
@@ -246,8 +247,8 @@ fn a_broken_inventory_is_shown_whole() {
 }
 
 fn password(settings: &Settings) -> Result<String, String> {
-    let asked = |_: &str| Some(Secret::new("typed".to_owned()));
-    match settings.credentials(&asked) {
+    let asked = async |_: &str| Some(Secret::new("typed".to_owned()));
+    match wait(settings.credentials(asked)) {
         Ok(Some(found)) => Ok(format!("{}:{}", found.user, found.password.expose())),
         Ok(None) => Ok(String::new()),
         Err(failure) => Err(format!("{} {}", failure.what, failure.hint.unwrap_or_default())),
@@ -298,7 +299,7 @@ fn an_open_password_file_is_refused_and_no_terminal_is_told() {
     let error = password(&world.resolve(&[]).unwrap()).unwrap_err();
     assert!(error.contains("chmod 600"), "{error}");
     let settings = world.resolve(&["--user", "bob"]).unwrap();
-    let failure = settings.credentials(&|_| None).unwrap_err();
+    let failure = wait(settings.credentials(async |_: &str| None)).unwrap_err();
     assert_eq!(failure.exit, Exit::Refused);
     assert!(failure.hint.unwrap().contains("--password-file"));
 }
