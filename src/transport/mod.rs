@@ -4,6 +4,7 @@ pub mod dial;
 pub mod etcd;
 pub mod host;
 pub mod http;
+mod joined;
 pub mod process;
 pub mod real;
 pub mod simulated;
