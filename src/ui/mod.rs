@@ -6,6 +6,7 @@ pub mod json_events;
 pub mod lines;
 pub mod live;
 pub mod paint;
+pub mod plan_view;
 pub mod prompt;
 #[cfg(test)]
 mod sample;

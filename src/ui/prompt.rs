@@ -1,8 +1,10 @@
 //! Every question. Read line by line from the terminal itself: a pipe cannot answer, no cursor is hidden, a dumb terminal will do.
 
 use std::fs::File;
+use std::future::Future;
 use std::io;
 use std::os::fd::AsFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +14,7 @@ use rustix::termios::{LocalModes, OptionalActions, QueueSelector, tcflush, tcget
 
 use super::{Ui, text};
 use crate::base::secret::Secret;
+use crate::run::consent::{Answer, Ask, Question, QuestionKind};
 
 /// How long a question waits for its answer.
 pub const PATIENCE: Duration = Duration::from_secs(600);
@@ -20,35 +23,6 @@ const TRIES: usize = 3;
 /// How often a reader looks whether it is still wanted.
 const GLANCE: Duration = Duration::from_millis(100);
 const LONGEST_ANSWER: usize = 4096;
-
-/// One question, with what must be known to answer it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// One sentence.
-    pub text: String,
-    pub kind: QuestionKind,
-    /// What will be lost, what must be known. May have several lines.
-    pub detail: String,
-}
-
-/// What counts as agreement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum QuestionKind {
-    /// `y` or `yes`; everything else is no.
-    YesNo,
-    /// Exactly this phrase, such as the cluster's name.
-    Typed(String),
-}
-
-/// How a question ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Agreed,
-    /// No, Ctrl-C, end of input, or the wrong phrase three times.
-    Declined,
-    /// Nobody answered in time.
-    Unanswered,
-}
 
 /// There is nobody to ask.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +34,12 @@ pub struct Prompt {
     ui: Arc<Ui>,
     /// How long each question waits.
     pub patience: Duration,
+}
+
+impl Ask for Prompt {
+    fn ask<'a>(&'a self, question: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(self.put(question))
+    }
 }
 
 /// What was typed.
@@ -80,34 +60,24 @@ impl Prompt {
         }
     }
 
-    /// Asks all in order; the first that is not agreed to ends it.
-    pub async fn ask_all(&self, questions: &[Question]) -> Result<Answer, NoTerminal> {
-        for question in questions {
-            let answer = self.ask(question).await?;
-            if answer != Answer::Agreed {
-                return Ok(answer);
-            }
-        }
-        Ok(Answer::Agreed)
-    }
-
-    /// Asks one question.
-    pub async fn ask(&self, question: &Question) -> Result<Answer, NoTerminal> {
-        let terminal = Terminal::open()?;
-        self.ui.talk(&shown(question, &self.ui));
-        let tail = tail(&question.kind, self.ui.screen.talk_width());
+    async fn put(&self, question: &Question) -> Answer {
+        let Ok(terminal) = Terminal::open() else {
+            return Answer::NoTerminal;
+        };
+        let Shown { above, tail } = shown(question, &self.ui);
+        self.ui.talk(&above);
         for _ in 0..TRIES {
             let line = match self.read(&terminal, &tail, false).await {
                 Typed::Line(line) => line,
-                ended => return Ok(self.ended(&ended)),
+                ended => return self.ended(&ended),
             };
             match judge(&question.kind, &line) {
-                Judged::Agreed => return Ok(Answer::Agreed),
-                Judged::Declined => return Ok(Answer::Declined),
+                Judged::Agreed => return Answer::Yes,
+                Judged::Declined => return Answer::No,
                 Judged::Again(why) => self.ui.talk(&why),
             }
         }
-        Ok(Answer::Declined)
+        Answer::No
     }
 
     /// One of these (name, what it means); `None`: declined or not answered.
@@ -179,36 +149,43 @@ impl Prompt {
             ));
             Answer::Unanswered
         } else {
-            Answer::Declined
+            Answer::No
         }
     }
 }
 
-/// The question with its detail, wrapped between words.
-fn shown(question: &Question, ui: &Ui) -> String {
-    let width = ui.screen.talk_width();
-    let sentence = text::wrap("", &question.text, width);
-    let bold: Vec<String> = sentence.lines().map(|line| ui.paint_talk().bold(line)).collect();
-    let mut shown = format!("\n{}", bold.join("\n"));
-    if !question.detail.is_empty() {
-        shown.push('\n');
-        shown.push_str(&text::wrap("  ", &question.detail, width));
-    }
-    shown
+/// A question as it is drawn.
+struct Shown {
+    above: String,
+    /// What stands before the cursor.
+    tail: String,
 }
 
-/// What stands before the cursor. A phrase that does not fit stands whole on a line of its own.
-fn tail(kind: &QuestionKind, columns: usize) -> String {
-    match kind {
-        QuestionKind::YesNo => "Agree? [y/N] ".to_owned(),
-        QuestionKind::Typed(phrase) => {
-            let line = format!("Type {phrase} to agree: ");
-            if text::width(&line) + text::width(phrase) < columns {
-                line
+/// The question with its detail, wrapped between words; names stand whole.
+fn shown(question: &Question, ui: &Ui) -> Shown {
+    let (width, paint) = (ui.screen.talk_width(), ui.paint_talk());
+    let sentence = text::wrap("", &question.text, width);
+    let mut lines: Vec<String> = sentence.lines().map(|line| paint.bold(line)).collect();
+    lines.insert(0, String::new());
+    for detail in &question.detail {
+        lines.push(text::wrap("  - ", &text::harmless(detail), width));
+    }
+    let tail = match &question.kind {
+        QuestionKind::YesNo if question.detail.is_empty() => {
+            let last = lines.pop().unwrap_or_default();
+            if text::width(&last) + 8 <= width {
+                format!("{last} [y/N] ")
             } else {
-                format!("To agree, type\n  {phrase}\n> ")
+                format!("{last}\n[y/N] ")
             }
         }
+        QuestionKind::YesNo => "Agree? [y/N] ".to_owned(),
+        QuestionKind::Typed(phrase) if 2 * text::width(phrase) + 8 <= width => format!("Type {phrase}: "),
+        QuestionKind::Typed(phrase) => format!("Type\n  {phrase}\n> "),
+    };
+    Shown {
+        above: lines.join("\n"),
+        tail,
     }
 }
 
@@ -352,13 +329,25 @@ mod tests {
         let question = Question {
             text: format!("Stop etcd on {HOST} and move its data aside?"),
             kind: QuestionKind::Typed(HOST.to_owned()),
-            detail: format!("The data directory of {HOST} is renamed, not deleted."),
+            detail: vec![format!("The data directory of {HOST} is renamed, not deleted.")],
+        };
+        let Shown { above, tail } = shown(&question, &ui);
+        assert_eq!(above.matches(HOST).count(), 2, "{above}");
+        assert!(above.lines().all(|line| line.len() <= 80), "{above}");
+        assert!(tail.lines().any(|line| line.trim() == HOST), "{tail}");
+    }
+
+    #[test]
+    fn a_short_question_is_answered_on_its_own_line() {
+        let (ui, _) = Ui::captured(Manner::default(), Screen::plain(80));
+        let question = Question {
+            text: "Carry out this plan on cluster tools-k8s?".to_owned(),
+            kind: QuestionKind::YesNo,
+            detail: Vec::new(),
         };
         let shown = shown(&question, &ui);
-        assert_eq!(shown.matches(HOST).count(), 2, "{shown}");
-        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
-        let tail = tail(&question.kind, 80);
-        assert!(tail.lines().any(|line| line.trim() == HOST), "{tail}");
+        assert_eq!(shown.above, "");
+        assert_eq!(shown.tail, "Carry out this plan on cluster tools-k8s? [y/N] ");
     }
 
     #[test]
