@@ -101,6 +101,6 @@ fn the_bastion_knows_the_hosts_and_each_operator_has_a_home() {
         format!("{}\n", other.home().display())
     );
     assert_eq!(lab.etcdops(&["--version"]).code, Some(0));
-    let started = other.etcdops_command(&["--version"]).status().expect("a process");
-    assert!(started.success());
+    let started = other.etcdops_command(&["--version"]).output().expect("a process");
+    assert!(started.status.success());
 }
