@@ -8,6 +8,7 @@ use super::keys::{ClusterKeys, Given, HostKeys, Shared};
 use super::origin::{Origin, Origins};
 use super::reader::{Node, Reader};
 use super::{DEFAULT_CALL_TIMEOUT, Discovery, Entry};
+use crate::base::nearest::nearest;
 use crate::base::yaml::Source;
 use crate::cluster::host::{
     AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
@@ -85,11 +86,11 @@ pub(super) fn cluster(reader: &Reader, source: &Source, name: &str, node: &Node,
     entry
 }
 
-/// The file names endpoints, but none of them could be read: told already.
+/// The file means to name endpoints, but they could not be read: told already.
 fn has_problem_with_endpoints(node: &Node) -> bool {
-    ["endpoints", "discovery_srv"]
-        .iter()
-        .any(|key| node.value.get(key).is_some())
+    let keys = node.value.as_object().into_iter().flat_map(|map| map.keys());
+    keys.into_iter()
+        .any(|key| nearest(key, ["endpoints", "discovery_srv"]).is_some())
 }
 
 fn endpoints_of_hosts(config: &mut ClusterConfig, origins: &mut Origins) -> bool {
