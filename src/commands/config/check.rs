@@ -252,3 +252,95 @@ fn print(ui: &Ui, settings: &Settings, found: &[Finding]) {
     }
     ui.data(&table.render(ui.paint(), ui.screen.data_columns));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock;
+    use crate::call::Fault;
+    use crate::cluster::inventory::Entry;
+    use crate::transport::Answer;
+    use std::collections::BTreeMap;
+    use std::pin::Pin;
+    use std::time::Duration;
+
+    /// Hosts by what they say of their service; etcd never answers.
+    struct Stage(BTreeMap<&'static str, Result<ServiceSeen, CallError>>);
+
+    impl Transport for Stage {
+        fn perform<'a>(&'a self, call: &'a Call, _watch: &'a dyn crate::call::Watch) -> Answer<'a> {
+            let reply = match &call.to {
+                To::Host { host, .. } => self.0[host.as_str()]
+                    .clone()
+                    .map(|seen| Reply::Host(HostAnswer::Service(Box::new(seen)))),
+                _ => Err(CallError::new(Fault::Connect, "ask", "etcd", "connection refused")),
+            };
+            Box::pin(async move { reply })
+        }
+
+        fn now(&self) -> jiff::Timestamp {
+            clock::now()
+        }
+
+        fn pause<'a>(&'a self, _how_long: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+            Box::pin(async {})
+        }
+    }
+
+    fn cluster(hosts: &[&str]) -> ClusterConfig {
+        let mut config = Entry::empty("c").config;
+        config.hosts = hosts.iter().map(|name| Host::named(name)).collect();
+        config.endpoints = vec!["http://127.0.0.1:1".into()];
+        config
+    }
+
+    fn running() -> ServiceSeen {
+        ServiceSeen {
+            exists: true,
+            active: "active".into(),
+            data_dir: Some("/var/lib/etcd".into()),
+            data_dir_exists: true,
+            ..ServiceSeen::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn each_host_is_proved_and_each_fault_has_its_line() {
+        let mut config = cluster(&["good", "wrong-dir", "no-unit", "no-ssh"]);
+        config.hosts[1].data_dir = Some("/srv/etcd".into());
+        let no_unit = ServiceSeen::default();
+        let no_ssh = CallError::new(
+            Fault::HostKey,
+            "use the shell",
+            "no-ssh",
+            "host key verification failed",
+        );
+        let stage = Stage(BTreeMap::from([
+            ("good", Ok(running())),
+            ("wrong-dir", Ok(running())),
+            ("no-unit", Ok(no_unit)),
+            ("no-ssh", Err(no_ssh)),
+        ]));
+        let found = prove(&config, &stage, Span::seconds(2)).await;
+        let has = |place: &str, what: &str, verdict: Verdict, part: &str| {
+            found
+                .iter()
+                .any(|one| one.place == place && one.what == what && one.verdict == verdict && one.text.contains(part))
+        };
+        assert!(
+            has("good", "data directory", Verdict::Ok, "/var/lib/etcd"),
+            "{found:#?}"
+        );
+        assert!(has("good", "unit", Verdict::Ok, "active"), "{found:#?}");
+        assert!(
+            has("wrong-dir", "data directory", Verdict::Wrong, "etcd uses /var/lib/etcd"),
+            "{found:#?}"
+        );
+        assert!(has("no-unit", "unit", Verdict::Wrong, "no unit `etcd`"), "{found:#?}");
+        assert!(has("no-ssh", "shell", Verdict::Wrong, "ssh no-ssh"), "{found:#?}");
+        assert!(
+            has("http://127.0.0.1:1", "etcd", Verdict::Wrong, "refused"),
+            "{found:#?}"
+        );
+    }
+}
