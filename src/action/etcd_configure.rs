@@ -11,9 +11,11 @@ use super::{Late, Risk};
 #[serde(deny_unknown_fields)]
 pub struct EtcdConfigure {
     /// The members with which etcd starts, as `name=peer-url,…`.
-    pub initial_cluster: Late<String>,
+    #[serde(default)]
+    pub initial_cluster: Option<Late<String>>,
     /// `existing` for a member that joins, `new` for a cluster that begins.
-    pub state: ClusterState,
+    #[serde(default)]
+    pub state: Option<ClusterState>,
     /// The member's name (default: the host's).
     #[serde(default)]
     pub name: Option<String>,
@@ -33,9 +35,19 @@ pub enum ClusterState {
 }
 
 planned_only!(EtcdConfigure, "etcd.configure", Risk::Change, |action| {
-    let state = match action.state {
-        ClusterState::New => "begin a cluster",
-        ClusterState::Existing => "join the cluster",
-    };
-    format!("configure etcd to {state}: {}", action.initial_cluster)
+    let mut parts = Vec::new();
+    if let Some(state) = action.state {
+        parts.push(match state {
+            ClusterState::New => "begin a cluster".to_owned(),
+            ClusterState::Existing => "join the cluster".to_owned(),
+        });
+    }
+    parts.extend(
+        action
+            .initial_cluster
+            .iter()
+            .map(|members| format!("initial-cluster {members}")),
+    );
+    parts.extend(action.settings.iter().map(|(name, value)| format!("{name} {value}")));
+    format!("configure etcd: {}", parts.join(", "))
 });

@@ -1,8 +1,11 @@
 //! `service`: the unit on a host.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Site, Verdict, sight};
+use crate::call::host::ServiceSeen;
 use crate::call::{Look, Sight};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -23,6 +26,15 @@ pub struct ServiceIs {
     /// Our fence stands.
     #[serde(default)]
     pub fenced: Option<bool>,
+    /// Settings that are in force in the running process, such as `log-level: debug`.
+    #[serde(default)]
+    pub runs_with: BTreeMap<String, String>,
+    /// Our override of this name is in place.
+    #[serde(default, rename = "override")]
+    pub with_override: Option<String>,
+    /// Our override of this name is not in place.
+    #[serde(default)]
+    pub no_override: Option<String>,
 }
 
 impl ServiceIs {
@@ -40,8 +52,15 @@ impl Condition for ServiceIs {
             (self.data_dir_empty, "has an empty data directory", "has data"),
             (self.fenced, "is fenced", "is not fenced"),
         ] {
-            parts.extend(wanted.map(|wanted| if wanted { yes } else { no }));
+            parts.extend(wanted.map(|wanted| if wanted { yes } else { no }.to_owned()));
         }
+        parts.extend(
+            self.runs_with
+                .iter()
+                .map(|(name, value)| format!("runs with {name} {value}")),
+        );
+        parts.extend(self.with_override.iter().map(|name| format!("has the override {name}")));
+        parts.extend(self.no_override.iter().map(|name| format!("has no override {name}")));
         format!("{} {}", self.host(site), parts.join(", "))
     }
 
@@ -86,6 +105,38 @@ impl Condition for ServiceIs {
                 "it is not fenced".to_owned()
             });
         }
+        if let Some(saw) = self.wrong_settings(service) {
+            return not(saw);
+        }
         Verdict::Holds(format!("{}: unit is {}", self.host(site), service.active))
+    }
+}
+
+impl ServiceIs {
+    fn wrong_settings(&self, service: &ServiceSeen) -> Option<String> {
+        if let Some(name) = self
+            .with_override
+            .as_ref()
+            .filter(|name| !service.overrides.contains_key(*name))
+        {
+            return Some(format!("the override {name} is not in place"));
+        }
+        if let Some(name) = self
+            .no_override
+            .as_ref()
+            .filter(|name| service.overrides.contains_key(*name))
+        {
+            return Some(format!("the override {name} is still in place"));
+        }
+        if !self.runs_with.is_empty() && service.main_pid.is_none() {
+            return Some("etcd does not run".to_owned());
+        }
+        self.runs_with.iter().find_map(|(name, wanted)| {
+            let found = service.settings.get(name).map(|setting| setting.value.as_str());
+            (found != Some(wanted)).then(|| match found {
+                Some(found) => format!("it runs with {name} {found}"),
+                None => format!("it runs without {name}"),
+            })
+        })
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Action, Kind, Probe, Risk, Site, sight};
+use crate::call::host::ServiceSeen;
 use crate::call::{Call, Look, Sight};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -22,6 +23,8 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("fenced", Kind::Bool),
     ("overrides", Kind::List),
     ("leases", Kind::List),
+    ("lease_ends", Kind::Object),
+    ("log_level", Kind::Text),
 ];
 
 impl Action for ServiceInspect {
@@ -51,6 +54,8 @@ impl Action for ServiceInspect {
                 "fenced": service.fenced,
                 "overrides": service.overrides.keys().collect::<Vec<_>>(),
                 "leases": service.leases.keys().collect::<Vec<_>>(),
+                "lease_ends": service.leases,
+                "log_level": log_level(service),
             })),
         }
     }
@@ -58,4 +63,12 @@ impl Action for ServiceInspect {
     fn call(&self, _site: &Site<'_>, _seen: &[Sight]) -> Option<Call> {
         None
     }
+}
+
+/// The level that etcd runs with; its own default where nothing says another.
+fn log_level(service: &ServiceSeen) -> String {
+    service
+        .settings
+        .get("log-level")
+        .map_or_else(|| "info".to_owned(), |setting| setting.value.clone())
 }

@@ -193,6 +193,20 @@ pub struct Step {
     /// `quorum_loss`: a refusal becomes a typed consent.
     #[serde(default)]
     pub allow: Vec<Allow>,
+    /// What becomes of hosts that do not answer when the plan is made; holds for the steps inside.
+    #[serde(default)]
+    pub unreachable: Unreachable,
+}
+
+/// A host that does not answer when the plan is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unreachable {
+    /// There is no plan then, unless `--dead` names the host.
+    #[default]
+    Refuse,
+    /// Its part is left out, and said to be still to do.
+    Skip,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

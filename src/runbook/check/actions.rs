@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
             let is_condition = condition_kind(name).is_some();
             let names = ACTIONS.iter().map(|kind| kind.name);
             self.unknown(&below, "action", name, names.collect(), is_condition);
-            self.with(with, &Value::Bool(true), &below, seen, known);
+            self.unread(with, &below, seen);
             return None;
         };
         let before = self.found.len();
@@ -62,7 +62,7 @@ impl<'a> Checker<'a> {
             let is_action = action_kind(name).is_some();
             let names = CONDITIONS.iter().map(|kind| kind.name);
             self.unknown(&below, "condition", name, names.collect(), is_action);
-            self.with(with, &Value::Bool(true), &below, seen, known);
+            self.unread(with, &below, seen);
             return;
         };
         let before = self.found.len();
@@ -88,6 +88,23 @@ impl<'a> Checker<'a> {
         };
         let one = self.place.at_key(pointer, format!("there is no {what} `{name}`"));
         self.found.push(one.hint(hint));
+    }
+
+    /// Parameters of something unknown: their expressions may still be wrong.
+    fn unread(&mut self, with: &Value, pointer: &str, seen: &Seen<'a>) {
+        let texts = Texts {
+            place: &self.place,
+            seen,
+        };
+        let mut told: Vec<Diagnostic> = Vec::new();
+        let _ = misfits(
+            with,
+            &Value::Bool(true),
+            pointer,
+            "parameter",
+            &mut |pointer, text, _| texts.template(pointer, text, Known::Late, &mut told),
+        );
+        self.found.extend(told);
     }
 
     /// Parameters against a schema, each text read as a template.

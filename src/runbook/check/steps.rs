@@ -67,7 +67,12 @@ impl<'a> Checker<'a> {
             let wrong = ACTION_ONLY.iter().chain(&GROUP_ONLY).copied().chain(["hosts"]);
             ("an include", wrong.collect())
         } else {
-            ("a group", ACTION_ONLY.iter().copied().chain(["with"]).collect())
+            // What a hold takes may need leave.
+            let wrong = ACTION_ONLY
+                .iter()
+                .copied()
+                .filter(|key| *key != "allow" || step.hold.is_none());
+            ("a group", wrong.chain(["with"]).collect())
         };
         for key in wrong {
             let at = child(pointer, key);
