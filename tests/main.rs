@@ -6,6 +6,7 @@ mod cli;
 mod health;
 mod lab_smoke;
 mod layering;
+mod playground;
 mod runbooks;
 mod simulated;
 mod support;

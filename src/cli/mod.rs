@@ -8,7 +8,7 @@ use std::sync::Once;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::settings::GlobalOptions;
-use crate::commands::{Context, Exit, Failure, completions, config};
+use crate::commands::{Context, Exit, Failure, completions, config, playground};
 use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
 
@@ -44,12 +44,15 @@ enum Command {
     Config(config::ConfigArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
+    /// A throw-away local cluster of real etcd processes, to try every command on
+    Playground(playground::PlaygroundArgs),
 }
 
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Config(args) => config::run(context, args).await,
         Command::Completions(args) => completions::run(context, args),
+        Command::Playground(args) => playground::run(context, args).await,
     }
 }
 

@@ -6,6 +6,7 @@ pub mod config;
 mod connect;
 pub mod context;
 pub mod failure;
+pub mod playground;
 pub mod settings;
 
 pub use context::Context;
