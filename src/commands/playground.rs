@@ -81,7 +81,9 @@ async fn up(context: &Context, args: &UpArgs, root: &Path) -> Result<Exit, Failu
         context.ui.json(&up_json(root, &done));
     } else {
         context.ui.data(&up_text(root, &done));
-        context.ui.say(DIFFERENCES);
+        if done.kind == UpKind::New {
+            context.ui.say(DIFFERENCES);
+        }
     }
     Ok(Exit::Done)
 }
