@@ -16,6 +16,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+mod own;
+
+use self::own::Own;
 use super::tls::{self, Protocol, Tls};
 use crate::call::{CallError, Fault};
 use crate::cluster::host::Route;
@@ -151,6 +154,8 @@ pub struct Dialer {
     forwarder: Option<Arc<dyn Forwarder>>,
     /// `name:port` → where to connect instead; the names in TLS stay.
     routes: RwLock<HashMap<String, SocketAddr>>,
+    /// `name:port` → how this one host differs from its cluster.
+    own: HashMap<String, Own>,
 }
 
 impl Dialer {
@@ -160,6 +165,7 @@ impl Dialer {
             route,
             forwarder,
             routes: RwLock::default(),
+            own: HashMap::new(),
         }
     }
 
@@ -198,7 +204,7 @@ impl Dialer {
             return Ok(Stream::Plain(plain));
         }
         let config = self
-            .tls
+            .tls_for(target)
             .config(protocol)
             .map_err(|error| DialError::new(Fault::Tls, error.to_string()))?;
         let name = ServerName::try_from(target.name.clone())
@@ -229,7 +235,7 @@ impl Dialer {
             with_notes(notes, |notes| notes.stage = Stage::Connecting);
             return connect(&[address]).await;
         }
-        match (self.route, &self.forwarder) {
+        match (self.route_to(target), &self.forwarder) {
             (Route::Ssh, Some(forwarder)) => through(forwarder.as_ref(), target, notes).await,
             (Route::Auto, Some(forwarder)) => match tokio::time::timeout(DIRECT_BOUND, direct(target, notes)).await {
                 Ok(Ok(socket)) => Ok(socket),

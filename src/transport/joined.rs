@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::dial::Forwarder;
+use super::dial::{Forwarder, Target};
 use super::etcd::Credentials;
 use super::host;
 use super::real::{HostCall, HostReply, Hosts, RealTransport};
@@ -69,8 +69,8 @@ impl Joined {
         let hosts = &self.cluster.hosts;
         let has_url = |host: &&Host| {
             let urls = [&host.client_url, &host.peer_url].into_iter().flatten();
-            urls.filter_map(|url| url::Url::parse(url).ok())
-                .any(|url| url.host_str() == Some(name) && url.port_or_known_default() == Some(port))
+            urls.filter_map(|url| Target::parse(url).ok())
+                .any(|target| target.name == name && target.port == port)
         };
         let is_called = |host: &&Host| {
             host.name == name || matches!(&host.shell, Shell::Ssh { destination, .. } if destination == name)
@@ -95,6 +95,7 @@ mod tests {
             with_url("a", "https://x:2379"),
             with_url("b", "https://x:12379"),
             Host::named("c"),
+            with_url("d", "https://[2001:db8::4]:2379"),
         ];
         let cluster = Arc::new(cluster);
         let joined = Joined {
@@ -105,6 +106,7 @@ mod tests {
         assert_eq!(found("x", 12379), Some("b"));
         assert_eq!(found("x", 2379), Some("a"));
         assert_eq!(found("c", 2380), Some("c"));
+        assert_eq!(found("2001:db8::4", 2379), Some("d"));
         assert_eq!(found("elsewhere", 1), None);
     }
 }

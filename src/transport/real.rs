@@ -48,7 +48,7 @@ impl RealTransport {
         hosts: Option<Arc<dyn Hosts>>,
         forwarder: Option<Arc<dyn Forwarder>>,
     ) -> Result<Self, TlsError> {
-        let dialer = Arc::new(Dialer::new(Tls::load(&cluster.tls)?, cluster.route, forwarder.clone()));
+        let dialer = Arc::new(Dialer::of_cluster(cluster, forwarder.clone())?);
         let world = Arc::new(Dialer::new(Tls::load(&TlsFiles::default())?, cluster.route, forwarder));
         Ok(Self {
             etcd: Etcd::new(dialer.clone(), credentials),
