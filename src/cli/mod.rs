@@ -8,7 +8,7 @@ use std::sync::Once;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::settings::GlobalOptions;
-use crate::commands::{Context, Exit, Failure, completions, config, playground};
+use crate::commands::{Context, Exit, Failure, completions, config, health, members, playground};
 use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
 
@@ -40,6 +40,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the state of every member and of the cluster, whatever is down
+    Health(health::HealthArgs),
+    /// List the members, also without quorum
+    Members(members::MembersArgs),
     /// Show every value of the configuration, or prove it on the hosts
     Config(config::ConfigArgs),
     /// Print the completion script of a shell
@@ -50,6 +54,8 @@ enum Command {
 
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Health(args) => health::run(context, args).await,
+        Command::Members(args) => members::run(context, args).await,
         Command::Config(args) => config::run(context, args).await,
         Command::Completions(args) => completions::run(context, args),
         Command::Playground(args) => playground::run(context, args).await,

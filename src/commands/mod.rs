@@ -6,6 +6,8 @@ pub mod config;
 mod connect;
 pub mod context;
 pub mod failure;
+pub mod health;
+pub mod members;
 pub mod playground;
 pub mod settings;
 

@@ -1,8 +1,12 @@
 //! Looking: every member asked at once, past any error, within one bound. Only through `Transport`, so that a simulated world answers the same.
 
 pub mod answers;
+pub mod explain;
+pub mod problems;
+pub mod record;
 pub mod rows;
 pub mod survey;
+pub mod verdict;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,6 +42,10 @@ pub struct Evidence {
     pub v2_data: Option<bool>,
     /// Endpoints whose port accepts connections and says nothing while the member's peer port is alive (safety 2).
     pub mute: Vec<String>,
+    /// Endpoints whose /readyz says that no read goes through the quorum.
+    pub not_ready: Vec<String>,
+    /// etcd did not let us read: the quorum is neither proved nor disproved by that.
+    pub read_denied: bool,
     /// Members do not agree about who is a member: endpoint and what it says, beyond the view that was taken.
     pub other_views: Vec<String>,
 }

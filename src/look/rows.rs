@@ -46,6 +46,11 @@ pub fn is_mute(endpoint: &EndpointAnswers) -> bool {
     silent && peer_lives
 }
 
+/// `/readyz` says that no linearizable read goes through.
+fn is_not_ready(endpoint: &EndpointAnswers) -> bool {
+    matches!(&endpoint.ready, Some(Ok(answer)) if answer.status == 503 && answer.body.contains("linearizable_read failed"))
+}
+
 /// The rows of `/members` on a peer port: IDs are decimal there.
 #[derive(Deserialize)]
 struct PeerRow {
@@ -149,6 +154,11 @@ pub fn evidence(cluster: &ClusterConfig, answers: Answers) -> Evidence {
         Some(Id(status.cluster_id))
     });
 
+    let mut members = members;
+    // By name, as people think of them; those without one last.
+    members.sort_by(|left, right| {
+        (left.name.is_empty(), &left.name, left.id).cmp(&(right.name.is_empty(), &right.name, right.id))
+    });
     let mut rows = Vec::new();
     let mut used = vec![false; endpoints.len()];
     for member in &members {
@@ -179,6 +189,14 @@ pub fn evidence(cluster: &ClusterConfig, answers: Answers) -> Evidence {
             .filter(|endpoint| is_mute(endpoint))
             .map(|endpoint| endpoint.url.clone())
             .collect(),
+        not_ready: endpoints
+            .iter()
+            .filter(|endpoint| is_not_ready(endpoint))
+            .map(|endpoint| endpoint.url.clone())
+            .collect(),
+        read_denied: endpoints
+            .iter()
+            .any(|endpoint| matches!(&endpoint.read, Some(Err(error)) if error.fault == Fault::Auth)),
         v2_data: endpoints
             .iter()
             .find_map(|endpoint| old_keys(endpoint.old_keys.as_ref()?.as_ref().ok()?)),
@@ -221,6 +239,8 @@ fn settle_role(row: &mut MemberSeen, leader: Option<Id>) {
         Some(Role::Learner)
     } else if leader == Some(member.id) {
         Some(Role::Leader)
+    } else if row.standing == Standing::Unreachable {
+        None
     } else {
         Some(Role::Follower)
     };

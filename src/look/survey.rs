@@ -345,7 +345,16 @@ impl<'a> Survey<'a> {
     /// A read that failed while somebody knows a leader: asked again to the end, and the leader is looked up afresh.
     fn after_read(&mut self, endpoint: usize) {
         let place = &self.answers.endpoints[endpoint];
-        let silent = matches!(&place.read, Some(Err(error)) if matches!(error.fault, Fault::Silent | Fault::Timeout));
+        let fault = place
+            .read
+            .as_ref()
+            .and_then(|read| read.as_ref().err())
+            .map(|error| error.fault);
+        if self.depth == Depth::Thorough && fault == Some(Fault::Auth) && !self.quorum_proved() {
+            self.ask(endpoint, Question::Ready, self.bound);
+            return;
+        }
+        let silent = matches!(fault, Some(Fault::Silent | Fault::Timeout));
         let knows_leader = place.status_ok().is_some_and(|status| status.leader.is_some());
         if self.depth == Depth::Brief || !silent || !knows_leader || self.quorum_proved() {
             return;

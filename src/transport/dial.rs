@@ -127,8 +127,8 @@ pub fn with_notes<T>(notes: &SharedNotes, change: impl FnOnce(&mut Notes) -> T) 
 
 /// Why an answer did not come within `bound`, from how far the connection came.
 pub fn out_of_time(notes: &SharedNotes, bound: Duration) -> DialError {
-    let seconds = format!("{:.3}", bound.as_secs_f64());
-    let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+    let seconds = format!("{:.1}", bound.as_secs_f64());
+    let seconds = seconds.trim_end_matches(".0");
     with_notes(notes, |notes| match notes.stage {
         Stage::Nothing | Stage::Resolving => {
             DialError::new(Fault::Name, format!("its name was not resolved within {seconds} s"))

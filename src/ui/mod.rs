@@ -1,6 +1,7 @@
 //! The only printer: data on stdout, talk on stderr, readable without colour, never a panic because a reader went away.
 
 pub mod error_view;
+pub mod health_view;
 pub mod json;
 pub mod json_events;
 pub mod lines;

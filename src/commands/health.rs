@@ -1,0 +1,129 @@
+//! `etcdops health`: the state of every member and of the cluster, whatever is down.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use etcetera::BaseStrategy;
+
+use super::settings::Settings;
+use super::{Context, Exit, Failure};
+use crate::base::duration::Span;
+use crate::cluster::observed::Observed;
+use crate::look::record::Record;
+use crate::look::verdict::{Circumstances, Health, Severity, Verdict, verdict};
+use crate::look::{Depth, Evidence, investigate};
+use crate::transport::Transport;
+use crate::ui::{Format, health_view};
+
+/// Clears a terminal and starts at its top.
+const FROM_THE_TOP: &str = "\x1b[H\x1b[2J\x1b[3J";
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct HealthArgs {
+    /// Look again and again, every INTERVAL (default 2s)
+    #[arg(long, value_name = "INTERVAL", num_args = 0..=1, default_missing_value = "2s", require_equals = false)]
+    pub watch: Option<Span>,
+}
+
+pub async fn run(context: &Context, args: &HealthArgs) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    // What finding the endpoints took is part of the bound.
+    let bound = Span(settings.look_timeout().0.saturating_sub(started.elapsed()));
+    let Some(interval) = args.watch else {
+        return Ok(once(context, &settings, &transport, bound, false).await);
+    };
+    loop {
+        let begun = Instant::now();
+        let exit = once(context, &settings, &transport, settings.look_timeout(), true).await;
+        if context.ui.data_closed() {
+            return Ok(exit);
+        }
+        tokio::time::sleep(interval.0.saturating_sub(begun.elapsed())).await;
+    }
+}
+
+async fn once(context: &Context, settings: &Settings, transport: &dyn Transport, bound: Span, again: bool) -> Exit {
+    let evidence = investigate(&settings.cluster, transport, bound, Depth::Thorough).await;
+    let health = verdict(
+        &evidence,
+        &settings.cluster,
+        Circumstances {
+            now: context.now(),
+            inventory: settings.file.is_some(),
+        },
+    );
+    let exit = exit(context.ui.manner.format, &health);
+    show(context, settings, &evidence, &health, again);
+    remember(context, settings, &evidence.observed);
+    exit
+}
+
+fn show(context: &Context, settings: &Settings, evidence: &Evidence, health: &Health, again: bool) {
+    let ui = &context.ui;
+    let cluster = &settings.cluster;
+    let observed = &evidence.observed;
+    match ui.manner.format {
+        Format::Json => health_view::health_json(ui, cluster, observed, health, again),
+        Format::Nagios => ui.data(&health_view::nagios_line(cluster, observed, health, nagios(health))),
+        Format::Table => {
+            let text = health_view::health_text(ui, cluster, observed, health);
+            let when = crate::base::clock::rfc3339(context.now());
+            if again && ui.screen.live && std::io::stdout().is_terminal() {
+                ui.data(&format!("{FROM_THE_TOP}{when}\n\n{text}"));
+            } else if again {
+                ui.data(&format!("{when}\n{text}\n"));
+            } else {
+                ui.data(&text);
+            }
+        }
+    }
+}
+
+fn exit(format: Format, health: &Health) -> Exit {
+    if format == Format::Nagios {
+        return Exit::Nagios(nagios(health));
+    }
+    match health.verdict {
+        Verdict::Healthy => Exit::Done,
+        Verdict::Degraded => Exit::Degraded,
+        Verdict::NoQuorum => Exit::NoQuorum,
+        Verdict::Unknown => Exit::Unknown,
+    }
+}
+
+/// A plugin's code: warnings and a lost member warn; what refuses service is critical.
+fn nagios(health: &Health) -> u8 {
+    let refuses = health
+        .problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Critical);
+    match health.verdict {
+        Verdict::Unknown => 3,
+        Verdict::NoQuorum => 2,
+        _ if refuses => 2,
+        Verdict::Degraded => 1,
+        Verdict::Healthy if health.problems.is_empty() => 0,
+        Verdict::Healthy => 1,
+    }
+}
+
+/// Keeps what was seen, for recovery and for completion. Failing to is no reason to fail: it is said with `-v`.
+pub(super) fn remember(context: &Context, settings: &Settings, observed: &Observed) {
+    let Ok(folders) = etcetera::choose_base_strategy() else {
+        return;
+    };
+    let records = folders
+        .state_dir()
+        .map(|folder| folder.join("etcdops").join("clusters"));
+    for folder in records.into_iter().chain([folders.cache_dir().join("etcdops")]) {
+        let before = Record::read(&folder, &settings.cluster.name);
+        let Some(record) = Record::update(before.as_ref(), &settings.cluster, observed, context.now()) else {
+            return;
+        };
+        if let Err(error) = record.write(&folder) {
+            context.ui.detail(&format!("what was seen is not kept: {error}"));
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! Everything that is not as it should be, each with the command to type.
+
+use jiff::{Timestamp, ToSpan};
+
+use super::Evidence;
+use super::explain::{Explanation, explain};
+use super::rows::label;
+use super::verdict::{
+    Circumstances, Problem, Quorum, Severity, Verdict, answers_without_leader, proved_stopped, voters,
+};
+use crate::base::clock::rfc3339;
+use crate::base::quote::quote;
+use crate::cluster::host::ClusterConfig;
+use crate::cluster::observed::{CauseKind, MemberSeen, Role, Standing};
+use crate::cluster::version::Version;
+
+/// A member this many raft entries behind the leader is behind: etcd itself refuses writes at 5000 unapplied ones.
+const BEHIND: u64 = 5000;
+/// Certificates that end sooner are told.
+const CERTIFICATE_DAYS: i64 = 30;
+/// etcd's quota where nothing else is configured.
+const DEFAULT_QUOTA: u64 = 2 << 30;
+
+/// Entries that the member is behind the leader, if that is many.
+pub(super) fn lag(evidence: &Evidence, seen: &MemberSeen) -> Option<u64> {
+    let leader = evidence.observed.by_id(evidence.observed.leader?)?;
+    let member = seen.raft_applied_index.or(seen.raft_index)?;
+    let behind = leader.raft_index?.saturating_sub(member);
+    (behind > BEHIND).then_some(behind)
+}
+
+/// All problems, in no order.
+pub(super) fn all(
+    evidence: &Evidence,
+    cluster: &ClusterConfig,
+    (verdict, quorum): (Verdict, Quorum),
+    around: Circumstances,
+) -> Vec<Problem> {
+    let mut found = Vec::new();
+    found.extend(whole(evidence, cluster, verdict, quorum));
+    for seen in &evidence.observed.members {
+        found.extend(member(evidence, seen, verdict, around));
+        found.extend(alarms(seen));
+        found.extend(space(evidence, seen));
+        found.extend(certificate(seen, around.now));
+        if around.inventory {
+            found.extend(unknown_to_inventory(cluster, seen));
+        }
+    }
+    found.extend(versions(evidence));
+    found.extend(even(quorum));
+    found.extend(old_data(evidence));
+    found.extend(views(evidence));
+    found
+}
+
+fn warning(text: String, hint: impl Into<String>) -> Problem {
+    Problem {
+        severity: Severity::Warning,
+        text,
+        hint: hint.into(),
+    }
+}
+
+fn critical(text: String, hint: impl Into<String>) -> Problem {
+    Problem {
+        severity: Severity::Critical,
+        ..warning(text, hint)
+    }
+}
+
+/// What concerns the cluster as a whole.
+fn whole(evidence: &Evidence, cluster: &ClusterConfig, verdict: Verdict, quorum: Quorum) -> Option<Problem> {
+    match verdict {
+        Verdict::NoQuorum => Some(no_quorum(evidence, quorum)),
+        Verdict::Unknown => Some(unknown(evidence, cluster)),
+        Verdict::Degraded if !evidence.observed.quorum_proved && !evidence.read_denied => Some(critical(
+            "a leader is known, but no read through the quorum was answered from here".to_owned(),
+            "run `etcdops health` on another machine too, and look at `etcdops logs`: the network between members, or a slow disk",
+        )),
+        Verdict::Healthy | Verdict::Degraded if !evidence.observed.quorum_proved => Some(warning(
+            "the quorum could not be proved by a read: these credentials do not allow it".to_owned(),
+            "give `--user` and `--password-file`, or `--cert` and `--key` of a user of etcd",
+        )),
+        _ => None,
+    }
+}
+
+fn no_quorum(evidence: &Evidence, quorum: Quorum) -> Problem {
+    let out_of_reach: Vec<&MemberSeen> = voters(evidence).filter(|seen| may_run(evidence, seen)).collect();
+    let text = format!(
+        "quorum is lost: {} of {} voters are well, {} are needed; nothing can be written or read safely",
+        quorum.healthy, quorum.voters, quorum.needed
+    );
+    // Safety 1: what cannot be reached from here may still be a quorum among itself.
+    if out_of_reach.len() >= quorum.needed && quorum.needed > 0 {
+        let names: Vec<String> = out_of_reach.iter().map(|seen| name(seen)).collect();
+        return critical(
+            format!(
+                "{text}. {} cannot be reached from here: if they run and reach each other, they have a quorum without us",
+                names.join(", ")
+            ),
+            format!(
+                "run `etcdops health` on another machine before anything else; what is down is started by: etcdops start {}",
+                out_of_reach.iter().map(|seen| on(seen)).collect::<Vec<_>>().join(" ")
+            ),
+        );
+    }
+    let startable: Vec<String> = evidence
+        .services
+        .iter()
+        .filter_map(|(host, service)| {
+            let service = service.as_ref().ok()?;
+            let lost = explain(service, host, host).is_some_and(|why| why.lost);
+            (service.exists && !service.is_active() && !service.fenced && !lost).then(|| quote(host))
+        })
+        .collect();
+    if startable.is_empty() {
+        critical(text, "etcdops recover")
+    } else {
+        critical(text, format!("etcdops start {}", startable.join(" ")))
+    }
+}
+
+/// No proof that it is stopped, and no answer: it may run.
+fn may_run(evidence: &Evidence, seen: &MemberSeen) -> bool {
+    let stopped = seen
+        .host
+        .as_ref()
+        .and_then(|host| evidence.services.get(host))
+        .is_some_and(|service| matches!(service, Ok(service) if !service.is_active()));
+    let refused = seen
+        .cause
+        .as_ref()
+        .is_some_and(|cause| cause.kind == CauseKind::Connect && cause.message.contains("refused"));
+    seen.standing == Standing::Unreachable
+        && seen.role != Some(Role::Unstarted)
+        && !stopped
+        && !refused
+        && !answers_without_leader(evidence, seen)
+}
+
+fn unknown(evidence: &Evidence, cluster: &ClusterConfig) -> Problem {
+    if evidence.observed.members.is_empty() {
+        return critical(
+            format!("cluster {} has no endpoints", cluster.name),
+            "give `--endpoints`, or `endpoints:` in the inventory",
+        );
+    }
+    let only_auth = evidence
+        .observed
+        .members
+        .iter()
+        .all(|seen| seen.cause.as_ref().is_some_and(|cause| cause.kind == CauseKind::Auth));
+    if only_auth {
+        return critical(
+            "etcd answers, but tells nothing without a user: membership, leader and quorum are not known".to_owned(),
+            "give `--user` and `--password-file`, or `--cert` and `--key` of a user of etcd",
+        );
+    }
+    let stopped = proved_stopped(evidence);
+    let also = if stopped > 0 {
+        format!(" ({stopped} proved stopped by their host)")
+    } else {
+        String::new()
+    };
+    critical(
+        format!("nothing could be asked{also}: whether the cluster works is not known"),
+        "run `etcdops health` on another machine; `etcdops config check` tries every way to every host",
+    )
+}
+
+/// How a member is called in texts.
+pub fn name(seen: &MemberSeen) -> String {
+    match (&seen.member, &seen.host) {
+        (Some(member), _) => label(member),
+        (None, Some(host)) => host.clone(),
+        (None, None) => seen.endpoint.clone(),
+    }
+}
+
+/// How a member is called in commands: by name, by ID where it has none, by host or URL where it is no member.
+fn word(seen: &MemberSeen) -> String {
+    let word = match (&seen.member, &seen.host) {
+        (Some(member), _) if member.started() => member.name.clone(),
+        (Some(member), _) => member.id.to_string(),
+        (None, Some(host)) => host.clone(),
+        (None, None) => seen.endpoint.clone(),
+    };
+    quote(&word)
+}
+
+fn member(evidence: &Evidence, seen: &MemberSeen, verdict: Verdict, around: Circumstances) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let severity = if verdict == Verdict::NoQuorum {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    if let Some(entries) = lag(evidence, seen) {
+        found.push(warning(
+            format!("{} is {entries} raft entries behind the leader", name(seen)),
+            format!("etcdops logs {}", on(seen)),
+        ));
+    }
+    let Some(cause) = &seen.cause else {
+        return found;
+    };
+    if seen.member.is_none() && evidence.observed.member_list_known {
+        found.push(warning(
+            format!("endpoint {}: {}", seen.endpoint, cause.message),
+            "name the members' own client URLs in `endpoints:`",
+        ));
+        return found;
+    }
+    if verdict == Verdict::Unknown && cause.kind == CauseKind::Auth {
+        return found;
+    }
+    let service = seen.host.as_ref().and_then(|host| evidence.services.get(host));
+    let why = match (service, &seen.host) {
+        (Some(Ok(service)), Some(host)) => explain(service, host, &word(seen)),
+        _ => None,
+    };
+    let text = match (&why, service) {
+        (Some(why), _) => format!("{}: {} ({})", name(seen), why.text, cause.message),
+        (None, Some(Err(error))) if around.inventory => {
+            format!("{}: {} (its host: {})", name(seen), cause.message, error.message)
+        }
+        _ => format!("{}: {}", name(seen), cause.message),
+    };
+    found.push(Problem {
+        severity,
+        text,
+        hint: remedy(evidence, seen, why, verdict),
+    });
+    found
+}
+
+/// The host for a command, or the member where no host is known.
+fn on(seen: &MemberSeen) -> String {
+    seen.host.as_ref().map_or_else(|| word(seen), |host| quote(host))
+}
+
+fn remedy(evidence: &Evidence, seen: &MemberSeen, why: Option<Explanation>, verdict: Verdict) -> String {
+    if let Some(why) = why {
+        return why.hint;
+    }
+    let cause = seen.cause.as_ref().map(|cause| cause.kind);
+    if seen.role == Some(Role::Unstarted) {
+        return match &seen.host {
+            Some(host) => format!("etcdops start {}", quote(host)),
+            None => format!("start etcd on its host, or: etcdops remove-member {}", word(seen)),
+        };
+    }
+    if answers_without_leader(evidence, seen) {
+        return format!("etcdops logs {}", on(seen));
+    }
+    match cause {
+        Some(CauseKind::Dns) => format!("check the name in {} and this machine's resolver", seen.endpoint),
+        Some(CauseKind::Tls) => {
+            "check `--cacert`, `--cert` and `--key`; `etcdops config show` says where they come from".to_owned()
+        }
+        Some(CauseKind::Auth) => {
+            "give `--user` and `--password-file`, or `--cert` and `--key` of a user of etcd".to_owned()
+        }
+        Some(CauseKind::Connect) if verdict == Verdict::NoQuorum && seen.host.is_some() => {
+            format!("etcdops start {}", on(seen))
+        }
+        _ if verdict == Verdict::NoQuorum => "etcdops recover".to_owned(),
+        Some(CauseKind::Connect | CauseKind::Timeout | CauseKind::Shell) => match &seen.host {
+            Some(host) => format!(
+                "etcdops start {}; if its host is gone for good: etcdops replace-member {}",
+                quote(host),
+                word(seen)
+            ),
+            None => format!(
+                "start etcd there; if its host is gone for good: etcdops replace-member {}",
+                word(seen)
+            ),
+        },
+        _ => format!("etcdops logs {}", on(seen)),
+    }
+}
+
+fn alarms(seen: &MemberSeen) -> Vec<Problem> {
+    let alarms = seen.alarms.iter().flatten();
+    alarms
+        .map(|alarm| match alarm.as_str() {
+            "NOSPACE" => critical(
+                format!("{} raised NOSPACE: its database reached the quota, the cluster refuses all writes", name(seen)),
+                "compact and defragment (`etcdctl compact REVISION`, `etcdctl defrag --cluster`), then: etcdctl alarm disarm",
+            ),
+            "CORRUPT" => critical(
+                format!("{} raised CORRUPT: its data differs from the others'", name(seen)),
+                format!("etcdops replace-member {}", word(seen)),
+            ),
+            other => critical(
+                format!("{} raised the alarm {other}", name(seen)),
+                format!("etcdops logs {}", on(seen)),
+            ),
+        })
+        .collect()
+}
+
+/// The quota that holds for this member, and whether it is only assumed.
+fn quota(evidence: &Evidence, seen: &MemberSeen) -> (u64, bool) {
+    if let Some(quota) = seen.db_quota {
+        return (quota, false);
+    }
+    let service = seen.host.as_ref().and_then(|host| evidence.services.get(host));
+    let configured = service.and_then(|service| {
+        let setting = service.as_ref().ok()?.settings.get("quota-backend-bytes")?;
+        setting.value.trim().parse::<u64>().ok().filter(|quota| *quota > 0)
+    });
+    match (configured, service) {
+        (Some(quota), _) => (quota, false),
+        // The unit is known and sets none.
+        (None, Some(Ok(_))) => (DEFAULT_QUOTA, false),
+        _ => (DEFAULT_QUOTA, true),
+    }
+}
+
+fn space(evidence: &Evidence, seen: &MemberSeen) -> Option<Problem> {
+    let size = seen.db_size?;
+    let (quota, assumed) = quota(evidence, seen);
+    let percent = u128::from(size) * 100 / u128::from(quota.max(1));
+    if percent <= 80 {
+        return None;
+    }
+    let version_tells = seen.version.is_some_and(|version| version >= Version::new(3, 6, 0));
+    let of = if assumed && !version_tells {
+        format!("{quota} bytes, assuming etcd's default quota: this version does not tell it")
+    } else {
+        format!("its quota of {quota} bytes")
+    };
+    Some(warning(
+        format!("{}: the database ({size} bytes) fills {percent} % of {of}", name(seen)),
+        "compact and defragment before NOSPACE stops all writes: etcdctl compact REVISION, etcdctl defrag --cluster",
+    ))
+}
+
+fn certificate(seen: &MemberSeen, now: Timestamp) -> Option<Problem> {
+    let end = seen.certificate_not_after?;
+    let soon = now.checked_add((24 * CERTIFICATE_DAYS).hours()).ok()?;
+    if end > soon {
+        return None;
+    }
+    let days = end.duration_since(now).as_hours().max(0) / 24;
+    Some(warning(
+        format!("{}: its certificate ends in {days} days ({})", name(seen), rfc3339(end)),
+        "put new certificates on its host; etcd reads them at the next connection, without a restart",
+    ))
+}
+
+fn unknown_to_inventory(cluster: &ClusterConfig, seen: &MemberSeen) -> Option<Problem> {
+    let member = seen.member.as_ref()?;
+    (seen.host.is_none() && !cluster.hosts.is_empty()).then(|| {
+        warning(
+            format!("{} runs on a host that the inventory does not know", label(member)),
+            format!(
+                "add it under `hosts:` of {} (peer URL {})",
+                cluster.name,
+                member.peer_urls.join(", ")
+            ),
+        )
+    })
+}
+
+fn versions(evidence: &Evidence) -> Option<Problem> {
+    let mut versions: Vec<Version> = evidence
+        .observed
+        .members
+        .iter()
+        .filter_map(|seen| seen.version)
+        .collect();
+    versions.sort_unstable();
+    versions.dedup();
+    (versions.len() > 1).then(|| {
+        let all: Vec<String> = versions.iter().map(ToString::to_string).collect();
+        warning(
+            format!("members run different versions: {}", all.join(", ")),
+            "finish the upgrade: the same version on every host",
+        )
+    })
+}
+
+fn even(quorum: Quorum) -> Option<Problem> {
+    (quorum.voters > 0 && quorum.voters.is_multiple_of(2)).then(|| {
+        warning(
+            format!(
+                "{} voters tolerate no more failures than {} would",
+                quorum.voters,
+                quorum.voters - 1
+            ),
+            "add or remove one: etcdops add-member HOST, or etcdops remove-member MEMBER",
+        )
+    })
+}
+
+fn old_data(evidence: &Evidence) -> Option<Problem> {
+    (evidence.v2_data == Some(true)).then(|| {
+        warning(
+            "there is data in the old v2 store (/v2/keys), and v3 snapshots hold none of it".to_owned(),
+            "back it up with `etcdops backup --offline HOST`, and migrate it before 3.6",
+        )
+    })
+}
+
+fn views(evidence: &Evidence) -> Option<Problem> {
+    (!evidence.other_views.is_empty()).then(|| {
+        warning(
+            format!("members do not agree about who is a member: {}", evidence.other_views.join("; ")),
+            "ask again in a moment: etcdops members; one that stays different was cut off or belongs to another cluster",
+        )
+    })
+}
