@@ -12,7 +12,6 @@ pub struct Cli {
 }
 
 /// How a command ended.
-#[must_use = "say what is expected of it"]
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -92,6 +91,7 @@ impl Cli {
     }
 
     /// Runs the program with these arguments.
+    #[must_use = "say what is expected of it"]
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
         let output = self.program().args(arguments).output().unwrap();
         self.seen(&output)

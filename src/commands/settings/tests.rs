@@ -350,3 +350,19 @@ fn skipping_verification_is_not_honoured_and_said() {
     let world = World::new(ONE).with(&[("ETCDCTL_INSECURE_SKIP_TLS_VERIFY", "true")]);
     assert!(world.resolve(&[]).unwrap().notes[0].contains("not honoured"));
 }
+
+#[test]
+fn the_playgrounds_own_inventory_reads_as_what_it_runs() {
+    use crate::playground::{layout, state::State};
+    let root = tempfile::tempdir().unwrap();
+    let version = crate::cluster::version::Version::new(3, 5, 30);
+    let created = "2026-11-20T13:00:00Z".parse().unwrap();
+    let state = State::new("/opt/etcd".into(), version, created, &[21, 22, 23, 24, 25, 26], 2);
+    layout::write_inventory(root.path(), &state).unwrap();
+    let bytes = std::fs::read(layout::inventory_path(root.path())).unwrap();
+    let name = layout::inventory_path(root.path()).display().to_string();
+    let source = crate::base::yaml::Source::from_bytes(&name, &bytes).unwrap();
+    let inventory = Inventory::load(&source).unwrap();
+    let read = &inventory.cluster(layout::CLUSTER).unwrap().config;
+    assert_eq!(*read, layout::cluster_config(root.path(), &state));
+}
