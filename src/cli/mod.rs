@@ -8,7 +8,7 @@ use std::sync::Once;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::settings::GlobalOptions;
-use crate::commands::{Context, Exit, Failure, completions, config, health, members, playground};
+use crate::commands::{Context, Exit, Failure, completions, config, debug_log, health, members, playground, resume, run as run_command, service};
 use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
 
@@ -44,6 +44,22 @@ enum Command {
     Health(health::HealthArgs),
     /// List the members, also without quorum
     Members(members::MembersArgs),
+    /// Start etcd on hosts, one at a time
+    Start(service::ServiceArgs),
+    /// Stop etcd on hosts, one at a time, the leader last
+    Stop(service::ServiceArgs),
+    /// Restart etcd on hosts, one at a time, the leader last
+    Restart(service::ServiceArgs),
+    /// Debug logging on chosen members, back by itself
+    DebugLog(debug_log::DebugLogArgs),
+    /// Carry out any runbook
+    Run(run_command::RunArgs),
+    /// Show the plan of a runbook; with --plan-out, keep it for `apply`
+    Plan(run_command::RunArgs),
+    /// Carry out exactly a kept plan, or refuse because the cluster has changed
+    Apply(run_command::ApplyArgs),
+    /// Carry on with a run after a crash, a stop or a failure
+    Resume(resume::ResumeArgs),
     /// Show every value of the configuration, or prove it on the hosts
     Config(config::ConfigArgs),
     /// Print the completion script of a shell
@@ -56,6 +72,14 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
     match command {
         Command::Health(args) => health::run(context, args).await,
         Command::Members(args) => members::run(context, args).await,
+        Command::Start(args) => service::run(context, args, "start").await,
+        Command::Stop(args) => service::run(context, args, "stop").await,
+        Command::Restart(args) => service::run(context, args, "restart").await,
+        Command::DebugLog(args) => debug_log::run(context, args).await,
+        Command::Run(args) => run_command::run(context, args).await,
+        Command::Plan(args) => run_command::plan(context, args).await,
+        Command::Apply(args) => run_command::apply(context, args).await,
+        Command::Resume(args) => resume::run(context, args).await,
         Command::Config(args) => config::run(context, args).await,
         Command::Completions(args) => completions::run(context, args),
         Command::Playground(args) => playground::run(context, args).await,

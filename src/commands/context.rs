@@ -1,6 +1,9 @@
 //! What every command is given. Values, not behaviour.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use etcetera::BaseStrategy;
 
 use super::settings::GlobalOptions;
 use crate::base::clock;
@@ -18,6 +21,22 @@ impl Context {
             ui: Ui::new(global.manner()),
             global,
         }
+    }
+
+    /// `$XDG_STATE_HOME/etcdops`: runs.
+    pub fn state_folder(&self) -> PathBuf {
+        let folders = etcetera::choose_base_strategy().ok();
+        let state = folders.and_then(|folders| folders.state_dir().or_else(|| Some(folders.data_dir())));
+        state.unwrap_or_else(|| PathBuf::from(".")).join("etcdops")
+    }
+
+    /// The user's own runbooks.
+    pub fn runbooks_folder(&self) -> PathBuf {
+        let folders = etcetera::choose_base_strategy().ok();
+        folders
+            .map_or_else(|| PathBuf::from("."), |folders| folders.config_dir())
+            .join("etcdops")
+            .join("runbooks")
     }
 
     /// This machine's time.

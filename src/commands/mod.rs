@@ -1,15 +1,21 @@
 //! One file per command: its arguments, its help, and `async fn run(&Context, &Args) -> Result<Exit, Failure>`
 //! (without `async` where nothing is waited for).
 
+pub mod act;
 pub mod completions;
 pub mod config;
 mod connect;
 pub mod context;
+pub mod debug_log;
 pub mod failure;
 pub mod health;
 pub mod members;
 pub mod playground;
+pub mod resume;
+pub mod run;
+pub mod service;
 pub mod settings;
+mod signals;
 
 pub use context::Context;
 pub use failure::{Exit, Failure};

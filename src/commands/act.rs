@@ -1,0 +1,286 @@
+//! What every command that acts does: look, plan, show, ask, carry out. A door gives only a runbook's name and its parameters.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+use super::settings::Settings;
+use super::{Context, Exit, Failure};
+use crate::base::id::RunId;
+use crate::base::yaml;
+use crate::event::RunOutcome;
+use crate::plan::build::{Refusal, Request};
+use crate::plan::types::Plan;
+use crate::run::begin::{Means, begin};
+use crate::run::consent::{self, Answer, Ask, Consent, NoConsent, Question, QuestionKind};
+use crate::run::driver::Ending;
+use crate::run::operator;
+use crate::run::prepare::prepare;
+use crate::run::state::State;
+use crate::run::store::Store;
+use crate::runbook::catalogue::Catalogue;
+use crate::transport::Transport;
+use crate::ui::prompt::{self, Prompt};
+use crate::ui::{live, plan_view};
+
+/// Flags of every command that acts.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ActOptions {
+    /// Print the plan and stop
+    #[arg(long)]
+    pub plan: bool,
+    /// Write the plan to a file, for `etcdops apply`, and stop
+    #[arg(long, value_name = "FILE")]
+    pub plan_out: Option<PathBuf>,
+    /// Print the plan as the shell commands that a person could type, and stop
+    #[arg(long)]
+    pub manual: bool,
+    /// Agree to everything that the plan shows, typed names included; overrides no refusal
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// This host is gone for good: checked, then taken at your word (repeatable)
+    #[arg(long, value_name = "HOST")]
+    pub dead: Vec<String>,
+    /// Turn the refusal of this guard into a typed consent (repeatable)
+    #[arg(long, value_name = "GUARD")]
+    pub accept: Vec<String>,
+}
+
+/// Parameters as a door or `--set` gives them.
+pub type Parameters = BTreeMap<String, Value>;
+
+/// From a runbook's name to its end.
+pub async fn act(
+    context: &Context,
+    options: &ActOptions,
+    runbook: &str,
+    parameters: Parameters,
+) -> Result<Exit, Failure> {
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let plan = planned(context, options, &settings, &transport, (runbook, &parameters)).await?;
+    if show(context, options, &plan)? {
+        return Ok(Exit::Done);
+    }
+    carry_out(context, options.yes, &plan, &transport).await
+}
+
+/// Makes the plan, or says why there is none.
+pub(super) async fn planned(
+    context: &Context,
+    options: &ActOptions,
+    settings: &Settings,
+    transport: &dyn Transport,
+    (runbook, parameters): (&str, &Parameters),
+) -> Result<Box<Plan>, Failure> {
+    let mut catalogue = catalogue(context)?;
+    let name = catalogue
+        .find(runbook)
+        .map_err(|error| Failure::usage(error.to_string()))?
+        .name
+        .clone();
+    let document = load(context, &catalogue, &name)?;
+    let includes = |name: &str| {
+        catalogue
+            .load(name)
+            .map(|found| found.runbook.clone())
+            .map_err(|error| error.to_string())
+    };
+    let run = RunId::new(context.now());
+    let request = Request {
+        name: &name,
+        runbook: &document,
+        includes: &includes,
+        cluster: &settings.cluster,
+        parameters,
+        run: &run,
+        dead: &options.dead,
+        accept: &options.accept,
+    };
+    unknown_dead(options, settings)?;
+    prepare(&request, transport)
+        .await
+        .map_err(|refusals| refused(&refusals))
+}
+
+fn unknown_dead(options: &ActOptions, settings: &Settings) -> Result<(), Failure> {
+    let names: Vec<&str> = settings.cluster.hosts.iter().map(|host| host.name.as_str()).collect();
+    let Some(unknown) = options.dead.iter().find(|dead| !names.contains(&dead.as_str())) else {
+        return Ok(());
+    };
+    let failure = Failure::usage(format!("--dead {unknown}: there is no such host in the inventory"));
+    Err(match crate::base::nearest::nearest(unknown, names.iter().copied()) {
+        Some(close) => failure.hint(format!("did you mean `--dead {close}`?")),
+        None => failure,
+    })
+}
+
+/// Embedded runbooks, and the user's own.
+pub(super) fn catalogue(context: &Context) -> Result<Catalogue, Failure> {
+    Catalogue::open(&context.runbooks_folder()).map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn load(context: &Context, catalogue: &Catalogue, name: &str) -> Result<crate::runbook::types::Runbook, Failure> {
+    let entry = catalogue
+        .entry(name)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    if let Some(note) = entry.shadow_note() {
+        context.ui.say(&note);
+    }
+    let colour = context.ui.screen.color_talk;
+    let shown = |found: &[yaml::Diagnostic]| {
+        Failure::usage(format!("runbook {name} has mistakes"))
+            .exhibit(yaml::render(found, &entry.source, colour))
+            .hint(format!("etcdops runbooks check {name}"))
+    };
+    let document = entry.document.as_ref().map_err(|found| shown(found))?;
+    Ok(document.runbook.clone())
+}
+
+/// All refusals at once: what was found, why that is dangerous, and the next command.
+fn refused(refusals: &[Refusal]) -> Failure {
+    let usage = refusals.iter().all(|refusal| refusal.usage);
+    let mut failure = if usage {
+        Failure::usage("the parameters do not fit")
+    } else {
+        Failure::refused("refused; nothing was changed")
+    };
+    for refusal in refusals {
+        let at = if refusal.at.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", refusal.at)
+        };
+        let accept = refusal
+            .accept
+            .as_ref()
+            .map(|name| format!(" (--accept {name} asks for your typed consent instead)"));
+        failure = failure.cause(format!("{at}{}{}", refusal.why, accept.unwrap_or_default()));
+    }
+    let hints: Vec<&str> = refusals.iter().filter_map(|refusal| refusal.hint.as_deref()).collect();
+    match hints.first() {
+        Some(hint) => failure.hint((*hint).to_owned()),
+        None => failure,
+    }
+}
+
+/// Shows or writes the plan; `true`: that was all that was asked.
+fn show(context: &Context, options: &ActOptions, plan: &Plan) -> Result<bool, Failure> {
+    if let Some(path) = &options.plan_out {
+        let text = serde_json::to_string_pretty(plan).map_err(|error| Failure::bug(error.to_string()))?;
+        crate::base::files::write_private(path, text.as_bytes()).map_err(|error| Failure::of(Exit::Usage, &error))?;
+        context.ui.say(&format!(
+            "The plan is in {}; carry it out with: etcdops apply {}",
+            path.display(),
+            path.display()
+        ));
+    }
+    if options.manual {
+        context.ui.data(&plan_view::manual(plan, &|call| {
+            crate::transport::host::manual(call, &plan.cluster)
+        }));
+        return Ok(true);
+    }
+    let only = options.plan || options.plan_out.is_some();
+    if context.ui.is_json() {
+        if only {
+            let text = serde_json::to_string_pretty(plan).map_err(|error| Failure::bug(error.to_string()))?;
+            context.ui.data(&text);
+        }
+        return Ok(only);
+    }
+    if options.plan {
+        context
+            .ui
+            .data(&plan_view::plan(plan, &context.ui.screen, context.ui.screen.color_data));
+    } else if plan.changes_anything() && !only {
+        context
+            .ui
+            .talk(&plan_view::plan(plan, &context.ui.screen, context.ui.screen.color_talk));
+    }
+    Ok(only)
+}
+
+/// Asks, then runs.
+pub(super) async fn carry_out(
+    context: &Context,
+    yes: bool,
+    plan: &Plan,
+    transport: &dyn Transport,
+) -> Result<Exit, Failure> {
+    let consent = agreed(context, yes, plan, &State::default()).await?;
+    let store = context.runs();
+    let journal = store
+        .open(&plan.run)
+        .map_err(|error| Failure::of(Exit::Refused, &error))?;
+    let interrupt = super::signals::listen(&context.ui);
+    let means = Means {
+        transport,
+        journal: Box::new(journal),
+        renderer: live::renderer(&context.ui, &[]),
+        interrupt: &interrupt,
+        operator: operator::here(),
+    };
+    finish(begin(plan, &consent, means).await)
+}
+
+/// The operator's consent for what remains.
+pub(super) async fn agreed(context: &Context, yes: bool, plan: &Plan, state: &State) -> Result<Consent, Failure> {
+    let asking = Asking(Prompt::new(&context.ui));
+    consent::obtain(plan, state, &asking, yes)
+        .await
+        .map_err(|error| match error {
+            NoConsent::Declined(_) => Failure::new(Exit::Declined, "declined; nothing was changed"),
+            NoConsent::Unanswered(question) => {
+                Failure::new(Exit::Declined, "no answer within ten minutes; nothing was changed").cause(question)
+            }
+            NoConsent::NoTerminal => Failure::refused("this needs consent, and there is no terminal to ask at")
+                .cause("nothing was changed")
+                .hint("read the plan with --plan, then give --yes"),
+        })
+}
+
+/// The exit code of an ending; a bad one is told as a failure.
+pub(super) fn finish(ending: Ending) -> Result<Exit, Failure> {
+    let exit = match ending.outcome {
+        RunOutcome::Done => return Ok(Exit::Done),
+        RunOutcome::DoneUncleanly | RunOutcome::Failed => Exit::Failed,
+        RunOutcome::InDoubt => Exit::InDoubt,
+        RunOutcome::Stopped => Exit::Stopped,
+        RunOutcome::Refused => Exit::Refused,
+    };
+    Err(Failure::new(exit, ending.text))
+}
+
+struct Asking(Prompt);
+
+impl Ask for Asking {
+    fn ask<'a>(&'a self, question: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(async move {
+            let question = prompt::Question {
+                text: question.text.clone(),
+                detail: question.detail.join("\n"),
+                kind: match &question.kind {
+                    QuestionKind::YesNo => prompt::QuestionKind::YesNo,
+                    QuestionKind::Typed(word) => prompt::QuestionKind::Typed(word.clone()),
+                },
+            };
+            match self.0.ask(&question).await {
+                Ok(prompt::Answer::Agreed) => Answer::Yes,
+                Ok(prompt::Answer::Declined) => Answer::No,
+                Ok(prompt::Answer::Unanswered) => Answer::Unanswered,
+                Err(prompt::NoTerminal) => Answer::NoTerminal,
+            }
+        })
+    }
+}
+
+impl Context {
+    /// The folder of runs on this bastion.
+    pub fn runs(&self) -> Store {
+        Store::new(self.state_folder().join("runs"))
+    }
+}

@@ -1,0 +1,156 @@
+//! `resume RUN`: carry on after a crash, a stop or a failure; also from another bastion.
+
+use super::act;
+use super::{Context, Exit, Failure};
+use crate::call::host::HostAnswer;
+use crate::call::{Call, HostOp, Reply, To, Unwatched};
+use crate::event::{CallEnd, RunOutcome};
+use crate::run::begin::{self, Means};
+use crate::run::operator;
+use crate::run::store::Stored;
+use crate::transport::Transport;
+use crate::ui::{live, plan_view};
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct ResumeArgs {
+    /// The run, or the beginning of its name; default: the newest that has not ended
+    pub run: Option<String>,
+    /// Adopt the run from the copy of its record on this host
+    #[arg(long, value_name = "HOST", requires = "run")]
+    pub from: Option<String>,
+    /// Agree to everything that remains, typed names included; overrides no refusal
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
+    let mut settings = context.settings().await?;
+    let stored = match &args.from {
+        None => own(context, args)?,
+        Some(host) => {
+            let transport = context.connect(&settings).await?;
+            adopted(context, args, host, &transport).await?
+        }
+    };
+    if matches!(stored.state.ended, Some(RunOutcome::Done)) {
+        context.ui.say(&format!(
+            "Run {} has ended well; nothing remains to be done.",
+            stored.id
+        ));
+        return Ok(Exit::Done);
+    }
+    refuse_abandoned_or_living(&stored)?;
+    settings.cluster = stored.plan.cluster.clone();
+    let transport = context.connect(&settings).await?;
+    if !context.ui.is_json() {
+        context.ui.talk(&remains(&stored));
+        context.ui.talk(&plan_view::plan(
+            &stored.plan,
+            &context.ui.screen,
+            context.ui.screen.color_talk,
+        ));
+    }
+    let consent = act::agreed(context, args.yes, &stored.plan, &stored.state).await?;
+    let journal = context
+        .runs()
+        .open(&stored.id)
+        .map_err(|error| Failure::of(Exit::Refused, &error))?;
+    let interrupt = super::signals::listen(&context.ui);
+    let means = Means {
+        transport: &transport,
+        journal: Box::new(journal),
+        renderer: live::renderer(&context.ui, &stored.events),
+        interrupt: &interrupt,
+        operator: operator::here(),
+    };
+    act::finish(begin::resume(&stored.plan, stored.state, &consent, args.from.clone(), means).await)
+}
+
+fn own(context: &Context, args: &ResumeArgs) -> Result<Stored, Failure> {
+    let store = context.runs();
+    let wrong = |error: &dyn std::error::Error| {
+        Failure::of(Exit::Usage, error)
+            .hint("etcdops runs list; a run of another bastion: etcdops resume RUN --from HOST")
+    };
+    if let Some(prefix) = &args.run {
+        let run = store.find(prefix).map_err(|error| wrong(&error))?;
+        return store.load(&run).map_err(|error| wrong(&error));
+    }
+    for run in store.list().map_err(|error| wrong(&error))? {
+        let stored = store.load(&run).map_err(|error| wrong(&error))?;
+        let over = matches!(stored.state.ended, Some(RunOutcome::Done | RunOutcome::Refused));
+        if !over && !stored.state.abandoned {
+            return Ok(stored);
+        }
+    }
+    Err(Failure::usage("there is no run that could go on").hint("etcdops runs list"))
+}
+
+async fn adopted(
+    context: &Context,
+    args: &ResumeArgs,
+    host: &str,
+    transport: &dyn Transport,
+) -> Result<Stored, Failure> {
+    let name = args.run.clone().unwrap_or_default();
+    let run = name.parse().map_err(|_| {
+        Failure::usage(format!("`{name}` is no whole name of a run"))
+            .hint("its marker on the host names it: etcdops health")
+    })?;
+    let op = HostOp::ReadJournal { run };
+    let call = Call {
+        to: To::Host {
+            host: host.to_owned(),
+            op,
+            tag: None,
+        },
+        timeout: crate::call::look::HOST_LOOK_BOUND,
+    };
+    match transport.perform(&call, &Unwatched).await? {
+        Reply::Host(HostAnswer::Journal(Some(text))) => context
+            .runs()
+            .adopt(&text)
+            .map_err(|error| Failure::of(Exit::Refused, &error)),
+        _ => Err(Failure::usage(format!("{host} has no record of run {name}")).cause("nothing was changed")),
+    }
+}
+
+fn refuse_abandoned_or_living(stored: &Stored) -> Result<(), Failure> {
+    if stored.state.abandoned {
+        return Err(Failure::refused(format!("run {} was abandoned", stored.id)).cause("nothing was changed"));
+    }
+    let Some(by) = &stored.state.operator else {
+        return Ok(());
+    };
+    if stored.state.ended.is_none() && operator::lives(by) == Some(true) {
+        return Err(Failure::refused(format!(
+            "run {} is under way: process {} of {}",
+            stored.id, by.pid, by.who
+        ))
+        .cause("nothing was changed")
+        .hint("wait for it, or interrupt it there with Ctrl-C"));
+    }
+    Ok(())
+}
+
+/// What remains, and what was in doubt.
+fn remains(stored: &Stored) -> String {
+    let open = crate::run::next::remaining(&stored.plan, &stored.state);
+    let mut lines = vec![format!(
+        "Run {} goes on; {} of {} steps remain.",
+        stored.id,
+        open.len(),
+        stored.plan.steps.len()
+    )];
+    for ((step, host), call) in &stored.state.calls {
+        let place = host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+        if call.in_doubt() {
+            lines.push(format!(
+                "  in doubt: {step}{place}: begun, its end is not known; it is looked at first"
+            ));
+        } else if let Some(CallEnd::Failed { why, .. }) = &call.end {
+            lines.push(format!("  failed: {step}{place}: {why}"));
+        }
+    }
+    lines.join("\n")
+}
