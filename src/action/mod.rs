@@ -121,6 +121,10 @@ pub trait Action: Send + Sync {
     /// The one call to make, given what was just seen. `None`: nothing to do but look again.
     /// After a call the probe runs again; a different call is then made (stop, then fence), the same one is not repeated.
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call>;
+    /// The calls that a person would make for it, without having looked: for `--manual`.
+    fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
+        self.call(site, &[]).into_iter().collect()
+    }
     /// What gives it back, when it is used as a hold.
     fn release(&self) -> Option<(GiveBack, Named)> {
         None

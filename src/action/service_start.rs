@@ -90,6 +90,21 @@ impl Action for ServiceStart {
         }
         Some(sight::on_host(site, HostOp::Start { enable: self.enable }))
     }
+
+    fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
+        let unfence = sight::on_host(
+            site,
+            HostOp::Unfence {
+                cluster: site.cluster.name.clone(),
+            },
+        );
+        let start = sight::on_host(site, HostOp::Start { enable: self.enable });
+        if self.unfence {
+            vec![unfence, start]
+        } else {
+            vec![start]
+        }
+    }
 }
 
 /// It was started by us (its invocation differs from the one before) and is not running any more.

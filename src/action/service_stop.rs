@@ -81,6 +81,17 @@ impl Action for ServiceStop {
         None
     }
 
+    fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
+        let stop = sight::on_host(site, HostOp::Stop { disable: self.disable });
+        let fence = sight::on_host(
+            site,
+            HostOp::Fence {
+                cluster: site.cluster.name.clone(),
+            },
+        );
+        if self.fence { vec![stop, fence] } else { vec![stop] }
+    }
+
     fn release(&self) -> Option<(GiveBack, Named)> {
         let start = Named {
             name: "service.start".to_owned(),

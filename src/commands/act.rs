@@ -1,21 +1,20 @@
 //! What every command that acts does: look, plan, show, ask, carry out. A door gives only a runbook's name and its parameters.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 
 use serde_json::Value;
 
 use super::settings::Settings;
 use super::{Context, Exit, Failure};
+use crate::action::{Site, registry};
 use crate::base::id::RunId;
 use crate::base::yaml;
 use crate::event::RunOutcome;
-use crate::plan::build::{Refusal, Request};
-use crate::plan::types::Plan;
+use crate::plan::build::{CALL_BOUND, Refusal, Request};
+use crate::plan::types::{Plan, PlannedCall, PlannedStep};
 use crate::run::begin::{Means, begin};
-use crate::run::consent::{self, Answer, Ask, Consent, NoConsent, Question, QuestionKind};
+use crate::run::consent::{self, Consent, NoConsent};
 use crate::run::driver::Ending;
 use crate::run::operator;
 use crate::run::prepare::prepare;
@@ -23,8 +22,9 @@ use crate::run::state::State;
 use crate::run::store::Store;
 use crate::runbook::catalogue::Catalogue;
 use crate::transport::Transport;
-use crate::ui::prompt::{self, Prompt};
-use crate::ui::{live, plan_view};
+use crate::ui::live;
+use crate::ui::plan_view::{self, View};
+use crate::ui::prompt::Prompt;
 
 /// Flags of every command that acts.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -179,9 +179,12 @@ fn show(context: &Context, options: &ActOptions, plan: &Plan) -> Result<bool, Fa
         ));
     }
     if options.manual {
-        context.ui.data(&plan_view::manual(plan, &|call| {
-            crate::transport::host::manual(call, &plan.cluster)
-        }));
+        let commands = |step: &PlannedStep, call: &PlannedCall| manual(plan, step, call);
+        let view = View {
+            commands: Some(&commands),
+            ..View::new(context.ui.screen.prose_width(), context.ui.paint())
+        };
+        context.ui.data(&plan_view::render(plan, &view));
         return Ok(true);
     }
     let only = options.plan || options.plan_out.is_some();
@@ -193,15 +196,41 @@ fn show(context: &Context, options: &ActOptions, plan: &Plan) -> Result<bool, Fa
         return Ok(only);
     }
     if options.plan {
-        context
-            .ui
-            .data(&plan_view::plan(plan, &context.ui.screen, context.ui.screen.color_data));
+        let view = View::new(context.ui.screen.prose_width(), context.ui.paint());
+        context.ui.data(&plan_view::render(plan, &view));
     } else if plan.changes_anything() && !only {
-        context
-            .ui
-            .talk(&plan_view::plan(plan, &context.ui.screen, context.ui.screen.color_talk));
+        tell(context, plan, &[]);
     }
     Ok(only)
+}
+
+/// What a person could type for a call.
+fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall) -> Vec<String> {
+    let Ok(action) = registry::action(&call.action) else {
+        return Vec::new();
+    };
+    let site = Site {
+        cluster: &plan.cluster,
+        host: call.host.as_deref().and_then(|name| plan.cluster.host(name)),
+        run: &plan.run,
+        step: &step.path,
+        dead: &plan.dead,
+        timeout: step.timeout.unwrap_or(CALL_BOUND),
+    };
+    action
+        .by_hand(&site)
+        .iter()
+        .map(|call| crate::transport::host::manual(call, &plan.cluster))
+        .collect()
+}
+
+/// Shows a plan on the talking side: what is about to be asked. `done`: paths of steps that need not be done again.
+pub(super) fn tell(context: &Context, plan: &Plan, done: &[String]) {
+    let view = View {
+        done,
+        ..View::new(context.ui.screen.talk_width(), context.ui.paint_talk())
+    };
+    context.ui.talk(&plan_view::render(plan, &view));
 }
 
 /// Asks, then runs.
@@ -229,7 +258,7 @@ pub(super) async fn carry_out(
 
 /// The operator's consent for what remains.
 pub(super) async fn agreed(context: &Context, yes: bool, plan: &Plan, state: &State) -> Result<Consent, Failure> {
-    let asking = Asking(Prompt::new(&context.ui));
+    let asking = Prompt::new(&context.ui);
     consent::obtain(plan, state, &asking, yes)
         .await
         .map_err(|error| match error {
@@ -253,29 +282,6 @@ pub(super) fn finish(ending: Ending) -> Result<Exit, Failure> {
         RunOutcome::Refused => Exit::Refused,
     };
     Err(Failure::new(exit, ending.text))
-}
-
-struct Asking(Prompt);
-
-impl Ask for Asking {
-    fn ask<'a>(&'a self, question: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        Box::pin(async move {
-            let question = prompt::Question {
-                text: question.text.clone(),
-                detail: question.detail.join("\n"),
-                kind: match &question.kind {
-                    QuestionKind::YesNo => prompt::QuestionKind::YesNo,
-                    QuestionKind::Typed(word) => prompt::QuestionKind::Typed(word.clone()),
-                },
-            };
-            match self.0.ask(&question).await {
-                Ok(prompt::Answer::Agreed) => Answer::Yes,
-                Ok(prompt::Answer::Declined) => Answer::No,
-                Ok(prompt::Answer::Unanswered) => Answer::Unanswered,
-                Err(prompt::NoTerminal) => Answer::NoTerminal,
-            }
-        })
-    }
 }
 
 impl Context {

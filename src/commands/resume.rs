@@ -9,7 +9,7 @@ use crate::run::begin::{self, Means};
 use crate::run::operator;
 use crate::run::store::Stored;
 use crate::transport::Transport;
-use crate::ui::{live, plan_view};
+use crate::ui::live;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct ResumeArgs {
@@ -44,11 +44,16 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
     let transport = context.connect(&settings).await?;
     if !context.ui.is_json() {
         context.ui.talk(&remains(&stored));
-        context.ui.talk(&plan_view::plan(
-            &stored.plan,
-            &context.ui.screen,
-            context.ui.screen.color_talk,
-        ));
+        let is_done = |path: &&String| stored.state.is_done(path);
+        let done: Vec<String> = stored
+            .plan
+            .steps
+            .iter()
+            .map(|step| &step.path)
+            .filter(is_done)
+            .cloned()
+            .collect();
+        act::tell(context, &stored.plan, &done);
     }
     let consent = act::agreed(context, args.yes, &stored.plan, &stored.state).await?;
     let journal = context

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::act::{self, ActOptions, Parameters, act};
 use super::{Context, Exit, Failure};
 use crate::plan::types::{Plan, SCHEMA};
-use crate::ui::plan_view;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunArgs {
@@ -80,11 +79,7 @@ pub async fn apply(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure>
     settings.cluster = plan.cluster.clone();
     let transport = context.connect(&settings).await?;
     if !context.ui.is_json() {
-        context.ui.talk(&plan_view::plan(
-            &plan,
-            &context.ui.screen,
-            context.ui.screen.color_talk,
-        ));
+        act::tell(context, &plan, &[]);
     }
     act::carry_out(context, args.yes, &plan, &transport).await
 }
