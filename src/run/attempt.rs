@@ -111,10 +111,10 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
         let seen = self.driver.see(&self.action.looks(&site)).await;
         match self.action.probe(&site, so_far.before.as_ref(), &seen) {
-            Probe::Done(output) => Ok(Turn::End(CallEnd::Done {
-                output,
-                already: so_far.attempts == 0,
-            })),
+            Probe::Done(output) => {
+                let already = so_far.attempts == 0 && self.action.risk() > crate::action::Risk::Look;
+                Ok(Turn::End(CallEnd::Done { output, already }))
+            }
             Probe::Conflict(why) => Ok(Turn::End(CallEnd::Failed { why, hint: None })),
             Probe::Unknown(why) => self.unknown(why, &so_far),
             Probe::NotYet(saw) => self.not_yet(saw, &so_far, &seen).await,
