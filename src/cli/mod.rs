@@ -8,7 +8,10 @@ use std::sync::Once;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::settings::GlobalOptions;
-use crate::commands::{Context, Exit, Failure, completions, config, debug_log, health, members, playground, resume, run as run_command, service};
+use crate::commands::{
+    Context, Exit, Failure, completions, config, debug_log, health, members, playground, resume, run as run_command,
+    service,
+};
 use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
 
