@@ -8,6 +8,7 @@ mod health;
 mod lab_smoke;
 mod layering;
 mod playground;
+mod readme;
 mod runbooks;
 mod simulated;
 mod support;

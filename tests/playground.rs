@@ -133,6 +133,10 @@ fn a_killed_member_is_shown_and_started_again_with_its_data() {
     let play = Play::new();
     let _ = play.up("3.5.35").code(0);
     play.kill(2);
+    // Until the others have elected a leader there is no quorum to be proved.
+    wait_for("two of three have a leader", || {
+        play.run(&["playground", "status"]).code == 10
+    });
     let seen = play
         .run(&["playground", "status"])
         .code(10)

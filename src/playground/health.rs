@@ -41,8 +41,10 @@ pub async fn look(root: &Path, state: &State, transport: &dyn Transport) -> Obse
 pub fn answers(root: &Path, state: &State, observed: &Observed) -> Vec<(String, Answer)> {
     let answer = |host: &PlayHost| {
         let runs = recorded(&host_dir(root, &host.name)).is_some_and(Recorded::alive);
-        match observed.on_host(&host.name) {
-            None if host.spare || observed.member_list_known => Answer::NoMember,
+        let seen = observed.on_host(&host.name);
+        let is_listed = seen.is_some_and(|seen| seen.member.is_some());
+        match seen {
+            _ if !is_listed && (observed.member_list_known || !had_member(root, host)) => Answer::NoMember,
             _ if !runs => Answer::NoProcess,
             None => Answer::Ill("nobody knows it".to_owned()),
             Some(seen) => judge(seen),
@@ -53,6 +55,11 @@ pub fn answers(root: &Path, state: &State, observed: &Observed) -> Vec<(String, 
         .iter()
         .map(|host| (host.name.clone(), answer(host)))
         .collect()
+}
+
+/// Whether there is, or was, a member on this host, as far as its folder tells.
+pub(super) fn had_member(root: &Path, host: &PlayHost) -> bool {
+    !host.spare || host_dir(root, &host.name).join("data/member").exists()
 }
 
 fn judge(seen: &MemberSeen) -> Answer {

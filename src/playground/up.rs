@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::binary;
 use super::down::foreign;
-use super::health::{Answer, Connect, answers, look, transport};
+use super::health::{Answer, Connect, answers, had_member, look, transport};
 use super::layout::{host_dir, log_path, write_host, write_inventory};
 use super::lock::make_and_lock;
 use super::ports;
@@ -182,7 +182,7 @@ async fn dead_hosts(root: &Path, state: &State, transport: &dyn Transport) -> Ve
         if observed.member_list_known {
             return observed.on_host(&host.name).is_some_and(|seen| seen.member.is_some());
         }
-        !host.spare || host_dir(root, &host.name).join("data/member").exists()
+        had_member(root, host)
     };
     stopped
         .into_iter()
