@@ -21,6 +21,7 @@ mod membership;
 pub mod peers;
 pub mod quorum;
 pub mod recovery_conditions;
+pub mod reference;
 pub mod registry;
 pub mod service_condition;
 pub mod service_inspect;

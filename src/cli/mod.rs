@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::commands::settings::GlobalOptions;
 use crate::commands::{
     Context, Exit, Failure, completions, config, debug_log, health, members, playground, resume, run as run_command,
-    service,
+    runbooks, service,
 };
 use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
@@ -65,6 +65,8 @@ enum Command {
     Resume(resume::ResumeArgs),
     /// Show every value of the configuration, or prove it on the hosts
     Config(config::ConfigArgs),
+    /// List, show, check and begin runbooks
+    Runbooks(runbooks::RunbooksArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
     /// A throw-away local cluster of real etcd processes, to try every command on
@@ -84,6 +86,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Apply(args) => run_command::apply(context, args).await,
         Command::Resume(args) => resume::run(context, args).await,
         Command::Config(args) => config::run(context, args).await,
+        Command::Runbooks(args) => runbooks::run(context, args),
         Command::Completions(args) => completions::run(context, args),
         Command::Playground(args) => playground::run(context, args).await,
     }

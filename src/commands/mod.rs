@@ -13,6 +13,7 @@ pub mod members;
 pub mod playground;
 pub mod resume;
 pub mod run;
+pub mod runbooks;
 pub mod service;
 pub mod settings;
 mod signals;

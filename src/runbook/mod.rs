@@ -5,6 +5,7 @@ pub mod check;
 pub mod embedded;
 pub mod parse;
 pub mod place;
+pub mod schema;
 pub mod scope;
 mod shape;
 pub mod types;

@@ -9,6 +9,7 @@ pub mod live;
 pub mod paint;
 pub mod plan_view;
 pub mod prompt;
+pub mod runbook_view;
 #[cfg(test)]
 mod sample;
 pub mod screen;
