@@ -270,22 +270,25 @@ fn backups<'a>(reader: &Reader<'a>, fields: &Fields<'a>) -> (Given<PathBuf>, Giv
     };
     let fields = reader.fields(node, &["store", "keep"]);
     let store = given(reader, fields.get("store"), Reader::local_path);
-    (store, given(reader, fields.get("keep"), keep))
+    (
+        store,
+        given(reader, fields.get("keep"), |reader, node| Some(keep(reader, node))),
+    )
 }
 
-fn keep<'a>(reader: &Reader<'a>, node: &Node<'a>) -> Option<Keep> {
+fn keep<'a>(reader: &Reader<'a>, node: &Node<'a>) -> Keep {
     let rules = reader.fields(node, &["last", "hourly", "daily", "weekly", "monthly"]);
     let count = |key| {
         let number = reader.number(rules.get(key)?, u64::from(u32::MAX))?;
         u32::try_from(number).ok()
     };
-    Some(Keep {
+    Keep {
         last: count("last"),
         hourly: count("hourly"),
         daily: count("daily"),
         weekly: count("weekly"),
         monthly: count("monthly"),
-    })
+    }
 }
 
 fn discovery<'a>(reader: &Reader<'a>, node: &Node<'a>) -> Option<(String, Option<String>)> {
