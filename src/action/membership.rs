@@ -90,6 +90,7 @@ pub(super) mod tests {
             step: "step",
             dead: &[],
             timeout: Span::seconds(5),
+            attempts: 0,
         });
     }
 

@@ -35,7 +35,7 @@ use serde_json::Value;
 
 use crate::base::duration::Span;
 use crate::base::id::RunId;
-use crate::call::{Call, CallError, Look, Sight};
+use crate::call::{Call, CallError, HostOp, Look, Reply, Sight, Tag};
 use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::model::Model;
 
@@ -66,12 +66,24 @@ pub struct Site<'a> {
     pub dead: &'a [String],
     /// The bound of each call.
     pub timeout: Span,
+    /// How many calls have been started for this step and host; the last one is found again by `last_tag`.
+    pub attempts: u32,
 }
 
 impl Site<'_> {
     /// The host of this call. Steps with an action that needs one are refused by `runbooks check`.
     pub fn host_name(&self) -> &str {
         self.host.map_or("", |host| host.name.as_str())
+    }
+
+    /// The look at how the last call on this host ended. `None`: none was started.
+    pub fn last_call(&self) -> Option<Look> {
+        let host = self.host?;
+        let tag = (self.attempts > 0).then(|| Tag::of(self.run, self.step, Some(&host.name), self.attempts))?;
+        Some(Look::Host {
+            host: host.name.clone(),
+            op: HostOp::Detached { tag },
+        })
     }
 }
 
@@ -128,6 +140,10 @@ pub trait Action: Send + Sync {
     }
     /// What gives it back, when it is used as a hold.
     fn release(&self) -> Option<(GiveBack, Named)> {
+        None
+    }
+    /// A good reply is the end: nothing can be looked at afterwards (`repeatable` settles doubt). Its output, from the reply.
+    fn settled_by(&self, _reply: &Reply) -> Option<Value> {
         None
     }
     /// Doing it twice does no harm and the probe cannot tell: doubt is settled by doing it again.

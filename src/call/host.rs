@@ -16,6 +16,24 @@ pub struct Tag {
     pub key: String,
 }
 
+impl Tag {
+    /// The tag of a step's call; the same one for the same attempt, in whichever process.
+    pub fn of(run: &RunId, step: &str, host: Option<&str>, attempt: u32) -> Self {
+        let path = host.map_or_else(|| step.to_owned(), |host| format!("{step}@{host}"));
+        let safe = |c: char| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
+        Self {
+            run: run.clone(),
+            key: format!("{}.{attempt}", path.chars().map(safe).collect::<String>()),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostOp {

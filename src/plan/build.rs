@@ -255,6 +255,7 @@ impl<'a> Builder<'a> {
             step,
             dead: self.request.dead,
             timeout: CALL_BOUND,
+            attempts: 0,
         }
     }
 

@@ -91,6 +91,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             step: &self.step.path,
             dead: &plan.dead,
             timeout: self.step.timeout.unwrap_or(crate::plan::build::CALL_BOUND),
+            attempts: self.so_far().attempts,
         }
     }
 
@@ -233,8 +234,13 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             .driver
             .in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
         let reply = self.driver.perform(&tagged, self).await?;
-        if let Err(error) = checked(reply, &tagged, &self.call.describe, &self.place()) {
-            self.failure = Some(error);
+        match checked(reply, &tagged, &self.call.describe, &self.place()) {
+            Ok(reply) => {
+                if let Some(output) = self.action.settled_by(&reply) {
+                    return Ok(Turn::End(CallEnd::Done { output, already: false }));
+                }
+            }
+            Err(error) => self.failure = Some(error),
         }
         // The probe says how it ended, not the reply: look at once.
         self.pause = Duration::ZERO;
@@ -246,24 +252,18 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         if let To::Host { op, tag, .. } = &mut call.to
             && op.is_change()
         {
-            *tag = Some(Tag {
-                run: self.driver.plan.run.clone(),
-                key: self.key(attempt),
-            });
+            *tag = Some(self.tag(attempt));
         }
         call
     }
 
-    fn key(&self, attempt: u32) -> String {
-        let path = self.call.key(&self.step.path);
-        let safe = |c: char| {
-            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        };
-        format!("{}.{attempt}", path.chars().map(safe).collect::<String>())
+    fn tag(&self, attempt: u32) -> Tag {
+        Tag::of(
+            &self.driver.plan.run,
+            &self.step.path,
+            self.call.host.as_deref(),
+            attempt,
+        )
     }
 
     /// Waits, bounded, for a change of an earlier life that still runs on the host.
@@ -272,10 +272,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         let (Some(host), true) = (&self.call.host, so_far.in_doubt()) else {
             return Ok(());
         };
-        let tag = Tag {
-            run: self.driver.plan.run.clone(),
-            key: self.key(so_far.attempts),
-        };
+        let tag = self.tag(so_far.attempts);
         let look = Look::Host {
             host: host.clone(),
             op: HostOp::Detached { tag },
@@ -468,7 +465,7 @@ impl Watch for Attempt<'_, '_, '_> {
 }
 
 /// A command that ran and said no is a refusal.
-fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str) -> Result<(), CallError> {
+fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str) -> Result<Reply, CallError> {
     match (reply?, &call.to) {
         (
             Reply::Host(HostAnswer::Ran(ran)),
@@ -480,7 +477,7 @@ fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str
             let message = format!("the command ended with status {}: {last}", ran.code);
             Err(CallError::new(Fault::Refused, what, place, message))
         }
-        _ => Ok(()),
+        (reply, _) => Ok(reply),
     }
 }
 

@@ -15,6 +15,9 @@ use crate::base::clock;
 use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, Reply, Tag, To, Watch};
 use crate::cluster::host::{ClusterConfig, TlsFiles};
 
+/// Added to the bound of a call on a host that does not end by itself.
+const BACKSTOP: Duration = Duration::from_secs(2);
+
 /// A host's answer to come.
 pub type HostReply<'a> = Pin<Box<dyn Future<Output = Result<HostAnswer, CallError>> + Send + 'a>>;
 
@@ -77,7 +80,8 @@ impl RealTransport {
                         bound,
                     };
                     let late = || CallError::new(Fault::Timeout, "use the shell", host, "no answer in time");
-                    let ended = tokio::time::timeout(bound, hosts.perform(call, watch)).await;
+                    // Hosts keep the bound themselves, and know whether anything was sent.
+                    let ended = tokio::time::timeout(bound + BACKSTOP, hosts.perform(call, watch)).await;
                     ended.unwrap_or_else(|_| Err(late())).map(Reply::Host)
                 }
                 None => Err(CallError::new(

@@ -2,7 +2,6 @@
 
 use super::frame::Frame;
 use super::inspect::leases;
-use crate::call::Fault;
 use crate::call::host::{DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, RunOutput, StatSeen};
 
 /// The operation in a few words, for errors and progress.
@@ -67,29 +66,15 @@ pub(super) fn direct(op: &HostOp, frame: &Frame) -> Result<HostAnswer, String> {
     })
 }
 
-/// How a detached change ended: its own records, where it writes some.
-pub(super) fn ended(op: &HostOp, code: i32, stdout: &str, stderr: &str) -> Result<Option<Frame>, (Fault, String)> {
+/// The records that a detached change wrote. An author's command writes none: it has ended, whatever its status.
+pub(super) fn ended(op: &HostOp, ran: RunOutput) -> Result<(HostAnswer, Frame), String> {
     if matches!(op, HostOp::Run { .. }) {
-        if code == 0 {
-            return Ok(None);
-        }
-        let said = [stderr, stdout]
-            .map(|text| last_words(text))
-            .into_iter()
-            .find(|text| !text.is_empty());
-        let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-        return Err((Fault::Refused, format!("the command ended with status {code}{said}")));
+        return Ok((HostAnswer::Ran(ran), Frame::default()));
     }
-    let framed = format!("{stdout}\nend detached {code}\n");
-    Frame::parse(framed.as_bytes(), "detached")
-        .map(Some)
-        .map_err(|error| (Fault::Garbage, error.to_string()))
-}
-
-/// The last three lines.
-fn last_words(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(3)..].join(" | ")
+    let framed = format!("{}\nend detached {}\n", ran.stdout, ran.code);
+    let frame =
+        Frame::parse(framed.as_bytes(), "detached").map_err(|error| format!("{error}; {}", ran.stderr.trim()))?;
+    Ok((HostAnswer::Done, frame))
 }
 
 pub(super) fn state(frame: &Frame) -> Result<DetachedState, String> {
@@ -181,20 +166,5 @@ mod tests {
             "2025-11-20T12:00:00.123456Z etcd[7]: ready"
         );
         assert_eq!(with_rfc3339("{\"level\":\"info\"} x"), "{\"level\":\"info\"} x");
-    }
-
-    #[test]
-    fn a_command_that_fails_tells_its_last_words() {
-        let run = HostOp::Run {
-            command: crate::call::host::Command::Script("x".to_owned()),
-            become_root: true,
-            look: false,
-        };
-        assert_eq!(ended(&run, 0, "anything", ""), Ok(None));
-        let (fault, why) = ended(&run, 3, "", "a\nb\nc\nd\n").unwrap_err();
-        assert_eq!(
-            (fault, why.as_str()),
-            (Fault::Refused, "the command ended with status 3: b | c | d")
-        );
     }
 }

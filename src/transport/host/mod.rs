@@ -16,8 +16,10 @@ mod wire;
 mod tests;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as PlainMutex};
 use std::time::{Duration, Instant};
@@ -25,10 +27,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::base::secret::Secret;
-use crate::call::host::{HostAnswer, HostOp, Tag};
+use crate::call::host::{DetachedState, HostAnswer, HostOp, RunOutput, ServiceSeen, Tag};
 use crate::call::{CallError, Fault, Watch};
 use crate::cluster::host::{Become, ClusterConfig, Host, Shell};
 
+use super::real::{HostCall, HostReply};
 use frame::Frame;
 use shell::{Details, Place, Script};
 use wire::{Exchange, Sudo, Trouble};
@@ -140,6 +143,24 @@ impl Hosts {
         }
     }
 
+    /// The host whose URLs have this name and port, or this name.
+    fn host_at(&self, name: &str, port: u16) -> Option<&Host> {
+        let is_at = |url: &Option<String>, exact: bool| {
+            let url = url.as_ref().and_then(|url| url::Url::parse(url).ok());
+            url.is_some_and(|url| {
+                let same = url
+                    .host_str()
+                    .is_some_and(|host| host.trim_matches(['[', ']']) == name.trim_matches(['[', ']']));
+                same && (!exact || url.port_or_known_default() == Some(port))
+            })
+        };
+        let find = |exact| {
+            let mut hosts = self.cluster.hosts.iter();
+            hosts.find(|host| is_at(&host.client_url, exact) || is_at(&host.peer_url, exact))
+        };
+        find(true).or_else(|| find(false)).or_else(|| self.cluster.host(name))
+    }
+
     fn reach(&self, name: &str, what: &str) -> Result<Arc<Reach>, CallError> {
         let unknown = |why: &str| ssh::before_anything(Fault::Missing, what, name, why);
         let mut lines = self.lines.lock().map_err(|_| unknown("a thread panicked"))?;
@@ -176,6 +197,31 @@ impl Hosts {
         });
         lines.insert(name.to_owned(), reach.clone());
         Ok(reach)
+    }
+}
+
+impl super::real::Hosts for Hosts {
+    fn perform<'a>(&'a self, call: HostCall<'a>, watch: &'a dyn Watch) -> HostReply<'a> {
+        Box::pin(self.perform(call.host, call.op, call.tag, call.bound, watch))
+    }
+}
+
+/// How long the first connection of a forward may take.
+const FORWARD_BOUND: Duration = Duration::from_secs(15);
+
+impl super::dial::Forwarder for Hosts {
+    fn forward<'a>(
+        &'a self,
+        name: &'a str,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = Result<SocketAddr, CallError>> + Send + 'a>> {
+        Box::pin(async move {
+            let Some(host) = self.host_at(name, port) else {
+                let why = "no host of the inventory has this name in its URLs";
+                return Err(ssh::before_anything(Fault::Missing, "find the host", name, why));
+            };
+            self.forward(&host.name, name, port, FORWARD_BOUND).await
+        })
     }
 }
 
@@ -273,19 +319,18 @@ impl Errand<'_> {
         let frame = self.exchange(&script).await?;
         self.checked(&frame)?;
         match answer::state(&frame).map_err(|why| self.error(Fault::Garbage, why))? {
-            crate::call::host::DetachedState::Ended { code, stdout, stderr } => {
-                let ended = answer::ended(op, code, &stdout, &stderr);
-                let frame = ended.map_err(|(fault, why)| self.error(fault, why))?;
-                frame.map_or(Ok(HostAnswer::Done), |frame| {
-                    self.checked(&frame).map(|()| HostAnswer::Done)
-                })
+            DetachedState::Ended { code, stdout, stderr } => {
+                let ran = RunOutput { code, stdout, stderr };
+                let (answer, frame) = answer::ended(op, ran).map_err(|why| self.error(Fault::Garbage, why))?;
+                self.checked(&frame)?;
+                Ok(answer)
             }
-            crate::call::host::DetachedState::Running { seconds } => Err(self.error(
+            DetachedState::Running { seconds } => Err(self.error(
                 Fault::Timeout,
                 format!("it still runs on the host, for {seconds} s now"),
             )),
-            crate::call::host::DetachedState::Absent => Err(self.unsaid("it could not be started".to_owned())),
-            crate::call::host::DetachedState::Vanished => Err(self.error(
+            DetachedState::Absent => Err(self.unsaid("it could not be started".to_owned())),
+            DetachedState::Vanished => Err(self.error(
                 Fault::Lost,
                 "it was started and broke off without a trace; the host was restarted?",
             )),
@@ -311,7 +356,7 @@ impl Errand<'_> {
             .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no nanoseconds"))
     }
 
-    async fn inspect(&self) -> Result<crate::call::host::ServiceSeen, CallError> {
+    async fn inspect(&self) -> Result<ServiceSeen, CallError> {
         self.inspect_with_texts().await.map(|seen| seen.service)
     }
 

@@ -243,7 +243,8 @@ impl Place<'_> {
                 (&[DETACHED], "tell")
             }
             HostOp::FreezeCheck => (&[RUN], "op_freeze_check"),
-            HostOp::Freeze | HostOp::Thaw => (&[RUN], "op_freeze"),
+            HostOp::Freeze => (&[RUN], "op_freeze"),
+            HostOp::Thaw => (&[RUN], "op_thaw"),
             HostOp::Leftovers { .. } => return self.leftovers(text),
             HostOp::Start { .. } => (&[self.service_functions()], "op_start"),
             HostOp::Stop { .. } => (&[self.service_functions()], "op_stop"),
@@ -328,7 +329,10 @@ fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, Strin
                 ("after", after.0.as_secs().max(1).to_string()),
             ]
         }
-        HostOp::Freeze => vec![("command", frozen()?.on.clone())],
+        HostOp::Freeze => vec![
+            ("command", frozen()?.on.clone()),
+            ("check", frozen()?.check.clone().unwrap_or_default()),
+        ],
         HostOp::Thaw => vec![("command", frozen()?.off.clone())],
         HostOp::FreezeCheck => {
             let check = frozen()?.check.clone();

@@ -11,6 +11,19 @@ op_run_look() {
 as_asked() {
   if [ "$elevate" = yes ] || [ -z "$login" ] || [ "$(id -u)" != 0 ]; then "$@"; else runuser -u "$login" -- "$@"; fi
 }
-op_freeze() { said=$(sh -c "$command" 2>&1 </dev/null) || fail refused "the command ended with status $?: $said"; }
+# What was frozen before us stays frozen: only what $frozen records is ours to thaw.
+frozen=$root/$cluster.frozen
+op_freeze() {
+  [ ! -e "$frozen" ] || return 0
+  [ -z "$check" ] || ! sh -c "$check" >/dev/null 2>&1 </dev/null || return 0
+  private_dir "$root"
+  printf '%s\n' "$run" >"$frozen" || fail disk-full "cannot write $frozen"
+  said=$(sh -c "$command" 2>&1 </dev/null) || { code=$?; rm -f "$frozen"; fail refused "the command ended with status $code: $said"; }
+}
+op_thaw() {
+  [ -e "$frozen" ] || return 0
+  said=$(sh -c "$command" 2>&1 </dev/null) || fail refused "the command ended with status $?: $said"
+  rm -f "$frozen"
+}
 op_freeze_check() { if sh -c "$command" >/dev/null 2>&1 </dev/null; then put frozen yes; else put frozen no; fi; }
 op_clock() { put nanos "$(date +%s%N)"; }
