@@ -3,11 +3,24 @@
 pub mod alarm_disarm;
 pub mod backup_actions;
 pub mod clients_stop;
+pub mod clock;
 pub mod cluster_condition;
+pub mod command_condition;
+pub mod config_freeze;
+pub mod disk;
 pub mod etcd_configure;
+pub mod etcd_log_level;
 pub mod etcd_restore;
 pub mod etcd_survey;
 pub mod fenced;
+pub mod file_move;
+pub mod file_move_aside;
+pub mod file_own;
+pub mod file_put;
+pub mod file_write;
+pub mod host_run;
+pub mod http_condition;
+pub mod http_request;
 pub mod late;
 mod later;
 pub mod leader_move;
@@ -25,11 +38,13 @@ pub mod reference;
 pub mod registry;
 pub mod service_condition;
 pub mod service_inspect;
+pub mod service_override;
 pub mod service_restart;
 pub mod service_start;
 pub mod service_stop;
 pub mod sight;
 pub mod talk;
+pub mod version;
 
 use serde_json::Value;
 

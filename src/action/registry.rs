@@ -7,11 +7,24 @@ use serde_json::Value;
 use super::alarm_disarm::AlarmDisarm;
 use super::backup_actions::{self, BackupFetch, BackupTake, BackupVerify};
 use super::clients_stop::{ClientsStart, ClientsStop};
+use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
+use super::command_condition::CommandSays;
+use super::config_freeze::{ConfigFreeze, ConfigThaw};
+use super::disk::Disk;
 use super::etcd_configure::EtcdConfigure;
+use super::etcd_log_level::EtcdLogLevel;
 use super::etcd_restore::EtcdRestore;
 use super::etcd_survey::{self, EtcdSurvey};
 use super::fenced::Fenced;
+use super::file_move::FileMove;
+use super::file_move_aside::FileMoveAside;
+use super::file_own::FileOwn;
+use super::file_put::FilePut;
+use super::file_write::FileWrite;
+use super::host_run::HostRun;
+use super::http_condition::HttpAnswers;
+use super::http_request::HttpRequestAction;
 use super::leader_move::LeaderMove;
 use super::member_add::{self, MemberAdd};
 use super::member_condition::MemberIs;
@@ -24,10 +37,12 @@ use super::quorum::Quorum;
 use super::recovery_conditions::{BackupIs, Content, Newest};
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
+use super::service_override::ServiceOverride;
 use super::service_restart::ServiceRestart;
 use super::service_start::ServiceStart;
 use super::service_stop::ServiceStop;
 use super::talk::{Confirm, Note, Wait};
+use super::version::VersionIs;
 use super::{Action, Condition, Kind, Named};
 
 /// A kind of action, as authors see it.
@@ -152,6 +167,64 @@ pub static ACTIONS: &[ActionKind] = &[
         false,
         member_update::OUTPUT,
     ),
+    ActionKind::of::<ServiceOverride>(
+        "service.override",
+        "Settings for etcd under /run that hold until they are taken away; restarts nothing. With `lease` the host takes them away by itself.",
+        true,
+        &[("lease_ends", Kind::Text)],
+    )
+    .held(),
+    ActionKind::of::<EtcdLogLevel>(
+        "etcd.log_level",
+        "Sets the log level while etcd runs (up to 3.4), and proves it by what the unit logs.",
+        true,
+        &[("level", Kind::Text), ("lease_ends", Kind::Text)],
+    ),
+    ActionKind::of::<ConfigFreeze>(
+        "config.freeze",
+        "Stops configuration management from touching the host, with the inventory's command.",
+        true,
+        &[("frozen", Kind::Bool)],
+    )
+    .held(),
+    ActionKind::of::<ConfigThaw>(
+        "config.thaw",
+        "Lets configuration management touch the host again, unless it was frozen before.",
+        true,
+        &[("frozen", Kind::Bool)],
+    ),
+    ActionKind::of::<FilePut>(
+        "file.put",
+        "Sends a file to the host; it gets its name there only when its digest is right.",
+        true,
+        &[("path", Kind::Text), ("sha256", Kind::Text)],
+    ),
+    ActionKind::of::<FileWrite>(
+        "file.write",
+        "Writes a whole file; the old one is kept under the run's folder on the host.",
+        true,
+        &[("path", Kind::Text)],
+    ),
+    ActionKind::of::<FileMove>("file.move", "Renames a file or folder, never over another.", true, &[("path", Kind::Text)]),
+    ActionKind::of::<FileMoveAside>(
+        "file.move_aside",
+        "Moves a folder out of the way; nothing is deleted. Of a mount point the contents go into a folder inside it.",
+        true,
+        &[("path", Kind::Text)],
+    ),
+    ActionKind::of::<FileOwn>("file.own", "Sets owner and mode.", true, &[("path", Kind::Text)]),
+    ActionKind::of::<HostRun>(
+        "host.run",
+        "Runs a command on the host. State its risk, whether it is repeatable, and what it does to the member.",
+        true,
+        &[("code", Kind::Number), ("stdout", Kind::Text), ("stderr", Kind::Text)],
+    ),
+    ActionKind::of::<HttpRequestAction>(
+        "http.request",
+        "Sends one HTTP request from the bastion. What is no GET must bear being sent twice.",
+        false,
+        &[("status", Kind::Number), ("body", Kind::Text)],
+    ),
     ActionKind::of::<LeaderMove>(
         "leader.move",
         "Moves leadership away from a member, if it leads.",
@@ -251,6 +324,11 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "content",
         "Members hold the same keys and values. This version cannot compare them with a backup yet.",
     ),
+    ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
+    ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
+    ConditionKind::of::<VersionIs>("version", "The etcd that a host has: may it join, is it new enough."),
+    ConditionKind::of::<HttpAnswers>("http", "What a URL answers."),
+    ConditionKind::of::<CommandSays>("command", "What a command on a host says; it must change nothing."),
 ];
 
 pub fn action_kind(name: &str) -> Option<&'static ActionKind> {

@@ -359,6 +359,8 @@ pub enum HostAnswer {
     Clock {
         unix_nanos: i128,
         round_trip_ms: f64,
+        /// How far it is ahead of the bastion's, at half the round trip.
+        offset_ms: f64,
     },
     Marker(Option<Marker>),
     Log(Vec<String>),

@@ -344,14 +344,15 @@ impl Errand<'_> {
             .map_err(|why| self.unsaid(why))?;
         // The first exchange may have to connect; only the second is timed.
         self.exchange(&script).await?;
-        let before = Instant::now();
+        let (before, began) = (Instant::now(), crate::base::clock::now());
         let frame = self.exchange(&script).await?;
         let round_trip_ms = before.elapsed().as_secs_f64() * 1000.0;
         frame
-            .number("nanos")
+            .number::<i128>("nanos")
             .map(|unix_nanos| HostAnswer::Clock {
                 unix_nanos,
                 round_trip_ms,
+                offset_ms: milliseconds(unix_nanos - began.as_nanosecond()) - round_trip_ms / 2.0,
             })
             .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no nanoseconds"))
     }
@@ -460,6 +461,11 @@ impl Errand<'_> {
             Trouble::Local(why) => ssh::before_anything(Fault::Missing, &self.what, name, why),
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a difference of clocks needs no 53 bits")]
+fn milliseconds(nanoseconds: i128) -> f64 {
+    nanoseconds as f64 / 1_000_000.0
 }
 
 /// A number that no other output holds.

@@ -100,6 +100,8 @@ impl State {
             HostOp::Clock => HostAnswer::Clock {
                 unix_nanos: self.host_time(host).as_nanosecond(),
                 round_trip_ms: 1.0,
+                #[expect(clippy::cast_precision_loss, reason = "a difference of clocks")]
+                offset_ms: target.skew as f64,
             },
             HostOp::ReadMarker { cluster } => HostAnswer::Marker(target.markers.get(cluster).cloned()),
             HostOp::Log { since, lines, contains } => {

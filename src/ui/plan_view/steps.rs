@@ -240,6 +240,7 @@ fn wording(plan: &Plan, step: &PlannedStep, call: &PlannedCall, condition: &Name
         step: &step.path,
         dead: &plan.dead,
         timeout: plan.cluster.call_timeout,
+        attempts: 0,
     };
     let words = registry::condition(condition).map(|condition| condition.text(&site));
     harmless(&words.unwrap_or_else(|_| late_wording(condition)))

@@ -73,7 +73,9 @@ op_disarm_lease() {
   fi
   try rm -f "$ours/$name.lease" "$ours/$name.lease.sh" "$ours/$name.lease.pid"
 }
-op_log() { tail -n "$lines" -- "$folder/log" 2>/dev/null | { if [ -n "$contains" ]; then grep -F -- "$contains"; else cat; fi; } | pute log; }
+op_log() {
+  if [ -n "$contains" ]; then grep -F -- "$contains" "$folder/log"; else cat "$folder/log"; fi 2>/dev/null | tail -n "$lines" | pute log
+}
 op_leftovers() {
   [ ! -e "$fence" ] || put fenced yes
   left_behind

@@ -93,9 +93,11 @@ op_disarm_lease() {
   try rm -f "$ours/$name.lease" "$ours/$name.lease.sh"
 }
 op_log() {
-  set -- -u "$unit.service" --no-pager -o short-unix --no-hostname -n "$lines"
+  most=$lines
+  [ -z "$contains" ] || most=50000
+  set -- -u "$unit.service" --no-pager -o short-unix --no-hostname -n "$most"
   [ -z "$since" ] || set -- "$@" --since "-${since}s"
-  journalctl -q "$@" 2>/dev/null | { if [ -n "$contains" ]; then grep -F -- "$contains"; else cat; fi; } | pute log
+  journalctl -q "$@" 2>/dev/null | { if [ -n "$contains" ]; then grep -F -- "$contains" | tail -n "$lines"; else cat; fi; } | pute log
 }
 op_leftovers() {
   [ ! -e "$fence_conf" ] || put fenced yes
