@@ -216,6 +216,7 @@ fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall) -> Vec<String> {
         step: &step.path,
         dead: &plan.dead,
         timeout: step.timeout.unwrap_or(CALL_BOUND),
+        attempts: 0,
     };
     action
         .by_hand(&site)

@@ -382,12 +382,13 @@ async fn freeze_disk_clock_and_what_is_left() {
     let HostAnswer::Clock {
         unix_nanos,
         round_trip_ms,
+        offset_ms,
     } = world.ask(HostOp::Clock).await.unwrap()
     else {
         panic!("no clock");
     };
     let here = crate::base::clock::now().as_nanosecond();
-    assert!((here - unix_nanos).abs() < 5_000_000_000 && round_trip_ms > 0.0);
+    assert!((here - unix_nanos).abs() < 5_000_000_000 && round_trip_ms > 0.0 && offset_ms.abs() < 1000.0);
     let left = world
         .ask(HostOp::Leftovers {
             cluster: "c".to_owned(),
