@@ -3,7 +3,9 @@
 #![expect(unreachable_pub, reason = "the helpers in `support` are for all topics")]
 
 mod cli;
+mod completion;
 mod config;
+mod generated;
 mod health;
 mod lab_smoke;
 mod layering;

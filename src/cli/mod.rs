@@ -2,16 +2,16 @@
 //!
 //! A new command is three lines: its module in `commands/mod.rs`, its variant and its arm here.
 
+mod candidates;
+mod complete;
+
 use std::ffi::OsString;
 use std::sync::Once;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::settings::GlobalOptions;
-use crate::commands::{
-    Context, Exit, Failure, completions, config, debug_log, health, members, playground, resume, run as run_command,
-    runbooks, service,
-};
+use crate::commands::{self, Context, Exit, Failure};
 use crate::ui::error_view::ErrorView;
 use crate::ui::{Manner, Ui};
 
@@ -44,51 +44,55 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the state of every member and of the cluster, whatever is down
-    Health(health::HealthArgs),
+    Health(commands::health::HealthArgs),
     /// List the members, also without quorum
-    Members(members::MembersArgs),
+    Members(commands::members::MembersArgs),
     /// Start etcd on hosts, one at a time
-    Start(service::ServiceArgs),
+    Start(commands::service::ServiceArgs),
     /// Stop etcd on hosts, one at a time, the leader last
-    Stop(service::ServiceArgs),
+    Stop(commands::service::ServiceArgs),
     /// Restart etcd on hosts, one at a time, the leader last
-    Restart(service::ServiceArgs),
+    Restart(commands::service::ServiceArgs),
     /// Debug logging on chosen members, back by itself
-    DebugLog(debug_log::DebugLogArgs),
+    DebugLog(commands::debug_log::DebugLogArgs),
     /// Carry out any runbook
-    Run(run_command::RunArgs),
+    Run(commands::run::RunArgs),
     /// Show the plan of a runbook; with --plan-out, keep it for `apply`
-    Plan(run_command::RunArgs),
+    Plan(commands::run::RunArgs),
     /// Carry out exactly a kept plan, or refuse because the cluster has changed
-    Apply(run_command::ApplyArgs),
+    Apply(commands::run::ApplyArgs),
     /// Carry on with a run after a crash, a stop or a failure
-    Resume(resume::ResumeArgs),
+    Resume(commands::resume::ResumeArgs),
     /// Show every value of the configuration, or prove it on the hosts
-    Config(config::ConfigArgs),
+    Config(commands::config::ConfigArgs),
     /// List, show, check and begin runbooks
-    Runbooks(runbooks::RunbooksArgs),
+    Runbooks(commands::runbooks::RunbooksArgs),
     /// Print the completion script of a shell
-    Completions(completions::CompletionsArgs),
+    Completions(commands::completions::CompletionsArgs),
     /// A throw-away local cluster of real etcd processes, to try every command on
-    Playground(playground::PlaygroundArgs),
+    Playground(commands::playground::PlaygroundArgs),
+    /// Write the files that are made from the program
+    #[command(hide = true)]
+    Generate(commands::generate::GenerateArgs),
 }
 
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
-        Command::Health(args) => health::run(context, args).await,
-        Command::Members(args) => members::run(context, args).await,
-        Command::Start(args) => service::run(context, args, "start").await,
-        Command::Stop(args) => service::run(context, args, "stop").await,
-        Command::Restart(args) => service::run(context, args, "restart").await,
-        Command::DebugLog(args) => debug_log::run(context, args).await,
-        Command::Run(args) => run_command::run(context, args).await,
-        Command::Plan(args) => run_command::plan(context, args).await,
-        Command::Apply(args) => run_command::apply(context, args).await,
-        Command::Resume(args) => resume::run(context, args).await,
-        Command::Config(args) => config::run(context, args).await,
-        Command::Runbooks(args) => runbooks::run(context, args),
-        Command::Completions(args) => completions::run(context, args),
-        Command::Playground(args) => playground::run(context, args).await,
+        Command::Health(args) => commands::health::run(context, args).await,
+        Command::Members(args) => commands::members::run(context, args).await,
+        Command::Start(args) => commands::service::run(context, args, "start").await,
+        Command::Stop(args) => commands::service::run(context, args, "stop").await,
+        Command::Restart(args) => commands::service::run(context, args, "restart").await,
+        Command::DebugLog(args) => commands::debug_log::run(context, args).await,
+        Command::Run(args) => commands::run::run(context, args).await,
+        Command::Plan(args) => commands::run::plan(context, args).await,
+        Command::Apply(args) => commands::run::apply(context, args).await,
+        Command::Resume(args) => commands::resume::run(context, args).await,
+        Command::Config(args) => commands::config::run(context, args).await,
+        Command::Runbooks(args) => commands::runbooks::run(context, args),
+        Command::Completions(args) => commands::completions::run(context, args),
+        Command::Playground(args) => commands::playground::run(context, args).await,
+        Command::Generate(args) => commands::generate::run(context, args),
     }
 }
 
@@ -99,11 +103,11 @@ pub fn command() -> clap::Command {
 
 /// Runs the program with these words (the first is its own name) and gives the exit code. Never exits, never panics.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    if let Some(shell) = complete::asked_by() {
+        complete::answer(shell, words.into_iter(), command());
+        return Exit::Done.code();
+    }
     catch_panics();
-    clap_complete::CompleteEnv::with_factory(command)
-        .bin("etcdops")
-        .completer("etcdops")
-        .complete();
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse_and_run(words)));
     outcome.unwrap_or(Exit::Bug).code()
 }

@@ -8,6 +8,8 @@ mod connect;
 pub mod context;
 pub mod debug_log;
 pub mod failure;
+pub mod folders;
+pub mod generate;
 pub mod health;
 pub mod members;
 pub mod playground;
