@@ -18,21 +18,9 @@ clusters:
     endpoints: ['https://paws-etcd-01:2379']
 ";
 
-/// A runbook with parameters, as a file of the operator's own.
-const RUNBOOK: &str = "\
-title: Say something
-parameters:
-  greeting: {type: text, default: \"'hello'\"}
-  host: {type: host}
-  loud: {type: bool, default: 'false'}
-steps:
-  - {id: say, do: {note: {text: hello}}}
-";
-
 fn world() -> Cli {
     let mut cli = Cli::new();
     cli.write("etcdops.yaml", INVENTORY);
-    cli.write("say.yaml", RUNBOOK);
     cli.write("bin/empty", "");
     let bin = cli.work().join("bin");
     std::os::unix::fs::symlink(program_path(), bin.join("etcdops")).unwrap();
@@ -118,7 +106,6 @@ fn completes_everything(name: &str) {
             "etcdops config show --cluster paws --endpoints https://paws-etcd-01:2",
             "etcdops config show --cluster paws --endpoints https://paws-etcd-01:2379",
         ),
-        ("etcdops runbooks show say.y", "etcdops runbooks show say.yaml"),
     ];
     for (typed, whole) in expected {
         assert_eq!(shell.complete(typed), whole, "{name}: {typed}");
@@ -179,8 +166,6 @@ fn names_come_from_the_inventory_and_the_folders() {
     let cli = world();
     assert_eq!(offered(&cli, &["config", "--cluster", ""]), ["tools-k8s", "paws"]);
     assert_eq!(offered(&cli, &["config", "--cluster", "zzz"]), [""; 0]);
-    let shown = offered(&cli, &["runbooks", "show", "s"]);
-    assert!(shown.contains(&"say.yaml".to_owned()), "{shown:?}");
 }
 
 #[test]
