@@ -83,7 +83,7 @@ impl Shell {
         self.session.expect(PROMPT).unwrap();
         let words = shown.lines().last().unwrap_or_default();
         let start = words
-            .find('<')
+            .rfind("<etcdops")
             .unwrap_or_else(|| panic!("no words after `{typed}`:\n{shown}"));
         words[start..].replace("><", " ").trim_matches(['<', '>']).to_owned()
     }
