@@ -16,6 +16,7 @@ use crate::transport::Transport;
 use crate::transport::real::RealTransport;
 use crate::ui::paint::Tone;
 use crate::ui::table::{Cell, Column, Table};
+use crate::ui::text::wrap;
 
 /// The playground has no certificates, no passwords, no ssh.
 fn connect(cluster: &ClusterConfig) -> Box<dyn Transport> {
@@ -82,16 +83,16 @@ async fn up(context: &Context, args: &UpArgs, root: &Path) -> Result<Exit, Failu
     } else {
         context.ui.data(&up_text(root, &done));
         if done.kind == UpKind::New {
-            context.ui.say(DIFFERENCES);
+            let width = context.ui.screen.talk_width();
+            context.ui.say(&wrap("", DIFFERENCES, width));
         }
     }
     Ok(Exit::Done)
 }
 
 /// Said once, where the playground is made.
-const DIFFERENCES: &str = "\
-Not as on systemd hosts: members are plain processes of yours, so nothing starts them at boot or after they die, and
-nothing is masked; a timer that is to undo something later is a waiting process, which a reboot ends.";
+const DIFFERENCES: &str = "Not as on systemd hosts: members are plain processes of yours. Nothing starts them at boot or after they die, and \
+    nothing is masked; what is to be undone later (`--for`) waits in a process, which a reboot ends.";
 
 fn up_text(root: &Path, done: &Up) -> String {
     let members = done.state.members().count();
