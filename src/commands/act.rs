@@ -21,6 +21,7 @@ use crate::run::prepare::prepare;
 use crate::run::state::State;
 use crate::run::store::Store;
 use crate::runbook::catalogue::Catalogue;
+use crate::runbook::check::check;
 use crate::transport::Transport;
 use crate::ui::live;
 use crate::ui::plan_view::{self, View};
@@ -137,6 +138,10 @@ fn load(context: &Context, catalogue: &Catalogue, name: &str) -> Result<crate::r
             .hint(format!("etcdops runbooks check {name}"))
     };
     let document = entry.document.as_ref().map_err(|found| shown(found))?;
+    let found = check(document, catalogue);
+    if !found.is_empty() {
+        return Err(shown(&found));
+    }
     Ok(document.runbook.clone())
 }
 

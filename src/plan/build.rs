@@ -158,8 +158,7 @@ impl<'a> Builder<'a> {
     /// Parameters and facts of a runbook: the scope in which its steps stand.
     fn enter(&mut self, runbook: &Runbook, given: &BTreeMap<String, Value>) -> Option<Scope> {
         let mut roots = self.ground().roots();
-        let context = Value::Object(roots.clone());
-        match parameters::bind(&runbook.parameters, given, self.request.cluster, &self.model, &context) {
+        match parameters::bind(&runbook.parameters, given, &self.ground()) {
             Ok(bound) => {
                 for (name, value) in bound {
                     let kind = runbook.parameters[&name].kind;

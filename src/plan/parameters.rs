@@ -9,35 +9,52 @@ use crate::base::expr::Expr;
 use crate::base::nearest::nearest;
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
-use crate::runbook::types::{Parameter, ParameterType};
+use crate::runbook::types::{DefaultValue, Parameter, ParameterType};
 
 use crate::runbook::scope::plain;
 
-use super::scope;
+use super::scope::{self, Ground};
 
-/// Binds every declared parameter. `context` is what `default:` expressions see.
+/// Binds every declared parameter. A `default:` sees the roots and the other parameters.
 ///
 /// # Errors
 /// All problems, each a sentence.
 pub fn bind(
     declared: &BTreeMap<String, Parameter>,
     given: &BTreeMap<String, Value>,
-    config: &ClusterConfig,
-    model: &Model,
-    context: &Value,
+    ground: &Ground<'_>,
 ) -> Result<BTreeMap<String, Value>, Vec<String>> {
+    let mut seen = ground.roots();
     let mut bound = BTreeMap::new();
     let mut problems = Vec::new();
     for name in given.keys().filter(|name| !declared.contains_key(*name)) {
         problems.push(unknown(name, declared));
     }
-    for (name, parameter) in declared {
-        match one(name, parameter, given.get(name), config, model, context) {
-            Ok(value) => {
-                bound.insert(name.clone(), value);
-            }
-            Err(problem) => problems.push(problem),
+    // A default may read other parameters: those that need nothing more come first.
+    let mut open: Vec<(&String, &Parameter)> = declared.iter().collect();
+    while !open.is_empty() {
+        let waits = |(name, parameter): &(&String, &Parameter)| {
+            !given.contains_key(*name)
+                && reads(parameter)
+                    .iter()
+                    .any(|read| open.iter().any(|(name, _)| *name == read))
+        };
+        let (mut later, mut now): (Vec<_>, Vec<_>) = open.iter().copied().partition(waits);
+        if now.is_empty() {
+            // They wait for one another: each tells what it lacks.
+            now = std::mem::take(&mut later);
         }
+        for (name, parameter) in now {
+            let context = Value::Object(seen.clone());
+            match one(name, parameter, given.get(name), ground, &context) {
+                Ok(value) => {
+                    seen.insert(name.clone(), ground.parameter(parameter.kind, &value));
+                    bound.insert(name.clone(), value);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        open = later;
     }
     if problems.is_empty() { Ok(bound) } else { Err(problems) }
 }
@@ -49,28 +66,50 @@ fn unknown(name: &str, declared: &BTreeMap<String, Parameter>) -> String {
     }
 }
 
+/// The parameters (and roots) that a default reads.
+fn reads(parameter: &Parameter) -> Vec<String> {
+    let Some(DefaultValue::Expression(text)) = parameter.default_value() else {
+        return Vec::new();
+    };
+    let references = Expr::parse(&text)
+        .map(|expression| expression.references())
+        .unwrap_or_default();
+    references
+        .iter()
+        .filter_map(|path| path.split('.').next().map(str::to_owned))
+        .collect()
+}
+
 fn one(
     name: &str,
     parameter: &Parameter,
     given: Option<&Value>,
-    config: &ClusterConfig,
-    model: &Model,
+    ground: &Ground<'_>,
     context: &Value,
 ) -> Result<Value, String> {
-    let value = match (given, &parameter.default) {
+    let value = match (given, parameter.default_value()) {
         (Some(value), _) => value.clone(),
-        (None, Some(Value::String(text))) => {
-            let expression = Expr::parse(text).map_err(|error| format!("default of `{name}`: {error}"))?;
-            expression
-                .eval(context)
-                .map_err(|error| format!("default of `{name}`: {error}"))?
+        (None, Some(DefaultValue::Expression(text))) => {
+            let wrong = |error| format!("default of `{name}`: {error}");
+            let value = Expr::parse(&text)
+                .and_then(|expression| expression.eval(context))
+                .map_err(wrong)?;
+            if value.is_null() && text.trim() != "none" {
+                return Err(format!(
+                    "parameter `{name}` is needed: --set {name}=… (its default, `{text}`, is nothing here)"
+                ));
+            }
+            value
         }
-        (None, Some(literal)) => literal.clone(),
+        (None, Some(DefaultValue::Value(literal))) => literal,
         (None, None) => return Err(format!("parameter `{name}` is needed: --set {name}=…")),
     };
     let value = plain(value);
+    if value.is_null() {
+        return Ok(value);
+    }
     let value = if parameter.many { listed(value) } else { value };
-    let check = |value: &Value| typed(name, parameter, value, config, model);
+    let check = |value: &Value| typed(name, parameter, value, ground.config, ground.model);
     match (&value, parameter.many) {
         (Value::Array(items), true) => items.iter().map(check).collect::<Result<_, _>>().map(Value::Array),
         (Value::Array(_), false) => Err(format!("parameter `{name}` takes one value, not a list")),

@@ -7,7 +7,7 @@ use crate::plan::bind::{self, Scope};
 use crate::plan::quorum;
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 use crate::runbook::scope::plain;
-use crate::runbook::types::{Keyed, Step};
+use crate::runbook::types::{Keyed, Step, Unreachable};
 
 use super::{Builder, Refusal, conditions};
 
@@ -63,6 +63,14 @@ impl Builder<'_> {
         {
             return Ok(());
         }
+        let hosts = match step.unreachable {
+            Unreachable::Refuse => hosts,
+            Unreachable::Skip => self.answering(hosts, path),
+        };
+        if hosts.is_empty() && step.hosts.is_some() {
+            self.notes.push(format!("{path} is left out: there is no host for it"));
+            return Ok(());
+        }
         if let Some(name) = &step.include {
             return self.include(name, step, path, &hosts, scope);
         }
@@ -71,6 +79,19 @@ impl Builder<'_> {
             return self.action(action, step, path, &hosts, scope);
         }
         self.group(step, path, &hosts, scope)
+    }
+
+    /// The hosts that answer; of the others it is said that their part is still to do.
+    fn answering(&mut self, hosts: Vec<String>, path: &str) -> Vec<String> {
+        let (mute, answering): (Vec<String>, Vec<String>) = hosts
+            .into_iter()
+            .partition(|host| matches!(self.known.service(host), Some(Err(_))));
+        for host in mute {
+            self.notes.push(format!(
+                "{host} does not answer: {path} is left out there and is still to do"
+            ));
+        }
+        answering
     }
 
     /// `when` may speak of the host where there is exactly one.
@@ -91,6 +112,7 @@ impl Builder<'_> {
         };
         let take = Step {
             id: "hold".to_owned(),
+            allow: step.allow.clone(),
             ..Step::default()
         };
         let taken_at = self.steps.len();
