@@ -18,6 +18,7 @@ pub struct CommandSays {
     /// Shell text instead.
     #[serde(default)]
     pub script: Option<String>,
+    /// As root (default), or as the user of ssh.
     #[serde(default = "yes", rename = "become")]
     pub as_root: bool,
     /// The exit status (default 0).

@@ -10,6 +10,7 @@ use crate::call::{Call, Look, Sight};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileMove {
+    /// A file or folder on the host.
     pub from: Late<String>,
     /// Nothing may be there; on the same file system.
     pub to: Late<String>,

@@ -10,6 +10,7 @@ use crate::call::{Call, Look, Sight};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileMoveAside {
+    /// A file or folder on the host; of a mount point its contents are moved.
     pub path: Late<String>,
     /// Default: beside it, with the run in its name.
     #[serde(default)]

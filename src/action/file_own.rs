@@ -11,6 +11,7 @@ use crate::call::{Call, Look, Sight};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileOwn {
+    /// Absolute path on the host.
     pub path: Late<String>,
     /// `user` or `user:group`; of a folder for everything below it too.
     pub owner: Late<String>,

@@ -28,6 +28,7 @@ pub struct FilePut {
     /// Octal (default 644).
     #[serde(default)]
     pub mode: Option<String>,
+    /// `user` or `user:group`.
     #[serde(default)]
     pub owner: Option<String>,
 }

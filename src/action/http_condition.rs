@@ -10,6 +10,7 @@ use crate::call::{Look, Sight};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpAnswers {
+    /// What is asked for, with GET.
     pub url: String,
     /// Good answers (default: 200 to 299).
     #[serde(default)]

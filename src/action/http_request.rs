@@ -11,10 +11,12 @@ use crate::call::{Call, HttpAnswer, Look, Reply, Sight, To};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpRequestAction {
+    /// Where the request goes.
     pub url: Late<String>,
     /// Default GET. GET and HEAD are looks, all others changes.
     #[serde(default = "get")]
     pub method: String,
+    /// Sent with it.
     #[serde(default)]
     pub body: Option<String>,
     /// Good answers (default: 200 to 299).

@@ -9,6 +9,7 @@ use crate::cluster::model::{Model, ModelMember};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quorum {
+    /// The change.
     pub survives: Change,
     /// The member that goes (host, name or hex ID); of an add: not needed. Default: the step's host.
     #[serde(default)]

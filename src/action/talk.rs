@@ -15,6 +15,7 @@ pub struct Wait {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
+    /// What is asked; anything but yes stops before the first change.
     pub question: String,
 }
 
@@ -22,6 +23,7 @@ pub struct Confirm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
+    /// What is said.
     pub text: String,
 }
 

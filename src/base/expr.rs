@@ -254,6 +254,7 @@ fn engine() -> &'static Environment<'static> {
         engine.set_fuel(Some(FUEL));
         engine.set_debug(true);
         engine.set_recursion_limit(64);
+        engine.add_filter("quote", |word: String| crate::base::quote::quote(&word));
         for name in ["debug", "namespace"] {
             engine.remove_global(name);
         }

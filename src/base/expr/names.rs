@@ -7,7 +7,7 @@ use super::{CLOSE, ExprError, unknown};
 /// The functions that an expression may call.
 pub const FUNCTIONS: &[&str] = &["range", "dict"];
 
-/// The filters that may stand after `|`: the pure ones of the engine.
+/// The filters that may stand after `|`: the pure ones of the engine, and `quote` for a word of shell text.
 pub const FILTERS: &[&str] = &[
     "abs",
     "attr",
@@ -35,6 +35,7 @@ pub const FILTERS: &[&str] = &[
     "map",
     "max",
     "min",
+    "quote",
     "reject",
     "rejectattr",
     "replace",
