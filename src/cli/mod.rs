@@ -47,6 +47,8 @@ enum Command {
     Health(commands::health::HealthArgs),
     /// List the members, also without quorum
     Members(commands::members::MembersArgs),
+    /// Show the logs of all members, merged by time
+    Logs(commands::logs::LogsArgs),
     /// Start etcd on hosts, one at a time
     Start(commands::service::ServiceArgs),
     /// Stop etcd on hosts, one at a time, the leader last
@@ -80,6 +82,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
     match command {
         Command::Health(args) => commands::health::run(context, args).await,
         Command::Members(args) => commands::members::run(context, args).await,
+        Command::Logs(args) => commands::logs::run(context, args).await,
         Command::Start(args) => commands::service::run(context, args, "start").await,
         Command::Stop(args) => commands::service::run(context, args, "stop").await,
         Command::Restart(args) => commands::service::run(context, args, "restart").await,

@@ -11,6 +11,7 @@ pub mod failure;
 pub mod folders;
 pub mod generate;
 pub mod health;
+pub mod logs;
 pub mod members;
 pub mod playground;
 pub mod resume;
