@@ -183,3 +183,6 @@ fn impaired(evidence: &Evidence, quorum: Quorum) -> bool {
     let unstarted = voters(evidence).any(|seen| seen.role == Some(Role::Unstarted));
     alarmed || behind || known_sick || unstarted || quorum.healthy < quorum.voters && observed.member_list_known
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -27,6 +28,8 @@ use crate::cluster::host::Route;
 const ATTEMPT_BOUND: Duration = Duration::from_secs(8);
 /// With `Route::Auto`: how long the direct way is tried before ssh.
 const DIRECT_BOUND: Duration = Duration::from_secs(2);
+/// How long a port may take to show that it speaks TLS.
+const SNIFF_BOUND: Duration = Duration::from_secs(1);
 /// Head start of an address before the next one is tried beside it.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
@@ -181,13 +184,33 @@ impl Dialer {
 
     /// Connects, with TLS where the URL says so.
     pub async fn dial(&self, target: &Target, protocol: Protocol, notes: &SharedNotes) -> Result<Stream, DialError> {
-        with_notes(notes, |notes| *notes = Notes::default());
+        // Why the last connection broke stays until one works: several calls at once learn of it at different times.
+        with_notes(notes, |notes| {
+            *notes = Notes {
+                broke: notes.broke.take(),
+                ..Notes::default()
+            };
+        });
         let attempt = tokio::time::timeout(ATTEMPT_BOUND, self.attempt(target, protocol, notes));
         let ended = attempt.await.unwrap_or_else(|_| Err(out_of_time(notes, ATTEMPT_BOUND)));
         if let Err(error) = &ended {
             with_notes(notes, |notes| notes.broke = Some(error.clone()));
         }
         ended
+    }
+
+    /// Whether a port that closed a plain connection without a word speaks TLS.
+    pub async fn speaks_tls(&self, target: &Target) -> bool {
+        let notes = SharedNotes::default();
+        let secure = Target {
+            secure: true,
+            ..target.clone()
+        };
+        // Only what comes back counts, not whether it is trusted.
+        let _ = tokio::time::timeout(SNIFF_BOUND, self.dial(&secure, Protocol::Grpc, &notes)).await;
+        with_notes(&notes, |notes| {
+            matches!(notes.first_bytes.as_slice(), [0x15 | 0x16, 0x03, ..])
+        })
     }
 
     async fn attempt(&self, target: &Target, protocol: Protocol, notes: &SharedNotes) -> Result<Stream, DialError> {
@@ -338,6 +361,24 @@ pub enum Stream {
     },
 }
 
+impl Sniffed {
+    /// What came before the connection broke and nobody has read: who closes at once has often said why.
+    fn last_words(&self) {
+        if with_notes(&self.notes, |notes| !notes.first_bytes.is_empty()) {
+            return;
+        }
+        let Ok(copy) = self.socket.as_fd().try_clone_to_owned() else {
+            return;
+        };
+        let mut bytes = [0; 8];
+        if let Ok(count) = io::Read::read(&mut std::net::TcpStream::from(copy), &mut bytes) {
+            with_notes(&self.notes, |notes| {
+                notes.first_bytes.extend_from_slice(&bytes[..count])
+            });
+        }
+    }
+}
+
 impl AsyncRead for Sniffed {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
@@ -356,7 +397,11 @@ impl AsyncRead for Sniffed {
 
 impl AsyncWrite for Sniffed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.socket).poll_write(cx, buf);
+        if matches!(polled, Poll::Ready(Err(_))) {
+            self.last_words();
+        }
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -371,16 +416,21 @@ impl AsyncWrite for Sniffed {
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Secure { stream, name } => {
+            Self::Plain(stream) => {
+                let before = buf.filled().len();
                 let polled = Pin::new(&mut *stream).poll_read(cx, buf);
-                // With TLS 1.3 a refused client certificate shows only here, after the handshake.
-                if let Poll::Ready(Err(error)) = &polled
-                    && let Some(error) = inner_tls(error)
-                {
-                    let (fault, message) = tls::explain(error, name);
-                    let broke = DialError::new(fault, message);
-                    with_notes(&stream.get_ref().0.notes, |notes| notes.broke = Some(broke));
+                if buf.filled().len() > before {
+                    with_notes(&stream.notes, |notes| notes.broke = None);
+                }
+                polled
+            }
+            Self::Secure { stream, name } => {
+                let before = buf.filled().len();
+                let polled = Pin::new(&mut *stream).poll_read(cx, buf);
+                if let Poll::Ready(Err(error)) = &polled {
+                    refused(&stream.get_ref().0.notes, error, name);
+                } else if buf.filled().len() > before {
+                    with_notes(&stream.get_ref().0.notes, |notes| notes.broke = None);
                 }
                 polled
             }
@@ -388,18 +438,46 @@ impl AsyncRead for Stream {
     }
 }
 
+/// With TLS 1.3 a refused client certificate shows only after the handshake.
+fn refused(notes: &SharedNotes, error: &io::Error, name: &str) {
+    if let Some(error) = inner_tls(error) {
+        let (fault, message) = tls::explain(error, name);
+        with_notes(notes, |notes| notes.broke = Some(DialError::new(fault, message)));
+    }
+}
+
+/// The other side has closed while we wrote: its alert may still wait to be read.
+fn unread_alert(stream: &mut TlsStream<Sniffed>, name: &str, cx: &mut Context<'_>) {
+    let mut rest = [0; 64];
+    if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut rest)) {
+        refused(&stream.get_ref().0.notes, &error, name);
+    }
+}
+
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Secure { stream, .. } => Pin::new(stream).poll_write(cx, buf),
+            Self::Secure { stream, name } => {
+                let polled = Pin::new(&mut *stream).poll_write(cx, buf);
+                if matches!(polled, Poll::Ready(Err(_))) {
+                    unread_alert(stream, name, cx);
+                }
+                polled
+            }
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Secure { stream, .. } => Pin::new(stream).poll_flush(cx),
+            Self::Secure { stream, name } => {
+                let polled = Pin::new(&mut *stream).poll_flush(cx);
+                if matches!(polled, Poll::Ready(Err(_))) {
+                    unread_alert(stream, name, cx);
+                }
+                polled
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -251,9 +251,4 @@ impl Drop for Etcds {
             self.kill(index);
         }
     }
-}
-
-/// A file's content, or nothing.
-pub fn content(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 pub mod certificates;
 pub mod cli;
 pub mod etcd;
+pub mod fakes;
 pub mod lab;
 
 use std::time::{Duration, Instant};
