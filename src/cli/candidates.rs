@@ -32,7 +32,7 @@ impl Wanted {
         Some(match (id, value) {
             ("cluster", _) | (_, "CLUSTER") => Self::Clusters,
             ("endpoints", _) => Self::Endpoints,
-            ("set", _) => Self::Parameters,
+            (_, "NAME=VALUE") => Self::Parameters,
             ("dead", _) | (_, "HOST" | "HOSTS") => Self::Hosts,
             (_, "MEMBER" | "MEMBERS" | "ID") => Self::Members,
             (_, "RUN" | "RUNS") => Self::Runs,

@@ -65,6 +65,8 @@ enum Command {
     Apply(commands::run::ApplyArgs),
     /// Carry on with a run after a crash, a stop or a failure
     Resume(commands::resume::ResumeArgs),
+    /// What happened: list runs, show one, give one up
+    Runs(commands::runs::RunsArgs),
     /// Show every value of the configuration, or prove it on the hosts
     Config(commands::config::ConfigArgs),
     /// List, show, check and begin runbooks
@@ -90,6 +92,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Run(args) => commands::run::run(context, args).await,
         Command::Plan(args) => commands::run::plan(context, args).await,
         Command::Apply(args) => commands::run::apply(context, args).await,
+        Command::Runs(args) => commands::runs::run(context, args).await,
         Command::Resume(args) => commands::resume::run(context, args).await,
         Command::Config(args) => commands::config::run(context, args).await,
         Command::Runbooks(args) => commands::runbooks::run(context, args),

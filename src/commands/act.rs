@@ -210,7 +210,7 @@ fn show(context: &Context, options: &ActOptions, plan: &Plan) -> Result<bool, Fa
 }
 
 /// What a person could type for a call.
-fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall) -> Vec<String> {
+pub(super) fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall) -> Vec<String> {
     let Ok(action) = registry::action(&call.action) else {
         return Vec::new();
     };

@@ -17,6 +17,7 @@ pub mod playground;
 pub mod resume;
 pub mod run;
 pub mod runbooks;
+pub mod runs;
 pub mod service;
 pub mod settings;
 mod signals;

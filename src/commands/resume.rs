@@ -29,7 +29,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
         None => own(context, args)?,
         Some(host) => {
             let transport = context.connect(&settings).await?;
-            adopted(context, args, host, &transport).await?
+            adopted(context, args.run.as_deref().unwrap_or_default(), host, &transport).await?
         }
     };
     if matches!(stored.state.ended, Some(RunOutcome::Done)) {
@@ -91,13 +91,13 @@ fn own(context: &Context, args: &ResumeArgs) -> Result<Stored, Failure> {
     Err(Failure::usage("there is no run that could go on").hint("etcdops runs list"))
 }
 
-async fn adopted(
+/// Takes over the record that a host has of a run.
+pub(super) async fn adopted(
     context: &Context,
-    args: &ResumeArgs,
+    name: &str,
     host: &str,
     transport: &dyn Transport,
 ) -> Result<Stored, Failure> {
-    let name = args.run.clone().unwrap_or_default();
     let run = name.parse().map_err(|_| {
         Failure::usage(format!("`{name}` is no whole name of a run"))
             .hint("its marker on the host names it: etcdops health")

@@ -10,6 +10,7 @@ pub mod paint;
 pub mod plan_view;
 pub mod prompt;
 pub mod runbook_view;
+pub mod runs_view;
 #[cfg(test)]
 mod sample;
 pub mod screen;
