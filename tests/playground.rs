@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -167,6 +168,24 @@ fn a_killed_member_is_shown_and_started_again_with_its_data() {
             .all(|host| host["healthy"] == true),
         "{status:#}"
     );
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test starts a process of its own")]
+fn what_waits_to_undo_something_later_ends_too() {
+    let play = Play::new();
+    let _ = play.up("3.5.35").code(0);
+    let mut waiting = std::process::Command::new("sh")
+        .args(["-c", "sleep 300; true"])
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", waiting.id())).unwrap();
+    let started = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap();
+    let record = play.cli.write("record", &format!("{} {started}\n", waiting.id()));
+    fs::copy(record, play.host(2).join("state/debug-log.lease.pid")).unwrap();
+    let _ = play.run(&["playground", "down"]).code(0);
+    assert_eq!(waiting.wait().unwrap().signal(), Some(15));
 }
 
 #[test]
