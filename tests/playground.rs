@@ -251,7 +251,11 @@ fn a_port_that_was_taken_meanwhile_is_named() {
         serde_json::from_str(&fs::read_to_string(play.folder().join("playground.json")).unwrap()).unwrap();
     let port = u16::try_from(state["hosts"][1]["peer_port"].as_u64().unwrap()).unwrap();
     play.kill(2);
-    let holder = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let mut holder = None;
+    wait_for("the killed member's port is free", || {
+        holder = TcpListener::bind(("127.0.0.1", port)).ok();
+        holder.is_some()
+    });
     let _ = play.run(&["playground", "up"]).code(3).says(&[
         "etcd-2",
         &port.to_string(),

@@ -81,14 +81,16 @@ impl Recorded {
     }
 }
 
-/// Reads `/proc/PID/stat`: state is the third field, start time the 22nd; the second may hold blanks and brackets.
+/// Reads `/proc/PID/stat`: state is the third field, the number of threads the 20th, start time the 22nd; the second may
+/// hold blanks and brackets. While other threads still end, the first one is a zombie already and the files are open.
 fn is_alive(stat: &str, started: u64) -> bool {
     let Some((_, rest)) = stat.rsplit_once(')') else {
         return false;
     };
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ended = matches!(fields.first(), Some(&("Z" | "X")) | None);
-    !ended && fields.get(19).and_then(|field| field.parse::<u64>().ok()) == Some(started)
+    let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
+    let ended = matches!(fields.first(), Some(&("Z" | "X")) | None) && number(17).is_none_or(|threads| threads <= 1);
+    !ended && number(19) == Some(started)
 }
 
 /// Processes, as far as we may look, that have something below `folder` open.
@@ -145,7 +147,12 @@ mod tests {
     fn an_ended_process_and_odd_names_are_read_right() {
         let fields = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20";
         assert!(is_alive(&format!("7 (a ) b) S {fields}"), 4242));
-        assert!(!is_alive(&format!("7 (etcd) Z {fields}"), 4242));
+        assert!(
+            is_alive(&format!("7 (etcd) Z {fields}"), 4242),
+            "other threads still end"
+        );
+        let last = fields.replace(" 17 18 ", " 1 18 ");
+        assert!(!is_alive(&format!("7 (etcd) Z {last}"), 4242));
         assert!(!is_alive(&format!("7 (etcd) S {fields}"), 4243));
         assert!(!is_alive("", 0));
     }
