@@ -7,6 +7,7 @@ pub mod record;
 pub mod rows;
 pub mod survey;
 pub mod verdict;
+mod views;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

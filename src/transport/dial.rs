@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::select_ok;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -28,8 +28,8 @@ use crate::cluster::host::Route;
 const ATTEMPT_BOUND: Duration = Duration::from_secs(8);
 /// With `Route::Auto`: how long the direct way is tried before ssh.
 const DIRECT_BOUND: Duration = Duration::from_secs(2);
-/// How long a port may take to show that it speaks TLS.
-const SNIFF_BOUND: Duration = Duration::from_secs(1);
+/// How long a port may take to say why it closed a connection.
+const LISTEN_BOUND: Duration = Duration::from_secs(1);
 /// Head start of an address before the next one is tried beside it.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
@@ -117,6 +117,8 @@ pub struct Notes {
     /// The first bytes that came, at most eight.
     pub first_bytes: Vec<u8>,
     pub certificate_not_after: Option<jiff::Timestamp>,
+    /// Something came that the protocol above TLS can use.
+    pub served: bool,
     /// Why the connection was refused or broke, where TLS knows.
     pub broke: Option<DialError>,
 }
@@ -199,17 +201,33 @@ impl Dialer {
         ended
     }
 
-    /// Whether a port that closed a plain connection without a word speaks TLS.
-    pub async fn speaks_tls(&self, target: &Target) -> bool {
-        let notes = SharedNotes::default();
+    /// Why a connection broke before anything came over it, found out by a second one that only listens: who writes at
+    /// once loses the other side's last words. `notes` are those of the connection that broke.
+    pub async fn refusal(&self, target: &Target, notes: &SharedNotes) -> Option<DialError> {
+        let (stage, served, first) = with_notes(notes, |notes| (notes.stage, notes.served, notes.first_bytes.clone()));
+        let looks_plain = !target.secure && stage == Stage::Accepted && first.is_empty();
+        let looks_refused = target.secure && stage == Stage::Secured && !served;
+        if !looks_plain && !looks_refused {
+            return None;
+        }
         let secure = Target {
             secure: true,
             ..target.clone()
         };
-        // Only what comes back counts, not whether it is trusted.
-        let _ = tokio::time::timeout(SNIFF_BOUND, self.dial(&secure, Protocol::Grpc, &notes)).await;
-        with_notes(&notes, |notes| {
-            matches!(notes.first_bytes.as_slice(), [0x15 | 0x16, 0x03, ..])
+        let notes = SharedNotes::default();
+        // What it says is in the notes; whether its certificate is trusted does not matter here.
+        let _ = tokio::time::timeout(LISTEN_BOUND, async {
+            let mut stream = self.dial(&secure, Protocol::Grpc, &notes).await?;
+            let _ = stream.read(&mut [0]).await;
+            Ok::<(), DialError>(())
+        })
+        .await;
+        with_notes(&notes, |notes| match notes.first_bytes.as_slice() {
+            [0x15 | 0x16, 0x03, ..] if looks_plain => {
+                Some(DialError::new(Fault::Tls, "this port speaks TLS: write https://"))
+            }
+            _ if looks_refused => notes.broke.clone().filter(|broke| broke.fault == Fault::Tls),
+            _ => None,
         })
     }
 
@@ -420,7 +438,7 @@ impl AsyncRead for Stream {
                 let before = buf.filled().len();
                 let polled = Pin::new(&mut *stream).poll_read(cx, buf);
                 if buf.filled().len() > before {
-                    with_notes(&stream.notes, |notes| notes.broke = None);
+                    serves(&stream.notes);
                 }
                 polled
             }
@@ -430,12 +448,19 @@ impl AsyncRead for Stream {
                 if let Poll::Ready(Err(error)) = &polled {
                     refused(&stream.get_ref().0.notes, error, name);
                 } else if buf.filled().len() > before {
-                    with_notes(&stream.get_ref().0.notes, |notes| notes.broke = None);
+                    serves(&stream.get_ref().0.notes);
                 }
                 polled
             }
         }
     }
+}
+
+fn serves(notes: &SharedNotes) {
+    with_notes(notes, |notes| {
+        notes.served = true;
+        notes.broke = None;
+    });
 }
 
 /// With TLS 1.3 a refused client certificate shows only after the handshake.
@@ -446,38 +471,18 @@ fn refused(notes: &SharedNotes, error: &io::Error, name: &str) {
     }
 }
 
-/// The other side has closed while we wrote: its alert may still wait to be read.
-fn unread_alert(stream: &mut TlsStream<Sniffed>, name: &str, cx: &mut Context<'_>) {
-    let mut rest = [0; 64];
-    if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut rest)) {
-        refused(&stream.get_ref().0.notes, &error, name);
-    }
-}
-
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Secure { stream, name } => {
-                let polled = Pin::new(&mut *stream).poll_write(cx, buf);
-                if matches!(polled, Poll::Ready(Err(_))) {
-                    unread_alert(stream, name, cx);
-                }
-                polled
-            }
+            Self::Secure { stream, .. } => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Secure { stream, name } => {
-                let polled = Pin::new(&mut *stream).poll_flush(cx);
-                if matches!(polled, Poll::Ready(Err(_))) {
-                    unread_alert(stream, name, cx);
-                }
-                polled
-            }
+            Self::Secure { stream, .. } => Pin::new(stream).poll_flush(cx),
         }
     }
 

@@ -13,12 +13,9 @@ use etcd_client::{AlarmAction, AlarmOptions, AlarmType, Client, GetOptions, Memb
 
 pub(super) use self::errors::foreign;
 use self::link::Link;
-use super::dial::{Dialer, Stage, Target, out_of_time, with_notes};
+use super::dial::{Dialer, out_of_time};
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 pub use crate::cluster::host::Credentials;
-
-/// What is said of http:// on a TLS port.
-const SPEAKS_TLS: &str = "this port speaks TLS: write https://";
 
 /// The key of the linearizable read: the one that etcdctl reads, so that its permissions are the familiar ones.
 const PROBE_KEY: &str = "health";
@@ -54,12 +51,13 @@ impl Etcd {
             .map_err(|error| CallError::new(error.fault, what, endpoint, error.message))?;
         let call = async {
             let ended = self.as_user(&link, op, watch).await;
-            match ended {
-                Err(error) if error.fault == Fault::Lost && self.is_tls_port(endpoint, &link).await => {
-                    Err(CallError::new(Fault::Tls, what, endpoint, SPEAKS_TLS))
-                }
-                ended => ended,
+            let Err(error) = &ended else { return ended };
+            if error.fault == Fault::Lost
+                && let Some(why) = self.dialer.refusal(&link.target, &link.notes).await
+            {
+                return Err(CallError::new(why.fault, what, endpoint, why.message));
             }
+            ended
         };
         match tokio::time::timeout(bound, call).await {
             Ok(ended) => ended,
@@ -67,17 +65,6 @@ impl Etcd {
                 let late = out_of_time(&link.notes, bound);
                 Err(CallError::new(late.fault, what, endpoint, late.message))
             }
-        }
-    }
-
-    /// A plain connection was closed before anything came: etcd does that to http:// on its TLS port.
-    async fn is_tls_port(&self, endpoint: &str, link: &Link) -> bool {
-        let nothing_came = with_notes(&link.notes, |notes| {
-            notes.stage == Stage::Accepted && notes.first_bytes.is_empty()
-        });
-        match Target::parse(endpoint) {
-            Ok(target) if nothing_came && !target.secure => self.dialer.speaks_tls(&target).await,
-            _ => false,
         }
     }
 

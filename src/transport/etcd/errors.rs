@@ -224,7 +224,7 @@ fn broken(text: &str, notes: &SharedNotes) -> (Fault, String) {
 pub(in crate::transport) fn foreign(first: &[u8]) -> Option<(Fault, String)> {
     match first {
         // A TLS alert or handshake record.
-        [0x15 | 0x16, 0x03, ..] => Some((Fault::Tls, super::SPEAKS_TLS.to_owned())),
+        [0x15 | 0x16, 0x03, ..] => Some((Fault::Tls, "this port speaks TLS: write https://".to_owned())),
         [b'H', b'T', b'T', b'P', b'/', b'1', ..] => Some((
             Fault::Garbage,
             "an HTTP/1 server answers here: no etcd, or etcd behind https://".to_owned(),

@@ -27,6 +27,7 @@ pub(super) struct Link {
     pub(super) endpoint: String,
     pub(super) client: Client,
     pub(super) notes: SharedNotes,
+    pub(super) target: Target,
     /// Counts log-ins: which one a caller used, so that two callers with one dead token log in once.
     login: Mutex<Login>,
 }
@@ -58,7 +59,7 @@ impl Link {
             .keep_alive_timeout(PING_PATIENCE)
             .connect_with_connector_lazy(Connector {
                 dialer,
-                target,
+                target: target.clone(),
                 notes: notes.clone(),
             });
         let client = Client::from_channel(Channel::Tonic(channel), None)
@@ -68,6 +69,7 @@ impl Link {
             endpoint: endpoint.to_owned(),
             client,
             notes,
+            target,
             login: Mutex::default(),
         })
     }
