@@ -1,5 +1,6 @@
 //! The small driver: asks `next`, carries it out, records it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -47,6 +48,8 @@ pub struct Driver<'a, 'r> {
     pub(super) interrupt: &'a Interrupt,
     /// Hosts whose marker is ours.
     locked: Vec<String>,
+    /// What each host's copy of the record still lacks: first sequence number and lines. Copies go one after another.
+    lacking: tokio::sync::Mutex<BTreeMap<String, (u64, String)>>,
 }
 
 /// How a run ended, and the words for it.
@@ -72,6 +75,7 @@ impl<'a, 'r> Driver<'a, 'r> {
             recorder,
             interrupt,
             locked,
+            lacking: tokio::sync::Mutex::default(),
         })
     }
 
@@ -272,24 +276,33 @@ impl<'a, 'r> Driver<'a, 'r> {
         if self.locked.is_empty() {
             return;
         }
+        let mut lacking = self.lacking.lock().await;
         let Some((from_seq, text)) = self.recorder.take_uncopied() else {
             return;
         };
-        let op = HostOp::AppendJournal {
-            run: self.plan.run.clone(),
-            from_seq,
-            text,
-        };
-        let copies = self
-            .locked
-            .iter()
-            .map(|host| lock::on(self.transport, host, op.clone()));
-        for copied in futures_util::future::join_all(copies).await {
-            if let Err(error) = copied
-                && error.fault != Fault::Unsupported
-            {
-                let text = format!("no copy of the record on {}: {}", error.place, error.message);
-                self.recorder.show(EventKind::Said { text });
+        for host in &self.locked {
+            let part = lacking.entry(host.clone()).or_insert_with(|| (from_seq, String::new()));
+            part.1.push_str(&text);
+        }
+        let copies = lacking.iter().map(|(host, (from_seq, text))| {
+            let op = HostOp::AppendJournal {
+                run: self.plan.run.clone(),
+                from_seq: *from_seq,
+                text: text.clone(),
+            };
+            lock::on(self.transport, host, op)
+        });
+        let hosts: Vec<String> = lacking.keys().cloned().collect();
+        let ends = futures_util::future::join_all(copies).await;
+        for (host, copied) in hosts.iter().zip(ends) {
+            match copied {
+                Err(error) if error.fault != Fault::Unsupported => {
+                    let text = format!("no copy of the record on {}: {}", error.place, error.message);
+                    self.recorder.show(EventKind::Said { text });
+                }
+                _ => {
+                    lacking.remove(host);
+                }
             }
         }
     }
