@@ -88,6 +88,7 @@ impl ActionKind {
     }
 
     /// The same, and it can be held.
+    #[must_use]
     pub const fn held(self) -> Self {
         Self { holds: true, ..self }
     }

@@ -220,8 +220,10 @@ fn new(context: &Context, name: &str, from: Option<&str>) -> Result<Exit, Failur
 
 /// A copied file's own line for editors is replaced.
 fn without_schema(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.starts_with("# yaml-language-server:"));
-    lines.map(|line| format!("{line}\n")).collect()
+    let lines = text
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("# yaml-language-server:"));
+    lines.collect()
 }
 
 fn pages(names: &[String]) -> Result<Vec<Page>, Failure> {

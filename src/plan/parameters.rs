@@ -139,7 +139,7 @@ fn typed(
     config: &ClusterConfig,
     model: &Model,
 ) -> Result<Value, String> {
-    let text = value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let wrong = |what: &str| Err(format!("parameter `{name}`: `{text}` is no {what}"));
     match parameter.kind {
         ParameterType::Text | ParameterType::Path | ParameterType::Backup => Ok(Value::String(text)),

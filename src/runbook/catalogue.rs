@@ -83,7 +83,7 @@ impl Catalogue {
         };
         for file in files {
             let path = file.map_err(|error| unreadable(folder, &error))?.path();
-            if !matches!(path.extension().and_then(|end| end.to_str()), Some("yaml" | "yml")) {
+            if !is_yaml(&path) {
                 continue;
             }
             catalogue.add(&path, Origin::User(path.clone()))?;
@@ -93,8 +93,8 @@ impl Catalogue {
 
     /// Finds a runbook by name or, where the word looks like a path, by its path.
     pub fn find(&mut self, word: &str) -> Result<&Entry, CatalogueError> {
-        if word.contains('/') || word.ends_with(".yaml") || word.ends_with(".yml") {
-            let path = PathBuf::from(word);
+        let path = PathBuf::from(word);
+        if word.contains('/') || is_yaml(&path) {
             let name = self.add(&path, Origin::Path(path.clone()))?;
             return self.entry(&name);
         }
@@ -175,6 +175,10 @@ impl Entry {
             )
         })
     }
+}
+
+fn is_yaml(path: &Path) -> bool {
+    matches!(path.extension().and_then(|end| end.to_str()), Some("yaml" | "yml"))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CatalogueError {

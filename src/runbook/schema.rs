@@ -15,13 +15,13 @@ pub fn json_schema() -> Value {
         .map(std::mem::take)
         .unwrap_or_default();
     let actions = ACTIONS.iter().map(|kind| (kind.name, kind.doc, kind.schema, true));
-    let held = ACTIONS
+    let with_release = ACTIONS
         .iter()
         .filter(|kind| kind.holds)
         .map(|kind| (kind.name, kind.doc, kind.schema, false));
     let conditions = CONDITIONS.iter().map(|kind| (kind.name, kind.doc, kind.schema, true));
     let action = one_of("action", actions, &mut definitions);
-    let hold = one_of("action", held, &mut definitions);
+    let hold = one_of("action", with_release, &mut definitions);
     let condition = one_of("condition", conditions, &mut definitions);
     definitions.insert("action".to_owned(), action);
     definitions.insert("hold".to_owned(), hold);

@@ -163,9 +163,8 @@ impl<'a> Shape<'a> {
         for (name, field) in fields {
             let below = child(pointer, name);
             match (known.and_then(|known| known.get(name)), rest) {
-                (Some(of), _) => self.value(field, of, &below),
+                (Some(of), _) | (None, Some(of @ Value::Object(_))) => self.value(field, of, &below),
                 (None, Some(Value::Bool(false))) => self.unknown_name(name, known, below),
-                (None, Some(of @ Value::Object(_))) => self.value(field, of, &below),
                 (None, _) => self.free(field, &below),
             }
         }

@@ -28,7 +28,7 @@ impl<'a> Checker<'a> {
         let Some(kind) = action_kind(name) else {
             let is_condition = condition_kind(name).is_some();
             let names = ACTIONS.iter().map(|kind| kind.name);
-            self.unknown(&below, "action", name, names.collect(), is_condition);
+            self.unknown(&below, "action", name, &names.collect::<Vec<_>>(), is_condition);
             self.unread(with, &below, seen);
             return None;
         };
@@ -61,7 +61,7 @@ impl<'a> Checker<'a> {
         let Some(kind) = condition_kind(name) else {
             let is_action = action_kind(name).is_some();
             let names = CONDITIONS.iter().map(|kind| kind.name);
-            self.unknown(&below, "condition", name, names.collect(), is_action);
+            self.unknown(&below, "condition", name, &names.collect::<Vec<_>>(), is_action);
             self.unread(with, &below, seen);
             return;
         };
@@ -77,7 +77,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unknown(&mut self, pointer: &str, what: &str, name: &str, known: Vec<&'static str>, is_other: bool) {
+    fn unknown(&mut self, pointer: &str, what: &str, name: &str, known: &[&'static str], is_other: bool) {
         let hint = match (nearest(name, known.iter().copied()), is_other, what) {
             (_, true, "action") => {
                 format!("`{name}` is a condition: it stands under requires, guard, done_when or expect")

@@ -374,8 +374,7 @@ fn pipeline(text: &str) -> Vec<&str> {
     let mut within: Option<char> = None;
     for (index, letter) in text.char_indices() {
         match (within, letter) {
-            (Some(mark), _) if letter == mark => within = None,
-            (Some(_), _) => {}
+            (Some(mark), _) => within = within.filter(|_| letter != mark),
             (None, '\'' | '"') => within = Some(letter),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),

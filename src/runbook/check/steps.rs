@@ -205,10 +205,10 @@ impl<'a> Checker<'a> {
             return;
         };
         if !kind.holds {
-            let held: Vec<&str> = ACTIONS.iter().filter(|kind| kind.holds).map(|kind| kind.name).collect();
+            let others: Vec<&str> = ACTIONS.iter().filter(|kind| kind.holds).map(|kind| kind.name).collect();
             let message = format!("`{}` cannot be held: nothing gives it back", kind.name);
             let one = self.place.at_key(&child(pointer, kind.name), message);
-            self.found.push(one.hint(format!("these can: {}", held.join(", "))));
+            self.found.push(one.hint(format!("these can: {}", others.join(", "))));
         }
     }
 }

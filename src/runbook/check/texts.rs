@@ -45,20 +45,18 @@ impl Texts<'_, '_> {
                 Known::Late => Lateness::Allowed,
                 Known::Early => Lateness::Refused,
             };
-            self.references(pointer, text, expr, start, known, found);
+            found.extend(self.references(pointer, text, (expr, start), known));
         }
         if found.len() > before {
             return Given::Unknown;
         }
-        match whole {
-            Some(expr) => match self.seen.infer(expr.as_str()) {
-                Type::Any => Given::Unknown,
-                of => Given::Typed(of),
-            },
-            None => {
-                self.objects_in_text(pointer, text, &template, found);
-                Given::Typed(Type::Text)
-            }
+        let Some(expr) = whole else {
+            self.objects_in_text(pointer, text, &template, found);
+            return Given::Typed(Type::Text);
+        };
+        match self.seen.infer(expr.as_str()) {
+            Type::Any => Given::Unknown,
+            of => Given::Typed(of),
         }
     }
 
@@ -75,13 +73,14 @@ impl Texts<'_, '_> {
         }
         match Expr::parse(text) {
             Ok(expr) => {
-                let before = found.len();
-                self.references(pointer, text, &expr, 0, Lateness::Refused, found);
-                if found.len() > before {
-                    Type::Any
-                } else {
+                let wrong = self.references(pointer, text, (&expr, 0), Lateness::Refused);
+                let of = if wrong.is_empty() {
                     self.seen.infer(text)
-                }
+                } else {
+                    Type::Any
+                };
+                found.extend(wrong);
+                of
             }
             Err(error) => {
                 found.push(self.no_expression(pointer, text, &error));
@@ -97,16 +96,9 @@ impl Texts<'_, '_> {
         with_hint(one, error.hint.clone())
     }
 
-    fn references(
-        &self,
-        pointer: &str,
-        text: &str,
-        expr: &Expr,
-        start: usize,
-        late: Lateness,
-        found: &mut Vec<Diagnostic>,
-    ) {
-        let before = found.len();
+    /// What is wrong with the references of one expression of the text.
+    fn references(&self, pointer: &str, text: &str, (expr, start): (&Expr, usize), late: Lateness) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
         for path in expr.references() {
             let range = range_of(expr.as_str(), &path);
             let range = start + range.start..start + range.end;
@@ -117,12 +109,13 @@ impl Texts<'_, '_> {
             };
             found.extend(one);
         }
-        if found.len() == before
+        if found.is_empty()
             && let Err(why) = self.seen.attributes(expr.as_str())
         {
             let range = start..start + expr.as_str().len();
             found.push(self.no_reference(pointer, text, range, why));
         }
+        found
     }
 
     fn no_reference(&self, pointer: &str, text: &str, range: Range<usize>, why: NoReference) -> Diagnostic {
@@ -187,12 +180,10 @@ fn range_of(text: &str, path: &str) -> Range<usize> {
     let at = text.match_indices(path).find(|(start, _)| {
         !is_word(text[..*start].chars().next_back()) && !is_word(text[start + path.len()..].chars().next())
     });
-    match at {
-        Some((start, _)) => start..start + path.len(),
-        None => {
-            let trimmed = text.trim_start();
-            let start = text.len() - trimmed.len();
-            start..start + trimmed.trim_end().len()
-        }
+    if let Some((start, _)) = at {
+        return start..start + path.len();
     }
+    let trimmed = text.trim_start();
+    let start = text.len() - trimmed.len();
+    start..start + trimmed.trim_end().len()
 }
