@@ -103,9 +103,8 @@ fn nagios(health: &Health) -> u8 {
         Verdict::Unknown => 3,
         Verdict::NoQuorum => 2,
         _ if refuses => 2,
-        Verdict::Degraded => 1,
         Verdict::Healthy if health.problems.is_empty() => 0,
-        Verdict::Healthy => 1,
+        Verdict::Healthy | Verdict::Degraded => 1,
     }
 }
 

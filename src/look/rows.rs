@@ -207,7 +207,7 @@ fn member_row(
         let told = endpoint.status_ok().map(|status| status.member_id);
         let by_url = endpoint.expected == Some(member.id) || has_url(member, host, &endpoint.url);
         let by_id = told == Some(member.id.0) && endpoint.status_ok().is_some_and(|status| belongs(status, cluster_id));
-        if !by_id && !(by_url && told.is_none()) {
+        if !(by_id || by_url && told.is_none()) {
             if by_url && !endpoint.configured {
                 impostor = Some(endpoint);
                 used[index] = true;

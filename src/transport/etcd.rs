@@ -59,13 +59,10 @@ impl Etcd {
             }
             ended
         };
-        match tokio::time::timeout(bound, call).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                let late = out_of_time(&link.notes, bound);
-                Err(CallError::new(late.fault, what, endpoint, late.message))
-            }
-        }
+        tokio::time::timeout(bound, call).await.unwrap_or_else(|_| {
+            let late = out_of_time(&link.notes, bound);
+            Err(CallError::new(late.fault, what, endpoint, late.message))
+        })
     }
 
     async fn link(&self, endpoint: &str) -> Result<Arc<Link>, super::dial::DialError> {
@@ -173,15 +170,23 @@ async fn change(client: &mut Client, op: &EtcdOp) -> Result<EtcdAnswer, etcd_cli
             }
             return Ok(convert::added(&client.member_add(peer_urls, Some(options)).await?));
         }
-        EtcdOp::MemberRemove { id } => drop(client.member_remove(id.0).await?),
-        EtcdOp::MemberUpdate { id, peer_urls } => drop(client.member_update(id.0, peer_urls.as_slice()).await?),
-        EtcdOp::MemberPromote { id } => drop(client.member_promote(id.0).await?),
-        EtcdOp::MoveLeader { to } => drop(client.move_leader(to.0).await?),
+        EtcdOp::MemberRemove { id } => {
+            client.member_remove(id.0).await?;
+        }
+        EtcdOp::MemberUpdate { id, peer_urls } => {
+            client.member_update(id.0, peer_urls.as_slice()).await?;
+        }
+        EtcdOp::MemberPromote { id } => {
+            client.member_promote(id.0).await?;
+        }
+        EtcdOp::MoveLeader { to } => {
+            client.move_leader(to.0).await?;
+        }
         EtcdOp::AlarmDisarm { member, alarm } => {
             let mut options = AlarmOptions::new();
             options.with_member(member.0);
             let alarm = alarm_type(alarm).unwrap_or(AlarmType::None);
-            drop(client.alarm(AlarmAction::Deactivate, alarm, Some(options)).await?);
+            client.alarm(AlarmAction::Deactivate, alarm, Some(options)).await?;
         }
         EtcdOp::Status
         | EtcdOp::MemberList

@@ -7,8 +7,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 
-use super::dial::{DialError, Dialer, SharedNotes, Stream, Target, out_of_time, with_notes};
+use super::dial::{DialError, Dialer, SharedNotes, Target, out_of_time, with_notes};
 use super::etcd::foreign;
+use super::stream::Stream;
 use super::tls::Protocol;
 use crate::call::{CallError, Fault, HttpAnswer, HttpRequest};
 

@@ -8,6 +8,7 @@ mod joined;
 pub mod process;
 pub mod real;
 pub mod simulated;
+pub mod stream;
 pub mod tls;
 
 use std::future::Future;

@@ -15,7 +15,8 @@ use tower_service::Service;
 use super::Credentials;
 use super::errors;
 use crate::call::{CallError, Fault};
-use crate::transport::dial::{DialError, Dialer, SharedNotes, Stream, Target};
+use crate::transport::dial::{DialError, Dialer, SharedNotes, Target};
+use crate::transport::stream::Stream;
 use crate::transport::tls::Protocol;
 
 /// etcd disconnects clients that ping more often than every 5 s.

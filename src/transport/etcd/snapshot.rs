@@ -1,5 +1,6 @@
 //! A snapshot, streamed to a file that gets its name only when it is whole, checked and on the disk.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -61,7 +62,11 @@ impl Digests {
         if self.body.finalize().as_slice() != self.held_back {
             return Err("the digest at its end does not match its content".to_owned());
         }
-        let hex = self.whole.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = self.whole.finalize().iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a text never fails.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         Ok((hex, self.bytes))
     }
 }
