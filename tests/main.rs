@@ -7,6 +7,7 @@ mod completion;
 mod config;
 mod generated;
 mod health;
+mod lab_runs;
 mod lab_smoke;
 mod layering;
 mod playground;

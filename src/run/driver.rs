@@ -81,6 +81,8 @@ impl<'a, 'r> Driver<'a, 'r> {
 
     /// Until nothing is left to do, or nothing more may be done.
     pub async fn run(&self) -> Ending {
+        // Before the first change: from now on another bastion can go on.
+        self.copy_journal().await;
         let ending = match self.all_steps().await {
             Ok(outcome) => Ending {
                 outcome,
