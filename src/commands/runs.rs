@@ -104,7 +104,7 @@ fn show(context: &Context, run: Option<&str>, plan: bool) -> Result<Exit, Failur
         let view = View::new(ui.screen.prose_width(), ui.paint());
         ui.data(&format!("{}\n", plan_view::render(&stored.plan, &view)));
     }
-    let mut renderer = Lines::new(ui);
+    let mut renderer = Lines::new(ui).from_record();
     stored.events.iter().for_each(|event| renderer.show(event));
     if runs_view::standing(&stored.state) == Standing::Running {
         ui.say("It is under way.");

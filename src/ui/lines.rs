@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::plan_view::steps::waits_for;
 use super::text::harmless;
 use super::{Ui, text};
 use crate::base::duration::Span;
@@ -24,6 +25,8 @@ pub struct Lines {
     began: BTreeMap<String, Timestamp>,
     /// When waiting was last told, by step and host.
     told: BTreeMap<String, Timestamp>,
+    /// These are the events of a run that is over.
+    from_record: bool,
 }
 
 impl Lines {
@@ -33,6 +36,16 @@ impl Lines {
             plan: None,
             began: BTreeMap::new(),
             told: BTreeMap::new(),
+            from_record: false,
+        }
+    }
+
+    /// For the events of a journal: also how the run ended is told in full.
+    #[must_use]
+    pub fn from_record(self) -> Self {
+        Self {
+            from_record: true,
+            ..self
         }
     }
 
@@ -89,7 +102,10 @@ impl Lines {
     }
 
     fn step_started(&self, at: Timestamp, step: &str) {
-        let what = self.planned(step).map_or_else(|| step.to_owned(), headline);
+        let what = match (&self.plan, self.planned(step)) {
+            (Some(plan), Some(planned)) => waits_for(plan, planned).unwrap_or_else(|| headline(planned)),
+            _ => step.to_owned(),
+        };
         self.timed(at, &format!("{}{what}", self.number(step)));
     }
 
@@ -171,12 +187,16 @@ impl Lines {
             RunOutcome::Stopped => paint.yellow("stopped"),
             RunOutcome::Refused => paint.red("refused, nothing was changed"),
         };
-        let body = if what.is_empty() {
-            head
+        // What a run that ended badly has to say is this command's error: told once.
+        if what.is_empty() || outcome == RunOutcome::Done || !self.from_record {
+            let run = self
+                .plan
+                .as_ref()
+                .map_or_else(String::new, |plan| format!("run {}: ", plan.run));
+            self.timed(at, &format!("{run}{head}"));
         } else {
-            format!("{head}: {what}")
-        };
-        self.timed(at, &body);
+            self.timed(at, &format!("{head}: {}", harmless(what)));
+        }
     }
 
     /// What is said about the run as a whole.
@@ -351,7 +371,8 @@ mod tests {
 
     #[test]
     fn a_run_reads_from_top_to_bottom() {
-        let (mut lines, captured) = lines(Manner::default());
+        let (lines, captured) = lines(Manner::default());
+        let mut lines = lines.from_record();
         for event in sample::events() {
             lines.show(&event);
         }

@@ -1,6 +1,6 @@
 //! A plan for people. Host names come first and are never cut; everything reads without colour, at any width.
 
-mod steps;
+pub(super) mod steps;
 
 pub use steps::Commands;
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::paint::Tone;
 use super::table::{Cell, Column, Table};
 use crate::base::clock::rfc3339;
-use crate::event::{Event, EventKind, RunOutcome};
+use crate::event::{Event, RunOutcome};
 use crate::plan::types::{HoldRole, Plan, PlannedStep};
 use crate::run::operator;
 use crate::run::state::State;

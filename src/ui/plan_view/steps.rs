@@ -212,11 +212,22 @@ impl<'a> Drawn<'a> {
             let label = self.view.paint.red("outage:");
             self.under(&label, &harmless(outage));
         }
-        if let (Some(before), Some(after)) = (&step.model_before, &step.model_after)
-            && before.strip() != after.strip()
-        {
-            let then = strip(after, self.view.paint);
-            self.under("quorum:", &then);
+        let (Some(before), Some(after)) = (&step.model_before, &step.model_after) else {
+            return;
+        };
+        let mut meanwhile = before.clone();
+        for call in step.calls.iter().filter(|call| call.takes_member_down) {
+            if let Some(member) = call.host.as_deref().and_then(|host| meanwhile.on_host_mut(host)) {
+                member.up = false;
+            }
+        }
+        if meanwhile.strip() != before.strip() && meanwhile.strip() != after.strip() {
+            let text = strip(&meanwhile, self.view.paint);
+            self.under("meanwhile:", &text);
+        }
+        if before.strip() != after.strip() {
+            let text = strip(after, self.view.paint);
+            self.under("quorum:", &text);
         }
     }
 }
@@ -229,6 +240,17 @@ fn at_once(step: &PlannedStep) -> String {
         (_, Some(1)) => " (one at a time)".to_owned(),
         (_, Some(count)) => format!(" ({count} at a time)"),
     }
+}
+
+/// What a step that only waits waits for.
+pub(in crate::ui) fn waits_for(plan: &Plan, step: &PlannedStep) -> Option<String> {
+    let call = step.calls.first().filter(|call| call.action.name == "wait")?;
+    let texts: Vec<String> = call
+        .expect
+        .iter()
+        .map(|condition| wording(plan, step, call, condition))
+        .collect();
+    (!texts.is_empty()).then(|| format!("wait until {}", texts.join("; ")))
 }
 
 /// The condition's own words; its name where they cannot be had.
