@@ -13,5 +13,6 @@ mod layering;
 mod playground;
 mod readme;
 mod runbooks;
+mod safety;
 mod simulated;
 mod support;
