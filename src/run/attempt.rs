@@ -226,7 +226,15 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             attempt,
             before,
         })?;
-        self.driver.copy_journal().await;
+        // A host that fell since the guards looked may be a voter.
+        if !self.driver.copy_journal().await
+            && let Some(why) = self.guards().await?
+        {
+            return Ok(Turn::End(CallEnd::Failed {
+                why: format!("not begun: {why}"),
+                hint: Some("etcdops health".to_owned()),
+            }));
+        }
         let tagged = self.tagged(call.clone(), attempt);
         self.made = Some(call);
         self.pause = SHORTEST_PAUSE;

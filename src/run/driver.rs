@@ -90,6 +90,8 @@ impl<'a, 'r> Driver<'a, 'r> {
             },
             Err(halt) => self.halted(halt).await,
         };
+        let over = matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused);
+        let ending = if over { self.unlocked(ending).await } else { ending };
         let ended = EventKind::Ended {
             outcome: ending.outcome,
             text: ending.text.clone(),
@@ -98,10 +100,26 @@ impl<'a, 'r> Driver<'a, 'r> {
             self.recorder.show(ended);
         }
         self.copy_journal().await;
-        if matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused) {
-            lock::clear(self.plan, self.transport, &self.locked).await;
-        }
         ending
+    }
+
+    /// The markers are taken away before the end is recorded: a run that ended leaves nothing that stops the next one.
+    async fn unlocked(&self, ending: Ending) -> Ending {
+        let left = lock::clear(self.plan, self.transport, &self.locked).await;
+        if left.is_empty() {
+            return ending;
+        }
+        let run = &self.plan.run;
+        let text = format!(
+            "{}; but the run's marker could not be taken from {}: when it answers: etcdops resume {run}, or etcdops runs abandon {run}",
+            ending.text,
+            left.join(", ")
+        );
+        let outcome = match ending.outcome {
+            RunOutcome::Done => RunOutcome::DoneUncleanly,
+            other => other,
+        };
+        Ending { outcome, text }
     }
 
     async fn all_steps(&self) -> Result<RunOutcome, Halt> {
@@ -273,15 +291,17 @@ impl<'a, 'r> Driver<'a, 'r> {
         lock::still_ours(self.plan, self.transport, &self.locked).await
     }
 
-    /// Copies new records to the hosts, so that another bastion can go on. A host that cannot be reached does without.
-    pub(super) async fn copy_journal(&self) {
+    /// Copies new records to the hosts, so that another bastion can go on. A host that cannot be reached does without: then
+    /// the answer is false.
+    pub(super) async fn copy_journal(&self) -> bool {
         if self.locked.is_empty() {
-            return;
+            return true;
         }
         let mut lacking = self.lacking.lock().await;
         let Some((from_seq, text)) = self.recorder.take_uncopied() else {
-            return;
+            return true;
         };
+        let mut everywhere = true;
         for host in &self.locked {
             let part = lacking.entry(host.clone()).or_insert_with(|| (from_seq, String::new()));
             part.1.push_str(&text);
@@ -301,11 +321,13 @@ impl<'a, 'r> Driver<'a, 'r> {
                 Err(error) if error.fault != Fault::Unsupported => {
                     let text = format!("no copy of the record on {}: {}", error.place, error.message);
                     self.recorder.show(EventKind::Said { text });
+                    everywhere = false;
                 }
                 _ => {
                     lacking.remove(host);
                 }
             }
         }
+        everywhere
     }
 }

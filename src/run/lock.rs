@@ -12,10 +12,16 @@ use crate::transport::Transport;
 /// Bound of one marker operation.
 const BOUND: Span = Span(Duration::from_secs(10));
 
+/// How often a marker that cannot be removed is tried again, a second apart.
+const CLEAR_ATTEMPTS: u32 = 3;
+
 /// Why the hosts could not be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("{host}: another run is at work: {} by {} since {}, doing: {}", .marker.run, .marker.who, .marker.since, .marker.doing)]
+    #[error(
+        "{host}: another run is at work: {run} by {} since {}, doing: {}; if nobody carries it on: etcdops resume {run}, or etcdops runs abandon {run}",
+        .marker.who, .marker.since, .marker.doing, run = .marker.run
+    )]
     Taken { host: String, marker: Box<Marker> },
     #[error("{host}: the run's marker cannot be written: {error}")]
     Failed { host: String, error: CallError },
@@ -64,11 +70,20 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
                 locked.unreachable.push(host.to_owned());
                 continue;
             }
+            // The reply was lost, the marker was not.
+            Ok(Some(_)) => {
+                locked.hosts.push(host.to_owned());
+                continue;
+            }
             _ => LockError::Failed {
                 host: host.to_owned(),
                 error: failed,
             },
         };
+        if matches!(error, LockError::Failed { .. }) {
+            // It may stand there all the same.
+            locked.hosts.push(host.to_owned());
+        }
         clear(plan, transport, &locked.hosts).await;
         return Err(error);
     }
@@ -107,13 +122,28 @@ pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]
     None
 }
 
-/// Removes our markers; others' are left alone.
-pub async fn clear(plan: &Plan, transport: &dyn Transport, hosts: &[String]) {
-    let op = HostOp::ClearMarker {
-        cluster: plan.cluster.name.clone(),
-        run: plan.run.clone(),
-    };
-    futures_util::future::join_all(hosts.iter().map(|host| on(transport, host, op.clone()))).await;
+/// Removes our markers; others' are left alone. The hosts where ours may still stand.
+pub async fn clear(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> Vec<String> {
+    let mut left = hosts.to_vec();
+    for attempt in 0..CLEAR_ATTEMPTS {
+        if attempt > 0 {
+            transport.pause(Duration::from_secs(1)).await;
+        }
+        let op = HostOp::ClearMarker {
+            cluster: plan.cluster.name.clone(),
+            run: plan.run.clone(),
+        };
+        let cleared = futures_util::future::join_all(left.iter().map(|host| on(transport, host, op.clone()))).await;
+        left = left
+            .into_iter()
+            .zip(cleared)
+            .filter_map(|(host, cleared)| cleared.is_err().then_some(host))
+            .collect();
+        if left.is_empty() {
+            break;
+        }
+    }
+    left
 }
 
 /// A bookkeeping call on a host.

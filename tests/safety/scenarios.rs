@@ -36,6 +36,8 @@ pub struct Scenario {
     pub kept: &'static [&'static str],
     /// It must be refused.
     pub refused: bool,
+    /// A boot takes back what it did: the unit starts, /run is empty.
+    pub reboot_undoes: bool,
     books: Arc<BTreeMap<String, Runbook>>,
 }
 
@@ -69,8 +71,13 @@ struct Way {
     label: &'static str,
     sizes: &'static [usize],
     spares: usize,
+    /// Configuration management that starts what is stopped.
+    agent: bool,
     kept: &'static [&'static str],
+    /// Tried on this version at all.
+    on: fn(Version) -> bool,
     refused: fn(usize, Version) -> bool,
+    reboot_undoes: bool,
     prepare: fn(&World, usize),
     parameters: fn(usize) -> Value,
 }
@@ -79,18 +86,29 @@ const PLAIN: Way = Way {
     label: "",
     sizes: &[1, 2, 3, 5],
     spares: 0,
+    agent: true,
     kept: &[],
+    on: |_| true,
     refused: |_, _| false,
+    reboot_undoes: false,
     prepare: |_, _| {},
     parameters: |_| json!({}),
 };
 
+fn host(number: usize) -> String {
+    format!("etcd-{number}")
+}
+
 fn all_hosts(size: usize) -> Value {
-    let names: Vec<String> = (1..=size).map(|number| format!("etcd-{number}")).collect();
+    let names: Vec<String> = (1..=size).map(host).collect();
     json!({ "hosts": names.join(",") })
 }
 
-/// The ways to try an embedded runbook; `None`: nobody has said how.
+fn last_member(size: usize) -> Value {
+    json!({ "member": host(size), "take_backup": false })
+}
+
+/// The ways to try a runbook; `None`: nobody has said how.
 fn ways(name: &str) -> Option<Vec<Way>> {
     let ways = match name {
         "restart" => vec![
@@ -101,9 +119,120 @@ fn ways(name: &str) -> Option<Vec<Way>> {
                 ..PLAIN
             },
             Way {
-                label: "of the first of two",
-                sizes: &[3],
+                label: "of one",
+                sizes: &[3, 7],
                 parameters: |_| json!({ "hosts": "etcd-1" }),
+                ..PLAIN
+            },
+        ],
+        "start" | "recover-start" => vec![
+            Way {
+                label: "of one that is stopped",
+                sizes: &[1, 3, 5],
+                agent: false,
+                prepare: |world, _| world.stop_etcd("etcd-1"),
+                parameters: all_hosts,
+                ..PLAIN
+            },
+            Way {
+                label: "of all, stopped",
+                sizes: &[1, 2, 3],
+                agent: false,
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    (1..=size).for_each(|number| world.stop_etcd(&host(number)));
+                },
+                parameters: all_hosts,
+                ..PLAIN
+            },
+        ],
+        "stop" => vec![Way {
+            label: "of one",
+            sizes: &[1, 2, 3, 4],
+            agent: false,
+            reboot_undoes: true,
+            refused: |size, _| size == 2,
+            parameters: |_| json!({ "hosts": "etcd-1" }),
+            ..PLAIN
+        }],
+        "debug-log-on" => vec![Way {
+            label: "on all",
+            sizes: &[1, 3],
+            kept: &["debug-log"],
+            reboot_undoes: true,
+            parameters: all_hosts,
+            ..PLAIN
+        }],
+        "debug-log-off" | "debug-log-status" => vec![Way {
+            label: "on all",
+            sizes: &[1, 3],
+            parameters: all_hosts,
+            ..PLAIN
+        }],
+        "promote-member" => vec![Way {
+            sizes: &[1, 3, 4],
+            spares: 1,
+            on: Version::has_learners,
+            prepare: |world, size| world.join(&host(size + 1), true),
+            parameters: |size| json!({ "member": host(size + 1) }),
+            ..PLAIN
+        }],
+        "remove-member" => vec![
+            Way {
+                label: "that is alive",
+                sizes: &[3, 4, 5],
+                parameters: last_member,
+                ..PLAIN
+            },
+            Way {
+                label: "that is dead",
+                sizes: &[3, 5],
+                prepare: |world, size| world.scrap(&host(size)),
+                parameters: last_member,
+                ..PLAIN
+            },
+        ],
+        "replace-member" => vec![Way {
+            label: "that is dead, on another host",
+            sizes: &[3, 5],
+            spares: 1,
+            prepare: |world, size| world.scrap(&host(size)),
+            parameters: |size| json!({ "member": host(size), "host": host(size + 1), "take_backup": false }),
+            ..PLAIN
+        }],
+        "add-member" => vec![Way {
+            sizes: &[1, 2, 3, 4],
+            spares: 1,
+            parameters: |size| json!({ "host": host(size + 1), "take_backup": false }),
+            ..PLAIN
+        }],
+        "update-member" => vec![Way {
+            sizes: &[3],
+            parameters: |size| json!({ "member": host(size), "peer_url": "http://etcd-3:2390", "take_backup": false }),
+            ..PLAIN
+        }],
+        "grow" => vec![Way {
+            sizes: &[1, 2, 3, 4],
+            spares: 1,
+            agent: false,
+            prepare: |world, size| world.configure_joiner(&host(size + 1)),
+            parameters: |size| json!({ "host": host(size + 1) }),
+            ..PLAIN
+        }],
+        "shrink" => vec![
+            Way {
+                label: "by one that is alive",
+                sizes: &[2, 3, 4, 5],
+                agent: false,
+                parameters: |size| json!({ "member": host(size) }),
+                ..PLAIN
+            },
+            Way {
+                label: "by one that is dead",
+                sizes: &[3, 5],
+                agent: false,
+                prepare: |world, size| world.scrap(&host(size)),
+                parameters: |size| json!({ "member": host(size) }),
                 ..PLAIN
             },
         ],
@@ -128,8 +257,10 @@ pub fn of(catalogue: &Catalogue) -> (Vec<Scenario>, Vec<String>) {
         };
         for way in ways {
             for version in VERSIONS {
-                for &size in way.sizes {
-                    let (world, cluster) = World::of(version, size).spare(way.spares).writer().agent().build();
+                for &size in way.sizes.iter().filter(|_| (way.on)(version)) {
+                    let builder = World::of(version, size).spare(way.spares).writer();
+                    let builder = if way.agent { builder.agent() } else { builder };
+                    let (world, cluster) = builder.build();
                     (way.prepare)(&world, size);
                     let parameters = serde_json::from_value((way.parameters)(size)).unwrap();
                     found.push(Scenario {
@@ -143,6 +274,7 @@ pub fn of(catalogue: &Catalogue) -> (Vec<Scenario>, Vec<String>) {
                         parameters,
                         kept: way.kept,
                         refused: (way.refused)(size, version),
+                        reboot_undoes: way.reboot_undoes,
                         books: books.clone(),
                     });
                 }

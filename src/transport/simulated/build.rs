@@ -175,7 +175,7 @@ impl Builder {
         if member {
             files.insert(
                 ENV_FILE.to_owned(),
-                FileEntry::file(&env_file(name, voters), "root:root"),
+                FileEntry::file(&env_file(name, &founders(voters), "new"), "root:root"),
             );
         } else {
             files.insert(
@@ -186,6 +186,7 @@ impl Builder {
         SimHost {
             name: name.to_owned(),
             up: true,
+            scrapped: false,
             ssh: true,
             sudo: true,
             version: self.version,
@@ -256,21 +257,26 @@ fn client_url(name: &str) -> String {
     format!("http://{name}:2379")
 }
 
-fn env_file(name: &str, voters: &[String]) -> String {
-    let cluster: Vec<String> = voters
+fn founders(voters: &[String]) -> String {
+    let parts: Vec<String> = voters
         .iter()
         .map(|voter| format!("{voter}={}", peer_url(voter)))
         .collect();
+    parts.join(",")
+}
+
+/// What `/etc/default/etcd` says on a member.
+pub(super) fn env_file(name: &str, cluster: &str, state: &str) -> String {
     let mut text = String::from("## etcd(1) daemon options\n");
     for (key, value) in [
-        ("NAME", name.to_owned()),
-        ("LISTEN_PEER_URLS", peer_url(name)),
-        ("LISTEN_CLIENT_URLS", client_url(name)),
-        ("INITIAL_ADVERTISE_PEER_URLS", peer_url(name)),
-        ("ADVERTISE_CLIENT_URLS", client_url(name)),
-        ("INITIAL_CLUSTER", cluster.join(",")),
-        ("INITIAL_CLUSTER_STATE", "new".to_owned()),
-        ("INITIAL_CLUSTER_TOKEN", "etcd-cluster".to_owned()),
+        ("NAME", name),
+        ("LISTEN_PEER_URLS", &peer_url(name)),
+        ("LISTEN_CLIENT_URLS", &client_url(name)),
+        ("INITIAL_ADVERTISE_PEER_URLS", &peer_url(name)),
+        ("ADVERTISE_CLIENT_URLS", &client_url(name)),
+        ("INITIAL_CLUSTER", cluster),
+        ("INITIAL_CLUSTER_STATE", state),
+        ("INITIAL_CLUSTER_TOKEN", "etcd-cluster"),
     ] {
         let _ = writeln!(text, "ETCD_{key}=\"{value}\"");
     }

@@ -64,7 +64,9 @@ impl World {
                 target.disk_free = target.disk_total / 2;
             }
             target.markers.retain(|_, marker| marker.who != OTHER);
-            state.power_on(host);
+            if !state.hosts[host].scrapped {
+                state.power_on(host);
+            }
         }
         state.settle();
     }

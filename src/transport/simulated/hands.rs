@@ -95,6 +95,46 @@ impl World {
         })
     }
 
+    /// Writes the configuration with which the host's etcd will join the cluster, once it has been added.
+    pub fn configure_joiner(&self, host: &str) {
+        let members = self.members();
+        let mut cluster: Vec<String> = members
+            .iter()
+            .flat_map(|member| member.peer_urls.iter().map(|url| format!("{}={url}", member.name)))
+            .collect();
+        cluster.push(format!("{host}=http://{host}:2380"));
+        let text = super::build::env_file(host, &cluster.join(","), "existing");
+        self.write_file(host, super::service::ENV_FILE, &text);
+    }
+
+    /// Adds the host's etcd as a member and waits until it has joined, as an operator would by hand.
+    pub fn join(&self, host: &str, learner: bool) {
+        self.configure_joiner(host);
+        self.touch(host, |state, place| {
+            let leader = (0..state.hosts.len()).find(|other| {
+                state.hosts[*other]
+                    .process
+                    .as_ref()
+                    .is_some_and(|process| process.leads)
+            });
+            let urls = [format!("http://{host}:2380")];
+            let added = leader.map(|leader| state.member_add(leader, &urls, learner));
+            assert!(matches!(added, Some(Ok(_))), "{added:?}");
+            state.hosts[place].unit.enabled = true;
+            state.start_unit(place);
+        });
+        self.pass(Duration::from_secs(30));
+    }
+
+    /// The host is lost for good: `heal_all` does not bring it back.
+    pub fn scrap(&self, host: &str) {
+        self.touch(host, |state, place| {
+            state.power_off(place);
+            state.hosts[place].scrapped = true;
+        });
+        self.pass(Duration::from_secs(30));
+    }
+
     /// Another version of etcd is installed; it runs from the next start on.
     pub fn install(&self, host: &str, version: Version) {
         self.touch(host, |state, place| state.hosts[place].version = version);
@@ -124,6 +164,13 @@ impl World {
     /// Someone else's run stands on the host.
     pub fn other_operator(&self, host: &str) {
         self.touch(host, State::other_operator);
+    }
+
+    /// Takes a run's markers away, as `runs abandon` does.
+    pub fn abandon(&self, run: &crate::base::id::RunId) {
+        for host in &mut self.state().hosts {
+            host.markers.retain(|_, marker| marker.run != *run);
+        }
     }
 
     /// An alarm is raised on the member that runs on the host.

@@ -74,6 +74,8 @@ pub(super) enum Later {
 pub(super) struct SimHost {
     pub(super) name: String,
     pub(super) up: bool,
+    /// Never comes back.
+    pub(super) scrapped: bool,
     pub(super) ssh: bool,
     pub(super) sudo: bool,
     pub(super) version: Version,
