@@ -39,7 +39,7 @@ const MISHAPS: [(When, Mishap); 14] = [
 
 /// One case in so many is tried, unless `ETCDOPS_SWEEP_EVERY` says otherwise (1: all of them, as `make soak` does). Which ones
 /// is fixed; undisturbed runs are always tried.
-const EVERY: u64 = 40;
+const EVERY: u64 = 100;
 
 /// How long the world rests before two ends are compared.
 const REST: Duration = Duration::from_secs(60);

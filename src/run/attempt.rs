@@ -337,10 +337,11 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             let calls = self.step.calls.iter().filter(|call| call.takes_member_down);
             calls
                 .filter(|call| state.call(&self.step.path, call.host.as_deref()).attempts > 0)
-                .count()
+                .filter_map(|call| call.host.clone())
+                .collect::<Vec<String>>()
         });
         match seen.first() {
-            Some(Sight::Cluster(observed)) => guard::differs(model, observed, going),
+            Some(Sight::Cluster(observed)) => guard::differs(model, observed, &going),
             Some(Sight::Blind(error)) => Some(error.to_string()),
             _ => None,
         }

@@ -1,12 +1,12 @@
 //! The implicit guard: the cluster measured now against the plan's model, right before each change.
 
-use crate::cluster::model::Model;
+use crate::cluster::model::{Model, ModelMember};
 use crate::cluster::observed::Observed;
 
 /// What differs in a way that forbids the change; `None`: go on.
 ///
-/// `going`: voters that calls of this same step may have taken down already.
-pub fn differs(model: &Model, observed: &Observed, going: usize) -> Option<String> {
+/// `going`: hosts whose member a call of this same step may have taken down already.
+pub fn differs(model: &Model, observed: &Observed, going: &[String]) -> Option<String> {
     if !observed.member_list_known {
         return model
             .has_quorum()
@@ -39,7 +39,10 @@ pub fn differs(model: &Model, observed: &Observed, going: usize) -> Option<Strin
             model.members.len()
         ));
     }
-    let expected = model.healthy_voters().saturating_sub(going);
+    // A voter that this very step took down may be down, and no other in its place.
+    let ours = |member: &&ModelMember| member.host.as_ref().is_some_and(|host| going.contains(host));
+    let taken = now.voters().filter(|member| !member.up).filter(ours).count();
+    let expected = model.healthy_voters().saturating_sub(taken);
     if now.healthy_voters() < expected {
         return Some(format!(
             "{} healthy voters, the plan expects at least {expected}",
@@ -64,7 +67,7 @@ mod tests {
                 client_urls: Vec::new(),
                 learner: false,
             }),
-            host: None,
+            host: Some(format!("host-{place}")),
             endpoint: String::new(),
             standing: if *up { Standing::Healthy } else { Standing::Unreachable },
             role: Some(Role::Follower),
@@ -93,16 +96,18 @@ mod tests {
     #[test]
     fn a_voter_that_fell_forbids_the_change_unless_this_step_took_it() {
         let planned = observed(&[true, true, true]).model();
-        assert_eq!(differs(&planned, &observed(&[true, true, true]), 0), None);
-        assert!(differs(&planned, &observed(&[true, true, false]), 0).is_some());
-        assert_eq!(differs(&planned, &observed(&[true, true, false]), 1), None);
+        assert_eq!(differs(&planned, &observed(&[true, true, true]), &[]), None);
+        assert!(differs(&planned, &observed(&[true, true, false]), &[]).is_some());
+        let third = ["host-2".to_owned()];
+        assert_eq!(differs(&planned, &observed(&[true, true, false]), &third), None);
+        assert!(differs(&planned, &observed(&[true, false, true]), &third).is_some());
         assert!(
-            differs(&planned, &observed(&[true, true]), 0)
+            differs(&planned, &observed(&[true, true]), &[])
                 .unwrap()
                 .contains("no member any more")
         );
         assert!(
-            differs(&planned, &observed(&[true, true, true, true]), 0)
+            differs(&planned, &observed(&[true, true, true, true]), &[])
                 .unwrap()
                 .contains("4 members")
         );

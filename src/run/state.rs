@@ -105,6 +105,10 @@ impl State {
         self.stopping = false;
         self.steps.retain(|_, outcome| *outcome == Outcome::Done);
         for call in self.calls.values_mut() {
+            // What failed is begun anew: what was seen before it the first time says nothing about the next.
+            if matches!(call.end, Some(CallEnd::Failed { .. })) {
+                call.before = None;
+            }
             if !matches!(call.end, Some(CallEnd::Done { .. })) {
                 call.end = None;
             }

@@ -107,6 +107,7 @@ impl State {
             self.start_unit(host);
         } else if let Some(process) = &mut self.hosts[host].process {
             process.debug = false;
+            self.say(host, "globalLogLevel set to \"INFO\"");
         }
         self.hosts[host].leases.remove(name);
     }

@@ -181,17 +181,14 @@ impl State {
     pub(super) fn read_log(&self, host: usize, since: Option<u64>, lines: u32, contains: Option<&str>) -> Vec<String> {
         let target = &self.hosts[host];
         let after = since.map_or(0, |length| self.now.saturating_sub(length));
-        let capnslog =
-            target.version.minor < 4 || (target.version.minor == 4 && !target.version.log_level_needs_restart());
+        let pid = target.process.as_ref().map_or(1, |process| process.pid);
+        let capnslog = !target.version.log_level_needs_restart();
         let shape = |at: u64, level: &str, letter: &str, text: &str| {
             let time = time_at(at, target.skew);
             if capnslog {
-                format!(
-                    "{} {letter} | etcdserver: {text}",
-                    time.strftime("%Y-%m-%d %H:%M:%S%.6f")
-                )
+                format!("{time} etcd[{pid}]: {letter} | etcdserver: {text}")
             } else {
-                format!("{{\"level\":\"{level}\",\"ts\":\"{time}\",\"msg\":\"{text}\"}}")
+                format!("{time} etcd[{pid}]: {{\"level\":\"{level}\",\"msg\":\"{text}\"}}")
             }
         };
         let mut found: Vec<String> = target

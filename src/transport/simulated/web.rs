@@ -5,6 +5,9 @@ use super::state::State;
 use crate::call::{CallError, Fault, HttpAnswer, HttpRequest};
 use crate::cluster::version::Version;
 
+/// What capnslog knows.
+const LEVELS: [&str; 7] = ["CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG", "TRACE"];
+
 impl State {
     pub(super) fn http(&mut self, request: &HttpRequest) -> Result<HttpAnswer, CallError> {
         let what = format!("{} {}", request.method, request.url);
@@ -66,17 +69,19 @@ impl State {
         match (request.method.as_str(), path) {
             ("PUT", "/config/local/log") if version.log_level_needs_restart() => answer(404, "404 page not found\n"),
             ("PUT", "/config/local/log") => {
-                let body = request.body.as_deref().unwrap_or_default().to_ascii_lowercase();
-                if body.contains("\"debug\"") || body.contains("\"trace\"") {
-                    process.debug = true;
-                } else if ["info", "notice", "warning", "error", "critical"]
-                    .iter()
-                    .any(|level| body.contains(level))
-                {
-                    process.debug = false;
-                } else {
-                    return answer(400, "{\"message\":\"Invalid log level\"}");
+                let body: serde_json::Value = request
+                    .body
+                    .as_deref()
+                    .and_then(|body| serde_json::from_str(body).ok())
+                    .unwrap_or_default();
+                let Some(level) = body["Level"].as_str().map(str::to_ascii_uppercase) else {
+                    return answer(400, "{\"message\":\"Invalid json body\"}");
+                };
+                if !LEVELS.contains(&level.as_str()) {
+                    return answer(400, &format!("{{\"message\":\"Invalid log level {level}\"}}"));
                 }
+                process.debug = ["DEBUG", "TRACE"].contains(&level.as_str());
+                self.say(host, format!("globalLogLevel set to \"{level}\""));
                 answer(204, "")
             }
             ("GET", "/version") => answer(200, &version_text(version)),
