@@ -75,7 +75,13 @@ impl Builder<'_> {
             return self.include(name, step, path, &hosts, scope);
         }
         if let Some(action) = &step.action {
-            scope.earlier.add(&step.id, path, hosts.clone());
+            // An action on the cluster as a whole has one output, wherever its step stands.
+            let outputs = if runs_on_hosts(action) {
+                hosts.clone()
+            } else {
+                Vec::new()
+            };
+            scope.earlier.add(&step.id, path, outputs);
             return self.action(action, step, path, &hosts, scope);
         }
         self.group(step, path, &hosts, scope)
@@ -182,12 +188,7 @@ impl Builder<'_> {
         hosts: &[String],
         scope: &Scope,
     ) -> Result<(), String> {
-        let on_hosts = keyed
-            .keys()
-            .next()
-            .and_then(|name| registry::action_kind(name))
-            .is_some_and(|kind| kind.on_hosts);
-        if !on_hosts {
+        if !runs_on_hosts(keyed) {
             let here = match hosts {
                 [only] => self.on_host(scope, only),
                 _ => scope.clone(),
@@ -403,4 +404,11 @@ impl Builder<'_> {
         }
         Ok(hosts)
     }
+}
+
+/// Whether the action has a call for each host, or one for the cluster.
+fn runs_on_hosts(keyed: &Keyed) -> bool {
+    let name = keyed.keys().next();
+    name.and_then(|name| registry::action_kind(name))
+        .is_some_and(|kind| kind.on_hosts)
 }
