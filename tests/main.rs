@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the helpers in `support` are for all topics")]
 
 mod cli;
+mod cli_questions;
 mod completion;
 mod config;
 mod generated;

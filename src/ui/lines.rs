@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::paint::Tone;
 use super::plan_view::steps::waits_for;
 use super::text::harmless;
 use super::{Ui, text};
@@ -172,31 +173,36 @@ impl Lines {
         };
         if at.duration_since(since).as_secs() >= TELL_WAITING_EVERY {
             self.told.insert(key, at);
-            let on = host.map_or_else(String::new, |host| format!(" {host}"));
-            self.timed(at, &format!("  …{on}: {}", harmless(what)));
+            let on = host.map_or_else(String::new, |host| format!(" {host}:"));
+            self.timed(at, &format!("  …{on} {}", harmless(what)));
         }
     }
 
     fn run_ended(&self, at: Timestamp, outcome: RunOutcome, what: &str) {
-        let paint = self.ui.paint();
-        let head = match outcome {
-            RunOutcome::Done => paint.green("done"),
-            RunOutcome::DoneUncleanly => paint.yellow("done, but not everything was given back"),
-            RunOutcome::Failed => paint.red("failed"),
-            RunOutcome::InDoubt => paint.yellow("in doubt"),
-            RunOutcome::Stopped => paint.yellow("stopped"),
-            RunOutcome::Refused => paint.red("refused, nothing was changed"),
+        let (word, tone) = match outcome {
+            RunOutcome::Done => ("done", Tone::Good),
+            RunOutcome::DoneUncleanly => ("done, but not everything was given back", Tone::Warning),
+            RunOutcome::Failed => ("failed", Tone::Bad),
+            RunOutcome::InDoubt => ("in doubt", Tone::Warning),
+            RunOutcome::Stopped => ("stopped", Tone::Warning),
+            RunOutcome::Refused => ("refused", Tone::Bad),
         };
+        let head = self.ui.paint().tone(tone, word);
         // What a run that ended badly has to say is this command's error: told once.
-        if what.is_empty() || outcome == RunOutcome::Done || !self.from_record {
+        let body = if what.is_empty() || outcome == RunOutcome::Done || !self.from_record {
             let run = self
                 .plan
                 .as_ref()
                 .map_or_else(String::new, |plan| format!("run {}: ", plan.run));
-            self.timed(at, &format!("{run}{head}"));
+            format!("{run}{head}")
         } else {
-            self.timed(at, &format!("{head}: {}", harmless(what)));
-        }
+            let rest = what
+                .strip_prefix(word)
+                .unwrap_or(what)
+                .trim_start_matches([':', ';', ',', ' ']);
+            format!("{head}: {}", harmless(rest))
+        };
+        self.timed(at, &body);
     }
 
     /// What is said about the run as a whole.

@@ -188,9 +188,14 @@ fn cell(cell: Option<&Cell>, column: Column, paint: Paint) -> Comfy {
     }
 }
 
-/// Without blanks at the end, also where a colour is switched off behind them.
+/// Without blanks at the end, also not before a colour is switched off.
 fn trim(line: &str) -> String {
-    line.trim_end().to_owned()
+    const OFF: &str = "\x1b[0m";
+    let bare = line.trim_end();
+    match bare.strip_suffix(OFF) {
+        Some(text) => format!("{}{OFF}", text.trim_end()),
+        None => bare.to_owned(),
+    }
 }
 
 #[cfg(test)]
