@@ -60,13 +60,13 @@ impl Condition for ClusterIs {
         if (self.quorum || self.healthy) && !observed.quorum_proved {
             return Verdict::Not {
                 saw: "no linearizable read was answered".to_owned(),
-                hint: hint_recover(),
+                hint: Some(RECOVER.to_owned()),
             };
         }
         if self.leader && observed.leader.is_none() {
             return Verdict::Not {
                 saw: "no member knows a leader".to_owned(),
-                hint: hint_recover(),
+                hint: Some(RECOVER.to_owned()),
             };
         }
         Verdict::Holds(summary(observed))
@@ -78,14 +78,13 @@ impl Condition for ClusterIs {
         }
         Some(Verdict::Not {
             saw: model.strip(),
-            hint: hint_recover(),
+            hint: Some(RECOVER.to_owned()),
         })
     }
 }
 
-fn hint_recover() -> Option<String> {
-    Some("etcdops recover".to_owned())
-}
+/// What to type when quorum is gone.
+const RECOVER: &str = "etcdops recover";
 
 fn is_sick(seen: &crate::cluster::observed::MemberSeen) -> bool {
     let voter = seen.member.as_ref().is_some_and(|member| !member.learner);

@@ -272,7 +272,8 @@ fn files(current: &str) -> Vec<(String, String)> {
             let is_folder = entry.path().is_dir();
             let fits = name.starts_with(start) && (!name.starts_with('.') || start.starts_with('.'));
             let end = if is_folder { "/" } else { "" };
-            let wanted = is_folder || name.ends_with(".yaml") || name.ends_with(".yml");
+            let ending = std::path::Path::new(&name).extension();
+            let wanted = is_folder || ending.is_some_and(|ending| ending == "yaml" || ending == "yml");
             (fits && wanted).then(|| (format!("{folder}{name}{end}"), String::new()))
         })
         .collect();

@@ -77,7 +77,9 @@ async fn up(context: &Context, args: &UpArgs, root: &Path) -> Result<Exit, Failu
         patience: context.global.timeout.map_or(PATIENCE, |timeout| timeout.0),
     };
     let tell = |text: &str| context.ui.say(text);
-    let done = playground::up(root, &options, &connect, &tell).await.map_err(failure)?;
+    let done = playground::up(root, &options, &connect, &tell)
+        .await
+        .map_err(|error| failure(&error))?;
     if context.ui.is_json() {
         context.ui.json(&up_json(root, &done));
     } else {
@@ -138,12 +140,12 @@ fn up_json(root: &Path, done: &Up) -> Value {
         "etcd": done.state.etcd,
         "folder": root,
         "inventory": layout::inventory_path(root),
-        "endpoints": done.state.members().map(|host| host.client_url()).collect::<Vec<_>>(),
+        "endpoints": done.state.members().map(crate::playground::state::PlayHost::client_url).collect::<Vec<_>>(),
     })
 }
 
 async fn down(context: &Context, root: &Path) -> Result<Exit, Failure> {
-    let done = playground::down(root).await.map_err(failure)?;
+    let done = playground::down(root).await.map_err(|error| failure(&error))?;
     if context.ui.is_json() {
         let stopped = done.as_ref().map(|done| done.stopped.clone()).unwrap_or_default();
         context.ui.json(&json!({
@@ -174,7 +176,7 @@ async fn down(context: &Context, root: &Path) -> Result<Exit, Failure> {
 }
 
 async fn status(context: &Context, root: &Path) -> Result<Exit, Failure> {
-    let Some(status) = playground::status(root).map_err(failure)? else {
+    let Some(status) = playground::status(root).map_err(|error| failure(&error))? else {
         return Err(Failure::refused("there is no playground").hint("type `etcdops playground up`"));
     };
     let transport = connect(&layout::cluster_config(root, &status.state));
@@ -285,8 +287,8 @@ fn status_json(root: &Path, status: &Status, answers: &[(String, Answer)]) -> Va
     })
 }
 
-fn failure(error: PlaygroundError) -> Failure {
-    let exit = match &error {
+fn failure(error: &PlaygroundError) -> Failure {
+    let exit = match error {
         PlaygroundError::Members { .. }
         | PlaygroundError::NoProgram { .. }
         | PlaygroundError::NotEtcd { .. }
@@ -294,7 +296,7 @@ fn failure(error: PlaygroundError) -> Failure {
         error if error.after_changes() => Exit::Failed,
         _ => Exit::Refused,
     };
-    let failure = Failure::of(exit, &error);
+    let failure = Failure::of(exit, error);
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,

@@ -233,7 +233,7 @@ async fn give_up(context: &Context, stored: &Stored, state: Standing) -> Result<
     for (host, marker) in hosts.iter().zip(found) {
         match marker {
             Ok(Some(marker)) if marker.run == stored.plan.run => {
-                uncleared.push(format!("{host}: its marker is still there"))
+                uncleared.push(format!("{host}: its marker is still there"));
             }
             Ok(_) => {}
             Err(error) => uncleared.push(format!("{host}: {}", error.message)),

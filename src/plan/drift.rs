@@ -65,7 +65,7 @@ fn membership(then: &Model, now: &Model) -> Vec<String> {
             None => found.push(format!("{} is no member any more", was.name)),
             Some(is) if is.peer_urls != was.peer_urls => found.push(format!("{} has other peer URLs", was.name)),
             Some(is) if is.learner != was.learner => {
-                found.push(format!("{} changed between learner and voter", was.name))
+                found.push(format!("{} changed between learner and voter", was.name));
             }
             Some(is) if is.version != was.version && is.version.is_some() && was.version.is_some() => {
                 found.push(format!("{} runs another version", was.name));

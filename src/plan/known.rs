@@ -38,7 +38,7 @@ impl Known {
     /// All of them, or `None` when one is missing (all missing ones are noted).
     pub fn all(&self, looks: &[Look]) -> Option<Vec<Sight>> {
         let found: Vec<Option<&Sight>> = looks.iter().map(|look| self.get(look)).collect();
-        found.into_iter().map(|sight| sight.cloned()).collect()
+        found.into_iter().map(Option::<&Sight>::cloned).collect()
     }
 
     pub fn take_missing(&self) -> Vec<Look> {

@@ -117,29 +117,29 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
                 Ok(Turn::End(CallEnd::Done { output, already }))
             }
             Probe::Conflict(why) => Ok(Turn::End(CallEnd::Failed { why, hint: None })),
-            Probe::Unknown(why) => self.unknown(why, &so_far),
+            Probe::Unknown(why) => Ok(self.unknown(why, &so_far)),
             Probe::NotYet(saw) => self.not_yet(saw, &so_far, &seen).await,
         }
     }
 
     /// Blind: wait while there is time; afterwards it is a failure if nothing was started, else in doubt.
-    fn unknown(&self, why: String, so_far: &CallState) -> Result<Turn, Halt> {
+    fn unknown(&self, why: String, so_far: &CallState) -> Turn {
         if self.has_time() {
             self.waiting(&why);
-            return Ok(Turn::Again);
+            return Turn::Again;
         }
         if so_far.in_doubt() {
-            return Ok(Turn::End(CallEnd::InDoubt { why }));
+            return Turn::End(CallEnd::InDoubt { why });
         }
-        Ok(Turn::End(CallEnd::Failed {
+        Turn::End(CallEnd::Failed {
             why,
             hint: Some("etcdops config check".to_owned()),
-        }))
+        })
     }
 
     async fn not_yet(&mut self, saw: String, so_far: &CallState, seen: &[Sight]) -> Result<Turn, Halt> {
         if let Some(error) = self.failure.take() {
-            return Ok(self.after_failure(error, &saw));
+            return Ok(self.after_failure(&error, &saw));
         }
         let doubt = self.action.doubt_lasts().0;
         if self.made.is_none()
@@ -166,8 +166,8 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
     }
 
     /// The call said no and the probe says "not yet".
-    fn after_failure(&mut self, error: CallError, saw: &str) -> Turn {
-        let again = error.maybe_done || self.action.passes_by_itself(&error);
+    fn after_failure(&mut self, error: &CallError, saw: &str) -> Turn {
+        let again = error.maybe_done || self.action.passes_by_itself(error);
         if again && self.has_time() {
             self.waiting(&format!("{error}; {saw}"));
             // What may have been done is looked at for a while before it is done again.
@@ -183,7 +183,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
         Turn::End(CallEnd::Failed {
             why: error.to_string(),
-            hint: hint(&error),
+            hint: hint(error),
         })
     }
 

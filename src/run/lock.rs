@@ -54,12 +54,9 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
             cluster: plan.cluster.name.clone(),
             marker: marker.clone(),
         };
-        let failed = match on(transport, host, op).await {
-            Ok(_) => {
-                locked.hosts.push(host.to_owned());
-                continue;
-            }
-            Err(error) => error,
+        let Err(failed) = on(transport, host, op).await else {
+            locked.hosts.push(host.to_owned());
+            continue;
         };
         let error = match read(plan, transport, host).await {
             Ok(Some(other)) if other.run != plan.run => LockError::Taken {

@@ -70,7 +70,6 @@ impl State {
             }
             EventKind::Consented { .. } => self.consented = true,
             EventKind::Locked { hosts, .. } => self.locked.clone_from(hosts),
-            EventKind::StepStarted { .. } | EventKind::Said { .. } => {}
             EventKind::CallStarted {
                 step,
                 host,
@@ -94,7 +93,11 @@ impl State {
             EventKind::Interrupted { .. } => self.stopping = true,
             EventKind::Ended { outcome, .. } => self.ended = Some(*outcome),
             EventKind::Abandoned { .. } => self.abandoned = true,
-            EventKind::Waiting { .. } | EventKind::Progress { .. } | EventKind::Output { .. } => {}
+            EventKind::StepStarted { .. }
+            | EventKind::Said { .. }
+            | EventKind::Waiting { .. }
+            | EventKind::Progress { .. }
+            | EventKind::Output { .. } => {}
         }
     }
 

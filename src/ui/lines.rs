@@ -312,7 +312,7 @@ impl Renderer for Lines {
                     } else {
                         "is in doubt"
                     };
-                    self.timed(event.at, &format!("  step {}{word}", number));
+                    self.timed(event.at, &format!("  step {number}{word}"));
                 }
             }
             kind if kind.is_transient() => self.show_transient(event),

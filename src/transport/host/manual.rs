@@ -75,6 +75,7 @@ fn as_root(host: &Host, line: &str) -> String {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each operation")]
 fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
     if host.service.kind == ServiceKind::Process
         && matches!(

@@ -122,7 +122,7 @@ async fn files_are_written_whole_and_the_old_one_is_kept() {
 async fn a_file_arrives_only_with_its_digest() {
     let world = World::new();
     let local = world.path("local");
-    let content = vec![0_u8, 255, 10, 39].repeat(300_000);
+    let content = [0_u8, 255, 10, 39].repeat(300_000);
     std::fs::File::create(&local)
         .and_then(|mut file| std::io::Write::write_all(&mut file, &content))
         .unwrap();

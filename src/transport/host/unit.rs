@@ -27,6 +27,7 @@ enum In {
 
 /// Reads an environment file as `EnvironmentFile=` does. This is not a shell: within a value that did not begin with a quote,
 /// quotes stand for themselves.
+#[expect(clippy::too_many_lines, reason = "a state machine: one arm for each state")]
 pub(super) fn env_file(text: &str) -> EnvFile {
     let mut file = EnvFile::default();
     let (mut key, mut value) = (String::new(), String::new());
@@ -99,14 +100,13 @@ pub(super) fn env_file(text: &str) -> EnvFile {
             }
             In::Comment if c == '\\' => In::CommentEscape,
             In::Comment if newline => In::PreKey,
-            In::Comment => In::Comment,
             In::CommentEscape if newline => {
                 let why =
                     "a comment ends with a backslash: older versions of systemd take the next line for a comment too";
                 file.doubtful.push(why.to_owned());
                 In::PreKey
             }
-            In::CommentEscape => In::Comment,
+            In::Comment | In::CommentEscape => In::Comment,
         };
     }
     if matches!(state, In::Single | In::Double | In::DoubleEscape) {

@@ -95,7 +95,7 @@ impl State {
         let could = self.quorum_possible();
         let reply = self.effect(call);
         if could && due.is_empty() && !self.quorum_loss_allowed && !self.quorum_possible() {
-            let text = format!("quorum was lost by {}", self.describe(call));
+            let text = format!("quorum was lost by {}", describe(call));
             self.violations.push(text);
         }
         for (_, mishap) in due.iter().filter(|(when, _)| *when == When::After) {
@@ -127,7 +127,7 @@ impl State {
 
     /// Lets the misfortune happen. The error that the caller sees in place of an answer, if any.
     fn strike(&mut self, call: &Call, mishap: Mishap, when: When) -> Option<CallError> {
-        let what = self.describe(call);
+        let what = describe(call);
         let place = place(call);
         let host = self.target(call)?;
         let lost = |message: &str| {
@@ -221,33 +221,11 @@ impl State {
             }
             Err(error) => format!("{:?}: {}", error.fault, error.message),
         };
-        let line = format!(
-            "{:>8} {count}{} on {}: {end}",
-            self.now,
-            self.describe(call),
-            place(call)
-        );
+        let line = format!("{:>8} {count}{} on {}: {end}", self.now, describe(call), place(call));
         if let Some(trace) = &mut self.trace {
             trace.push(line);
         }
     }
-
-    fn describe(&self, call: &Call) -> String {
-        match &call.to {
-            To::Host { op, .. } => hostops::what(op),
-            To::Etcd {
-                op: EtcdOp::MemberAdd { peer_urls, .. },
-                ..
-            } => format!("member add {}", peer_urls.join(",")),
-            To::Etcd {
-                op: EtcdOp::MemberRemove { id },
-                ..
-            } => format!("member remove {id}"),
-            To::Etcd { op, .. } => etcd::rpc_name(op).to_owned(),
-            To::Http(request) => format!("{} {}", request.method, request.url),
-        }
-    }
-
     /// How long this call takes, if changes are slow in this world.
     pub(super) fn slow_of(&self, call: &Call) -> Option<Duration> {
         let length = self.slow_changes?;
@@ -316,5 +294,21 @@ fn place(call: &Call) -> String {
         To::Host { host, .. } => host.clone(),
         To::Etcd { endpoint, .. } => endpoint.clone(),
         To::Http(request) => request.url.clone(),
+    }
+}
+
+fn describe(call: &Call) -> String {
+    match &call.to {
+        To::Host { op, .. } => hostops::what(op),
+        To::Etcd {
+            op: EtcdOp::MemberAdd { peer_urls, .. },
+            ..
+        } => format!("member add {}", peer_urls.join(",")),
+        To::Etcd {
+            op: EtcdOp::MemberRemove { id },
+            ..
+        } => format!("member remove {id}"),
+        To::Etcd { op, .. } => etcd::rpc_name(op).to_owned(),
+        To::Http(request) => format!("{} {}", request.method, request.url),
     }
 }

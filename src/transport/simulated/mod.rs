@@ -74,6 +74,7 @@ impl World {
     }
 
     /// An independent copy of the world as it stands.
+    #[must_use]
     pub fn fork(&self) -> Self {
         Self::with(self.state().clone())
     }

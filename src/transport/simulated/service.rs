@@ -156,7 +156,6 @@ impl State {
                 .map(|(name, (value, from))| (name, Setting { value, from }))
                 .collect(),
             unreadable: None,
-            ..ServiceSeen::default()
         }
     }
 
