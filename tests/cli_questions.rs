@@ -176,6 +176,12 @@ fn a_failed_run_is_listed_shown_and_given_up_by_typing_the_cluster() {
         .code(3)
         .says(&["no terminal", "--yes"]);
 
+    // The run knows its cluster, also where there are several.
+    world.0.write(
+        "etcdops.yaml",
+        "clusters: {a: {endpoints: ['http://127.0.0.1:1']}, b: {endpoints: ['http://127.0.0.1:2']}}",
+    );
+    let _ = world.0.run(["resume", id, "--yes"]).code(1).says(&["etcdops resume"]);
     let mut asked = world.terminal(&format!("runs abandon {id}"));
     asked.sees("Type playground: ");
     asked.types("yes\r");
@@ -186,5 +192,8 @@ fn a_failed_run_is_listed_shown_and_given_up_by_typing_the_cluster() {
     assert_eq!(world.runs()[0]["state"], "abandoned");
     let _ = world.0.run(["resume", id, "--yes"]).code(3).says(&["abandoned"]);
     // Nothing of it stands in the way of the next run.
-    let _ = world.0.run(["start", "etcd-3", "--yes"]).code(0);
+    let _ = world
+        .0
+        .run(["start", "etcd-3", "--yes", "--cluster", "playground"])
+        .code(0);
 }

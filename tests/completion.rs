@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use expectrl::{Expect, Session};
 
 use crate::support::cli::{Cli, program_path};
+use crate::support::etcd::{Etcds, USUAL};
 
 /// How long a shell may take for anything: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,9 +19,30 @@ clusters:
     endpoints: ['https://paws-etcd-01:2379']
 ";
 
+/// A runbook with parameters, as a file of the operator's own.
+const RUNBOOK: &str = "\
+title: Say something
+parameters:
+  greeting: {type: text, default: \"'hello'\"}
+  host: {type: host}
+  who: {type: member}
+  loud: {type: bool, default: 'false'}
+steps:
+  - {id: say, do: {note: {text: hello}}}
+";
+
+/// What a look at the cluster leaves behind.
+const RECORD: &str = r#"{"schema":"etcdops/record/v1","cluster":"tools-k8s","cluster_id":"cdf818c672c70bdf",
+"at":"2026-11-20T13:04:05Z","revision":7,"hosts":[],"members":[{"id":"8211f1d0f64f3269","name":"first-member",
+"peer_urls":[],"client_urls":[],"learner":false}]}"#;
+
 fn world() -> Cli {
     let mut cli = Cli::new();
     cli.write("etcdops.yaml", INVENTORY);
+    cli.write("say.yaml", RUNBOOK);
+    cli.write("../config/etcdops/runbooks/own-say.yaml", RUNBOOK);
+    cli.write("../cache/etcdops/tools-k8s.json", RECORD);
+    cli.write("../state/etcdops/runs/2026-11-20-1304-k3f9/journal.jsonl", "");
     cli.write("bin/empty", "");
     let bin = cli.work().join("bin");
     std::os::unix::fs::symlink(program_path(), bin.join("etcdops")).unwrap();
@@ -106,6 +128,26 @@ fn completes_everything(name: &str) {
             "etcdops config show --cluster paws --endpoints https://paws-etcd-01:2",
             "etcdops config show --cluster paws --endpoints https://paws-etcd-01:2379",
         ),
+        (
+            "etcdops restart --cluster paws paws",
+            "etcdops restart --cluster paws paws-etcd-01",
+        ),
+        ("etcdops runs show 2026-11", "etcdops runs show 2026-11-20-1304-k3f9"),
+        ("etcdops run own", "etcdops run own-say"),
+        ("etcdops run say.y", "etcdops run say.yaml"),
+        ("etcdops run own-say --set gr", "etcdops run own-say --set greeting="),
+        (
+            "etcdops run own-say --set loud=f",
+            "etcdops run own-say --set loud=false",
+        ),
+        (
+            "etcdops run own-say --cluster paws --set host=pa",
+            "etcdops run own-say --cluster paws --set host=paws-etcd-01",
+        ),
+        (
+            "etcdops run own-say --cluster tools-k8s --set who=fir",
+            "etcdops run own-say --cluster tools-k8s --set who=first-member",
+        ),
     ];
     for (typed, whole) in expected {
         assert_eq!(shell.complete(typed), whole, "{name}: {typed}");
@@ -166,6 +208,67 @@ fn names_come_from_the_inventory_and_the_folders() {
     let cli = world();
     assert_eq!(offered(&cli, &["config", "--cluster", ""]), ["tools-k8s", "paws"]);
     assert_eq!(offered(&cli, &["config", "--cluster", "zzz"]), [""; 0]);
+    assert_eq!(offered(&cli, &["runs", "show", ""]), ["2026-11-20-1304-k3f9"]);
+    let runbooks = offered(&cli, &["run", ""]);
+    for name in ["own-say", "restart", "debug-log-on", "say.yaml"] {
+        assert!(runbooks.contains(&name.to_owned()), "no {name} in {runbooks:?}");
+    }
+    assert_eq!(
+        offered(&cli, &["run", "own-say", "--set", ""]),
+        ["greeting=", "host=", "loud=", "who="]
+    );
+    assert_eq!(
+        offered(&cli, &["run", "own-say", "--cluster", "tools-k8s", "--set", "who="]),
+        [
+            "who=first-member",
+            "who=8211f1d0f64f3269",
+            "who=tools-k8s-etcd-01",
+            "who=tools-k8s-etcd-02"
+        ]
+    );
+}
+
+/// Nothing is known of the members, and what listens never answers.
+#[test]
+fn etcd_is_not_waited_for() {
+    let cli = world();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    cli.write(
+        "etcdops.yaml",
+        &format!("clusters: {{silent: {{endpoints: ['{url}']}}}}\n"),
+    );
+    let began = Instant::now();
+    let found = offered(&cli, &["run", "own-say", "--set", "who="]);
+    let took = began.elapsed();
+    assert_eq!(found, ["who=127.0.0.1"]);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+/// Nothing is known of the members, and etcd answers.
+#[test]
+fn members_are_asked_for_where_nothing_is_known() {
+    let cli = world();
+    let etcd = Etcds::start(USUAL, 1, false, &[]);
+    cli.write(
+        "etcdops.yaml",
+        &format!("clusters: {{here: {{endpoints: ['{}']}}}}\n", etcd.url(0)),
+    );
+    let deadline = Instant::now() + PATIENCE;
+    let name = loop {
+        let found = offered(&cli, &["run", "own-say", "--set", "who="]);
+        // A busy machine may need a second TAB.
+        if found.len() > 1 || Instant::now() > deadline {
+            break found;
+        }
+    };
+    assert!(name.len() >= 3, "{name:?}");
+    drop(etcd);
+    assert_eq!(
+        offered(&cli, &["run", "own-say", "--set", "who="]),
+        name,
+        "kept for when etcd is away"
+    );
 }
 
 #[test]

@@ -1,17 +1,26 @@
-//! Names for completion: read from files near at hand, never by waiting for a host.
+//! Names for completion: read from files near at hand; etcd is asked only where nothing is known, and not for long.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap_complete::engine::CompletionCandidate;
 
+use crate::base::clock;
+use crate::base::duration::Span;
+use crate::cluster::host::{ClusterConfig, Route};
 use crate::cluster::inventory::Entry;
 use crate::cluster::member::Member;
 use crate::commands::folders;
 use crate::commands::settings::{self, GlobalOptions, Surroundings};
+use crate::look::record::Record;
+use crate::look::{Depth, observe};
 use crate::run::store::Store;
 use crate::runbook::catalogue::Catalogue;
 use crate::runbook::types::{ParameterType, Runbook};
+use crate::transport::real::RealTransport;
+
+/// How long etcd may take to answer.
+const BUDGET: Span = Span::milliseconds(80);
 
 /// What kind of name an argument takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,11 +128,18 @@ impl Known {
         entries.iter().flat_map(of).collect()
     }
 
-    /// As last seen by a command that looked, and the hosts.
+    /// As last seen by a command that looked, else as etcd says at once; and the hosts.
     fn members(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        for entry in self.entries() {
-            let members = last_seen(&entry.config.name);
+        let entries = self.entries();
+        let only = entries.len() == 1;
+        for entry in entries {
+            let record = Record::read(&folders::cache(), &entry.config.name);
+            let members = match record {
+                Some(record) => record.members,
+                None if only => ask(&entry.config),
+                None => Vec::new(),
+            };
             found.extend(members.into_iter().flat_map(|member| {
                 let id = member.id.to_string();
                 let name = (!member.name.is_empty()).then(|| (member.name.clone(), id.clone()));
@@ -215,14 +231,29 @@ impl Known {
     }
 }
 
-/// The members that the last look at this cluster saw.
-fn last_seen(cluster: &str) -> Vec<Member> {
-    let read = || {
-        let text = std::fs::read(folders::cache().join(format!("{cluster}.json"))).ok()?;
-        let record: serde_json::Value = serde_json::from_slice(&text).ok()?;
-        serde_json::from_value(record.get("members")?.clone()).ok()
+/// Asks etcd, where it answers at once and needs no password.
+fn ask(cluster: &ClusterConfig) -> Vec<Member> {
+    if cluster.auth.user.is_some() || cluster.route == Route::Ssh {
+        return Vec::new();
+    }
+    let asked = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .ok()?;
+        let found = runtime.block_on(async {
+            let transport = RealTransport::new(cluster, None, None, None).ok()?;
+            let look = observe(cluster, &transport, BUDGET, Depth::Brief);
+            tokio::time::timeout(BUDGET.0, look).await.ok()
+        });
+        runtime.shutdown_background();
+        let observed = found?;
+        if let Some(record) = Record::update(None, cluster, &observed, clock::now()) {
+            let _ = record.write(&folders::cache());
+        }
+        Some(observed.members.into_iter().filter_map(|seen| seen.member).collect())
     };
-    read().unwrap_or_default()
+    asked().unwrap_or_default()
 }
 
 /// The last value of an option, given as `--name value` or `--name=value`.

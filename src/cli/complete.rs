@@ -105,7 +105,13 @@ fn candidates(words: Vec<OsString>, command: Command) -> Option<Vec<CompletionCa
     let known = Arc::new(Known::from_words(&words));
     let mut command = with_completers(command, &known);
     let folder = std::env::current_dir().ok();
-    clap_complete::engine::complete(&mut command, words, index, folder.as_deref()).ok()
+    let mut found = clap_complete::engine::complete(&mut command, words, index, folder.as_deref()).ok()?;
+    // Twenty flags hide the names that fit; they are offered where nothing else is.
+    let is_flag = |candidate: &CompletionCandidate| candidate.get_value().to_string_lossy().starts_with('-');
+    if !found.iter().all(is_flag) {
+        found.retain(|candidate| !is_flag(candidate));
+    }
+    Some(found)
 }
 
 /// Every argument is completed by what its value is called.

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use etcetera::BaseStrategy;
-
+use super::folders;
 use super::settings::GlobalOptions;
 use crate::base::clock;
 use crate::ui::Ui;
@@ -25,18 +24,12 @@ impl Context {
 
     /// `$XDG_STATE_HOME/etcdops`: runs.
     pub fn state_folder(&self) -> PathBuf {
-        let folders = etcetera::choose_base_strategy().ok();
-        let state = folders.and_then(|folders| folders.state_dir().or_else(|| Some(folders.data_dir())));
-        state.unwrap_or_else(|| PathBuf::from(".")).join("etcdops")
+        folders::state()
     }
 
     /// The user's own runbooks.
     pub fn runbooks_folder(&self) -> PathBuf {
-        let folders = etcetera::choose_base_strategy().ok();
-        folders
-            .map_or_else(|| PathBuf::from("."), |folders| folders.config_dir())
-            .join("etcdops")
-            .join("runbooks")
+        folders::runbooks()
     }
 
     /// This machine's time.

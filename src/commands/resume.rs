@@ -24,10 +24,10 @@ pub struct ResumeArgs {
 }
 
 pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
-    let mut settings = context.settings().await?;
     let stored = match &args.from {
         None => own(context, args)?,
         Some(host) => {
+            let settings = context.settings().await?;
             let transport = context.connect(&settings).await?;
             adopted(context, args.run.as_deref().unwrap_or_default(), host, &transport).await?
         }
@@ -40,7 +40,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
         return Ok(Exit::Done);
     }
     refuse_abandoned_or_living(&stored)?;
-    settings.cluster = stored.plan.cluster.clone();
+    let settings = context.settings_of(&stored.plan.cluster).await?;
     let transport = context.connect(&settings).await?;
     if !context.ui.is_json() {
         context.ui.talk(&remains(&stored));

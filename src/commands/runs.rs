@@ -205,8 +205,7 @@ async fn agree(context: &Context, stored: &Stored, yes: bool) -> Result<(), Fail
 
 /// The record first, then the markers on the hosts.
 async fn give_up(context: &Context, stored: &Stored, state: Standing) -> Result<Exit, Failure> {
-    let mut settings = context.settings().await?;
-    settings.cluster = stored.plan.cluster.clone();
+    let settings = context.settings_of(&stored.plan.cluster).await?;
     let transport = context.connect(&settings).await?;
     if state != Standing::Abandoned {
         let mut journal = context

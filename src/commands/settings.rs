@@ -200,6 +200,21 @@ impl Context {
         Ok(settings)
     }
 
+    /// The settings for a run's cluster, as its plan has it: named by the run, unless the flags name another way to it.
+    pub async fn settings_of(&self, cluster: &ClusterConfig) -> Result<Settings, Failure> {
+        let mut global = self.global.clone();
+        if global.cluster.is_none() && global.endpoints.is_empty() && global.discovery_srv.is_none() {
+            let loaded = load(&global, &self.surroundings())?;
+            match loaded.inventory.cluster(&cluster.name) {
+                Some(_) => global.cluster = Some(cluster.name.clone()),
+                None => global.endpoints.clone_from(&cluster.endpoints),
+            }
+        }
+        let mut settings = resolve(&global, &self.surroundings()).await?;
+        settings.cluster = cluster.clone();
+        Ok(settings)
+    }
+
     /// The process's own surroundings.
     pub fn surroundings(&self) -> Surroundings {
         Surroundings::detect(self.ui.screen.color_talk)
