@@ -222,6 +222,9 @@ pub struct Named {
     pub with: Value,
 }
 
+/// The field of an output that is shown to people when its step has ended.
+pub const SAYS: &str = "says";
+
 /// The type of a value that an expression sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -41,7 +41,7 @@ impl Quorum {
     fn on(&self, site: &Site<'_>, model: &Model) -> Verdict {
         let hint = Some("etcdops health".to_owned());
         if !model.has_quorum() {
-            let hint = Some("etcdops recover".to_owned());
+            let hint = Some("etcdops run recover-start".to_owned());
             return Verdict::Not {
                 saw: format!("quorum is lost already: {}", model.strip()),
                 hint,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Action, Kind, Probe, Risk, Site, sight};
+use super::{Action, Kind, Probe, Risk, SAYS, Site, sight};
 use crate::call::host::ServiceSeen;
 use crate::call::{Call, Look, Sight};
 
@@ -25,6 +25,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("leases", Kind::List),
     ("lease_ends", Kind::Object),
     ("log_level", Kind::Text),
+    (SAYS, Kind::Text),
 ];
 
 impl Action for ServiceInspect {
@@ -56,6 +57,7 @@ impl Action for ServiceInspect {
                 "leases": service.leases.keys().collect::<Vec<_>>(),
                 "lease_ends": service.leases,
                 "log_level": log_level(service),
+                SAYS: words(service),
             })),
         }
     }
@@ -63,6 +65,25 @@ impl Action for ServiceInspect {
     fn call(&self, _site: &Site<'_>, _seen: &[Sight]) -> Option<Call> {
         None
     }
+}
+
+/// One line for people.
+fn words(service: &ServiceSeen) -> String {
+    if !service.exists {
+        return "no such unit".to_owned();
+    }
+    let version = service
+        .version
+        .map(|version| format!("etcd {version}, "))
+        .unwrap_or_default();
+    let mut text = format!("{version}{}, log level {}", service.active, log_level(service));
+    for (name, ends) in &service.leases {
+        text.push_str(&format!("; {name} taken back by the host at {ends}"));
+    }
+    if service.fenced {
+        text.push_str("; fenced");
+    }
+    text
 }
 
 /// The level that etcd runs with; its own default where nothing says another.

@@ -20,7 +20,7 @@ impl Consent {
         &self.hash
     }
 
-    /// `asked` or `--yes`.
+    /// `asked`, `--yes`, or that there was nothing to ask.
     pub fn how(&self) -> &str {
         &self.how
     }
@@ -153,9 +153,14 @@ fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Quest
 /// # Errors
 /// The question that was not agreed to.
 pub async fn obtain(plan: &Plan, state: &State, ask: &dyn Ask, yes: bool) -> Result<Consent, NoConsent> {
-    let how = if yes { "--yes" } else { "asked" };
+    let questions = questions(plan, state);
+    let how = match (questions.is_empty(), yes) {
+        (true, _) => "nothing is changed",
+        (false, true) => "--yes",
+        (false, false) => "asked",
+    };
     if !yes {
-        for question in questions(plan, state) {
+        for question in questions {
             match ask.ask(&question).await {
                 Answer::Yes => {}
                 Answer::No => return Err(NoConsent::Declined(question.text)),

@@ -9,7 +9,7 @@ pub fn here() -> Operator {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    let user = user.unwrap_or_else(name_of_this_user);
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let pid = std::process::id();
     Operator {
@@ -23,6 +23,16 @@ pub fn here() -> Operator {
 /// The process of a run on this machine is still there. Of another machine nothing can be said: `None`.
 pub fn lives(operator: &Operator) -> Option<bool> {
     (operator.machine == machine()).then(|| started(operator.pid) == Some(operator.pid_started))
+}
+
+/// The name in `/etc/passwd`, or the number.
+fn name_of_this_user() -> String {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let own = fields.find(|fields| fields.get(2) == Some(&number.as_str()));
+    own.and_then(|fields| fields.first().map(|name| (*name).to_owned()))
+        .unwrap_or(number)
 }
 
 fn machine() -> String {

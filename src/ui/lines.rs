@@ -9,6 +9,7 @@ use super::paint::Tone;
 use super::plan_view::steps::waits_for;
 use super::text::harmless;
 use super::{Ui, text};
+use crate::action::SAYS;
 use crate::base::duration::Span;
 use crate::event::{CallEnd, Event, EventKind, Operator, Outcome, Renderer, RunOutcome};
 use crate::plan::types::{Plan, PlannedStep};
@@ -112,8 +113,8 @@ impl Lines {
 
     fn call_started(&self, at: Timestamp, host: Option<&str>, attempt: u32) {
         if attempt > 1 {
-            let on = host.map_or_else(String::new, |host| format!(" on {host}"));
-            self.timed(at, &format!("  again{on} (attempt {attempt})"));
+            let on = host.map_or_else(String::new, |host| format!(" {host}:"));
+            self.timed(at, &format!("  …{on} next call of this step ({attempt})"));
         }
     }
 
@@ -124,9 +125,13 @@ impl Lines {
             CallEnd::Done { already: true, .. } => {
                 self.timed(at, &format!("  {}{on} was so already", paint.green("✓")));
             }
-            CallEnd::Done { .. } => {
+            CallEnd::Done { output, .. } => {
                 let took = self.took(at, &key(step, host));
-                self.timed(at, &format!("  {}{on} done{took}", paint.green("✓")));
+                let said = output
+                    .get(SAYS)
+                    .and_then(serde_json::Value::as_str)
+                    .map_or("done".into(), harmless);
+                self.timed(at, &format!("  {}{on} {said}{took}", paint.green("✓")));
             }
             CallEnd::Failed { why, hint } => {
                 self.timed(
