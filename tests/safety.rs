@@ -100,18 +100,18 @@ fn every_embedded_runbook_survives_kills_and_misfortunes() {
         }
     });
     let cases = tally.cases.load(Ordering::Relaxed);
-    let seconds = began.elapsed().as_secs_f64();
+    let milliseconds = usize::try_from(began.elapsed().as_millis()).unwrap();
     let failures = tally.failures.lock().unwrap();
     let left_out: Vec<String> = tally.left_out.lock().unwrap().iter().cloned().collect();
     let failed: usize = failures.values().map(|(count, _)| count).sum();
     // Past the capture of the test runner: the numbers belong to its output.
     let _ = writeln!(
         std::io::stderr(),
-        "sweep: {} scenarios, {cases} cases, {} ended in a stated refusal, {} failed; {:.0} cases/s; left out: {}",
+        "sweep: {} scenarios, {cases} cases, {} ended in a stated refusal, {} failed; {} cases/s; left out: {}",
         all.len(),
         tally.refused.load(Ordering::Relaxed),
         failed,
-        cases as f64 / seconds,
+        cases * 1000 / milliseconds.max(1),
         if left_out.is_empty() {
             "nothing".to_owned()
         } else {
@@ -197,7 +197,7 @@ impl Sweep<'_> {
     fn chosen(&self) -> bool {
         let number = self.number.get();
         self.number.set(number + 1);
-        number % self.every == 0
+        number.is_multiple_of(self.every)
     }
 
     fn kills(&self) {
@@ -219,7 +219,7 @@ impl Sweep<'_> {
             if most % 2 == 0 {
                 world.pass(REST);
             }
-            self.go_on(&world, record, &what);
+            self.go_on(&world, &record, &what);
         }
     }
 
@@ -240,7 +240,7 @@ impl Sweep<'_> {
                 } else if ending.is_some_and(|ending| ending.outcome == RunOutcome::Refused) {
                     self.begin_anew(&world, &what);
                 } else {
-                    self.go_on(&world, record, &what);
+                    self.go_on(&world, &record, &what);
                 }
             }
         }
@@ -256,16 +256,16 @@ impl Sweep<'_> {
     }
 
     /// The same run goes on, in a new process.
-    fn go_on(&self, world: &World, record: Record, what: &str) {
+    fn go_on(&self, world: &World, record: &Record, what: &str) {
         world.revive();
-        let ending = live(world, &self.plan, &record, usize::MAX);
+        let ending = live(world, &self.plan, record, usize::MAX);
         if is_done(ending.as_ref()) {
-            return self.compare(world, &record, what);
+            return self.compare(world, record, what);
         }
         self.tally.cases.fetch_add(1, Ordering::Relaxed);
         let ending = ending.expect("nobody kills it twice");
         let text = format!("resumed: {:?}: {}", ending.outcome, ending.text);
-        self.tally.fail(self.scenario, what, &text, Some(&record));
+        self.tally.fail(self.scenario, what, &text, Some(record));
     }
 
     /// Nothing was changed: the operator asks once more. Where the first try left its marker, that is said, with the command

@@ -44,12 +44,15 @@ pub struct Record {
     events: Arc<Mutex<Vec<Event>>>,
 }
 
+/// A world to compare with the plan, and what differed.
+type Truth = (World, Arc<Plan>, Arc<Mutex<Vec<String>>>);
+
 /// The sink of one life: dies like a killed process when it is full.
 struct Sink {
     record: Record,
     most: usize,
     /// Compares plan and world whenever a call begins.
-    truth: Option<(World, Arc<Plan>, Arc<Mutex<Vec<String>>>)>,
+    truth: Option<Truth>,
 }
 
 struct KilledHere;
@@ -178,13 +181,7 @@ pub fn live_truly(world: &World, plan: &Plan, record: &Record) -> (Option<Ending
     (ending, wrong)
 }
 
-fn drive(
-    world: &World,
-    plan: &Plan,
-    record: &Record,
-    most: usize,
-    truth: Option<(World, Arc<Plan>, Arc<Mutex<Vec<String>>>)>,
-) -> Option<Ending> {
+fn drive(world: &World, plan: &Plan, record: &Record, most: usize, truth: Option<Truth>) -> Option<Ending> {
     let state = State::of(plan, &record.events());
     let interrupt = Interrupt::default();
     let carried_out = async {
