@@ -54,7 +54,8 @@ pub fn document(event: &Event, run: Option<&str>) -> Value {
         for (name, fields) in kind {
             flat.insert("event".to_owned(), Value::String(name));
             if let Value::Object(fields) = fields {
-                flat.extend(fields);
+                // The first record names the journal's form; this is the form of the line.
+                flat.extend(fields.into_iter().filter(|(name, _)| name != "schema"));
             }
         }
     }
@@ -65,6 +66,13 @@ pub fn document(event: &Event, run: Option<&str>) -> Value {
 mod tests {
     use super::document;
     use crate::event::{CallEnd, Event, EventKind};
+
+    #[test]
+    fn each_line_names_its_own_form() {
+        for event in crate::ui::sample::events() {
+            assert_eq!(document(&event, None)["schema"], super::SCHEMA);
+        }
+    }
 
     #[test]
     fn an_event_is_one_flat_object() {
