@@ -35,6 +35,8 @@ pub(super) struct Attempt<'d, 'a, 'r> {
     /// Pause before the next look.
     pause: Duration,
     deadline: jiff::Timestamp,
+    /// Everything that this life has begun, without tags.
+    begun: Vec<Call>,
 }
 
 /// What one turn of the loop came to.
@@ -67,6 +69,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             failure: None,
             pause: SHORTEST_PAUSE,
             deadline,
+            begun: Vec::new(),
         })
     }
 
@@ -236,11 +239,15 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             }));
         }
         let tagged = self.tagged(call.clone(), attempt);
+        // Trying the same thing again does not buy more time: nothing waits for ever.
+        if !self.begun.contains(&call) {
+            self.begun.push(call.clone());
+            self.deadline = self
+                .driver
+                .in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
+        }
         self.made = Some(call);
         self.pause = SHORTEST_PAUSE;
-        self.deadline = self
-            .driver
-            .in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
         let reply = self.driver.perform(&tagged, self).await?;
         match checked(reply, &tagged, &self.call.describe, &self.place()) {
             Ok(reply) => {

@@ -57,9 +57,19 @@ struct Sink {
 
 struct KilledHere;
 
+/// More records than any run needs.
+const RUNAWAY: usize = 1500;
+
 impl Record {
     pub fn events(&self) -> MutexGuard<'_, Vec<Event>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of the story.
+    fn tail(&self) -> String {
+        let text = self.text();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
     /// Everything but the plan, one line each.
@@ -88,6 +98,11 @@ impl Journal for Sink {
             let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
             wrong.extend(lies(world, plan, step));
         }
+        assert!(
+            self.record.events().len() < RUNAWAY,
+            "runs for ever:\n{}",
+            self.record.tail()
+        );
         self.record.events().push(event.clone());
         Ok(())
     }

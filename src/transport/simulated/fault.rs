@@ -27,6 +27,8 @@ pub enum Mishap {
     HostDies(Option<Duration>),
     /// The bastion no longer reaches the host, until this time has passed.
     Cut(Option<Duration>),
+    /// Nobody reaches the host, the bastion and the other members, until this time has passed.
+    Unplugged(Option<Duration>),
     /// No space left, until this time has passed.
     DiskFull(Option<Duration>),
     /// sudo refuses, until this time has passed.
@@ -94,9 +96,9 @@ impl State {
         }
         let could = self.quorum_possible();
         let reply = self.effect(call);
-        if could && due.is_empty() && !self.quorum_loss_allowed && !self.quorum_possible() {
-            let text = format!("quorum was lost by {}", describe(call));
-            self.violations.push(text);
+        if due.is_empty() {
+            let text = describe(call);
+            self.blame(could, &text);
         }
         for (_, mishap) in due.iter().filter(|(when, _)| *when == When::After) {
             if let Some(error) = self.strike(call, *mishap, When::After) {
@@ -150,8 +152,11 @@ impl State {
                 }
                 lost("the connection ended before an answer came")
             }
-            Mishap::Cut(heals) => {
+            Mishap::Cut(heals) | Mishap::Unplugged(heals) => {
                 self.bastion_cuts.insert(host);
+                if matches!(mishap, Mishap::Unplugged(_)) {
+                    self.unplug(host);
+                }
                 if let Some(after) = heals {
                     self.later(milliseconds(after), Later::Heal(host));
                 }
@@ -188,6 +193,15 @@ impl State {
                 lost("killed")
             }
         }
+    }
+
+    /// The host's cable is out.
+    pub(super) fn unplug(&mut self, host: usize) {
+        self.bastion_cuts.insert(host);
+        for other in (0..self.hosts.len()).filter(|other| *other != host) {
+            self.cuts.insert((host.min(other), host.max(other)));
+        }
+        self.settle();
     }
 
     pub(super) fn other_operator(&mut self, host: usize) {

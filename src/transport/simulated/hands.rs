@@ -30,12 +30,7 @@ impl World {
 
     /// Nothing reaches the host any more, from the bastion or from other hosts.
     pub fn unplug(&self, host: &str) {
-        self.touch(host, |state, place| {
-            state.bastion_cuts.insert(place);
-            for other in (0..state.hosts.len()).filter(|other| *other != place) {
-                state.cuts.insert((place.min(other), place.max(other)));
-            }
-        });
+        self.touch(host, State::unplug);
     }
 
     /// Only the bastion does not reach the host.

@@ -56,7 +56,10 @@ impl State {
         let Some(op) = self.hosts[host].jobs.get_mut(key).and_then(|job| job.op.take()) else {
             return;
         };
-        let state = match self.carry_out(host, &op) {
+        let could = self.quorum_possible();
+        let carried_out = self.carry_out(host, &op);
+        self.blame(could, &what(&op));
+        let state = match carried_out {
             Ok(HostAnswer::Ran(output)) => ended(output.code, &output.stdout, &output.stderr),
             Ok(_) => ended(0, "", ""),
             Err((_, message)) => ended(1, "", &message),

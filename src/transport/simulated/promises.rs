@@ -40,6 +40,13 @@ impl State {
         }
     }
 
+    /// `could`: quorum was possible before this change.
+    pub(super) fn blame(&mut self, could: bool, change: &str) {
+        if could && !self.quorum_loss_allowed && !self.quorum_possible() {
+            self.violate(format!("quorum was lost by {change}"));
+        }
+    }
+
     fn lost_writes(&self) -> Option<String> {
         let leader = self
             .hosts
