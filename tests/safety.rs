@@ -238,7 +238,7 @@ impl Sweep<'_> {
             if is_done(ending.as_ref()) {
                 self.compare(&world, &record, &what);
             } else {
-                self.go_on(&world, record, &what);
+                self.go_on(&world, &record, &what);
             }
         }
     }

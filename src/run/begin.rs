@@ -8,7 +8,7 @@ use super::consent::Consent;
 use super::driver::{Driver, Ending};
 use super::interrupt::Interrupt;
 use super::journal::{Journal, JournalError};
-use super::lock;
+use super::lock::{self, Locked};
 use super::prepare;
 use super::recorder::Recorder;
 use super::state::State;
@@ -91,17 +91,17 @@ async fn carry_on(
     recorder: &Recorder<'_>,
     (operator, interrupt): (&Operator, &Interrupt),
 ) -> Ending {
-    let mut locked = Vec::new();
+    let mut locked = Locked::default();
     if plan.changes_anything() {
         match lock::take(plan, operator, transport).await {
             Ok(taken) => {
-                locked.clone_from(&taken.hosts);
+                locked.clone_from(&taken);
                 let event = EventKind::Locked {
                     hosts: taken.hosts,
                     unreachable: taken.unreachable,
                 };
                 if let Err(error) = recorder.record(event) {
-                    lock::clear(plan, transport, &locked).await;
+                    lock::clear(plan, transport, &locked.to_clear()).await;
                     return unrecorded(&error);
                 }
             }

@@ -15,7 +15,7 @@ use super::attempt::{self, Attempt};
 use super::consent::Consent;
 use super::interrupt::Interrupt;
 use super::journal::JournalError;
-use super::lock;
+use super::lock::{self, Locked};
 use super::next::{Next, next};
 use super::recorder::Recorder;
 
@@ -48,6 +48,8 @@ pub struct Driver<'a, 'r> {
     pub(super) interrupt: &'a Interrupt,
     /// Hosts whose marker is ours.
     locked: Vec<String>,
+    /// Hosts whose marker is ours, or may be.
+    to_clear: Vec<String>,
     /// What each host's copy of the record still lacks: first sequence number and lines. Copies go one after another.
     lacking: tokio::sync::Mutex<BTreeMap<String, (u64, String)>>,
 }
@@ -67,14 +69,15 @@ impl<'a, 'r> Driver<'a, 'r> {
         transport: &'a dyn Transport,
         recorder: &'a Recorder<'r>,
         interrupt: &'a Interrupt,
-        locked: Vec<String>,
+        locked: Locked,
     ) -> Option<Self> {
         (consent.hash() == plan.hash()).then_some(Self {
             plan,
             transport,
             recorder,
             interrupt,
-            locked,
+            to_clear: locked.to_clear(),
+            locked: locked.hosts,
             lacking: tokio::sync::Mutex::default(),
         })
     }
@@ -105,7 +108,7 @@ impl<'a, 'r> Driver<'a, 'r> {
 
     /// The markers are taken away before the end is recorded: a run that ended leaves nothing that stops the next one.
     async fn unlocked(&self, ending: Ending) -> Ending {
-        let left = lock::clear(self.plan, self.transport, &self.locked).await;
+        let left = lock::clear(self.plan, self.transport, &self.to_clear).await;
         if left.is_empty() {
             return ending;
         }

@@ -32,6 +32,15 @@ pub enum LockError {
 pub struct Locked {
     pub hosts: Vec<String>,
     pub unreachable: Vec<String>,
+    /// Of the unreachable: those that fell silent while the marker was written, which may stand there.
+    pub perhaps: Vec<String>,
+}
+
+impl Locked {
+    /// Where our marker stands, or may stand.
+    pub fn to_clear(&self) -> Vec<String> {
+        self.hosts.iter().chain(&self.perhaps).cloned().collect()
+    }
 }
 
 /// Takes every host of the cluster. Hosts that the plan works on must be reached; others may be away.
@@ -64,6 +73,9 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
                 marker: Box::new(other),
             },
             Err(_) if !needed.contains(&host) => {
+                if failed.maybe_done {
+                    locked.perhaps.push(host.to_owned());
+                }
                 locked.unreachable.push(host.to_owned());
                 continue;
             }
@@ -81,7 +93,7 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
             // It may stand there all the same.
             locked.hosts.push(host.to_owned());
         }
-        clear(plan, transport, &locked.hosts).await;
+        clear(plan, transport, &locked.to_clear()).await;
         return Err(error);
     }
     Ok(locked)
