@@ -46,6 +46,14 @@ impl SimHost {
         }
     }
 
+    /// Folders that are not modelled are there when something is in them, or when every system has them.
+    fn has_folder(&self, path: &str) -> bool {
+        let inside = format!("{path}/");
+        ["/var/lib", "/etc", "/run", "/srv", "/tmp"].contains(&path)
+            || self.files.get(path).is_some_and(|entry| entry.dir)
+            || self.files.keys().any(|name| name.starts_with(&inside))
+    }
+
     pub(super) fn space_for(&self, path: &str) -> Result<(), Trouble> {
         if self.disk_free == 0 {
             return Err((Fault::DiskFull, format!("{path}: No space left on device")));
@@ -62,7 +70,7 @@ impl SimHost {
     ) -> Result<(), Trouble> {
         self.space_for(path)?;
         if self.files.get(path).is_some_and(|entry| entry.dir) {
-            return Err((Fault::Refused, format!("{path}: Is a directory")));
+            return Err((Fault::Refused, format!("{path} is a folder")));
         }
         let old = self.files.get(path);
         let owner = owner.map_or_else(
@@ -70,7 +78,7 @@ impl SimHost {
             str::to_owned,
         );
         let mode = mode.map_or_else(
-            || old.map_or("0644".to_owned(), |entry| entry.mode.clone()),
+            || old.map_or("644".to_owned(), |entry| entry.mode.clone()),
             str::to_owned,
         );
         let mut entry = FileEntry::file(content, &owner);
@@ -82,13 +90,22 @@ impl SimHost {
     /// rename(2), never onto something that is there.
     pub(super) fn rename(&mut self, from: &str, to: &str) -> Result<(), Trouble> {
         if !self.files.contains_key(from) {
-            return Err((Fault::Missing, format!("{from}: No such file or directory")));
+            return Err((Fault::Missing, format!("{from} is not there")));
         }
         if self.files.contains_key(to) {
-            return Err((Fault::Refused, format!("{to}: File exists")));
+            return Err((Fault::Refused, format!("{to} is there already")));
+        }
+        if let Some((parent, _)) = to.rsplit_once('/')
+            && !parent.is_empty()
+            && !self.has_folder(parent)
+        {
+            return Err((Fault::Missing, format!("the folder {parent} is not there")));
         }
         if self.mounts.contains(from) {
-            return Err((Fault::Refused, format!("{from}: Device or resource busy")));
+            return Err((
+                Fault::Unsupported,
+                format!("{from} is a mount point and cannot be renamed"),
+            ));
         }
         let inside = format!("{from}/");
         let moved: Vec<String> = self
@@ -111,15 +128,14 @@ impl SimHost {
         if !self.mounts.contains(path) {
             return self.rename(path, to);
         }
-        if self.files.contains_key(to) {
-            return Err((Fault::Refused, format!("{to}: File exists")));
-        }
+        let name = to.rsplit('/').next().unwrap_or(to);
+        let inside = format!("{path}/{name}");
         let Some(entry) = self.files.get_mut(path) else {
-            return Err((Fault::Missing, format!("{path}: No such file or directory")));
+            return Err((Fault::Missing, format!("{path} is not there")));
         };
-        let mut aside = FileEntry::dir(&entry.owner);
-        aside.copy = entry.copy.take();
-        self.files.insert(to.to_owned(), aside);
+        let (owner, copy) = (entry.owner.clone(), entry.copy.take());
+        let aside = self.files.entry(inside).or_insert_with(|| FileEntry::dir(&owner));
+        aside.copy = aside.copy.or(copy);
         Ok(())
     }
 
@@ -140,7 +156,7 @@ impl SimHost {
         if found {
             Ok(())
         } else {
-            Err((Fault::Missing, format!("{path}: No such file or directory")))
+            Err((Fault::Missing, format!("{path} is not there")))
         }
     }
 }

@@ -99,6 +99,9 @@ impl State {
             Err(message) if message.contains("timed out") => {
                 Err(CallError::new(Fault::Timeout, what, endpoint, message))
             }
+            Err(message) if message.contains("member not found") => {
+                Err(refused(Fault::Missing, what, endpoint, &message))
+            }
             Err(message) => fail(&message),
         }
     }
@@ -147,12 +150,8 @@ impl State {
         }
         if !process.joined {
             // Mute since its start (safety 2): it is accepted and never answered.
-            return Err(CallError::new(
-                Fault::Timeout,
-                what,
-                endpoint,
-                "connected, but no answer within the bound",
-            ));
+            let text = "the connection is accepted, then nothing comes within the bound";
+            return Err(CallError::new(Fault::Silent, what, endpoint, text));
         }
         Ok(host)
     }

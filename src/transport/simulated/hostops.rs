@@ -123,7 +123,7 @@ impl State {
             }),
             HostOp::ReadJournal { run } => {
                 let parts = target.journals.get(run.as_str());
-                HostAnswer::Journal(parts.map(|parts| parts.iter().map(|(_, text)| text.as_str()).collect()))
+                HostAnswer::Journal(parts.map(|lines| lines.iter().map(|line| format!("{line}\n")).collect()))
             }
             HostOp::Run { command, .. } => HostAnswer::Ran(self.run_command(host, command)),
             other => return Err((Fault::Unsupported, format!("{} is no look", what(other)))),
@@ -140,7 +140,6 @@ impl State {
                 self.change_unit(host, op)?;
             }
             HostOp::Override { name, settings } => {
-                self.hosts[host].space_for("/run/etcdops")?;
                 self.hosts[host].overrides.insert(name.clone(), settings.clone());
             }
             HostOp::DropOverride { name } => {
@@ -179,9 +178,17 @@ impl State {
             }
             HostOp::AppendJournal { run, from_seq, text } => {
                 self.hosts[host].space_for("/var/lib/etcdops")?;
-                let parts = self.hosts[host].journals.entry(run.as_str().to_owned()).or_default();
-                parts.retain(|(seq, _)| seq < from_seq);
-                parts.push((*from_seq, text.clone()));
+                let lines = self.hosts[host].journals.entry(run.as_str().to_owned()).or_default();
+                let before = usize::try_from(from_seq.saturating_sub(1)).unwrap_or(usize::MAX);
+                if lines.len() < before {
+                    let why = format!(
+                        "the copy of the journal ends at record {}, before {from_seq}",
+                        lines.len()
+                    );
+                    return Err((Fault::Refused, why));
+                }
+                lines.truncate(before);
+                lines.extend(text.lines().map(str::to_owned));
             }
             files => self.change_files(host, files)?,
         }
@@ -221,6 +228,10 @@ impl State {
             return Err((Fault::Missing, format!("Unit {unit}.service could not be found.")));
         }
         match op {
+            HostOp::Start { .. } if self.hosts[host].unit.fenced => {
+                let fence = "/etc/systemd/system/etcd.service.d/zz-etcdops-fence.conf";
+                return Err((Fault::Refused, format!("etcd is fenced on this host: {fence}")));
+            }
             HostOp::Start { enable } => {
                 self.hosts[host].unit.enabled |= *enable;
                 self.start_unit(host);
@@ -234,6 +245,10 @@ impl State {
             HostOp::Restart => {
                 self.stop_process(host);
                 self.start_unit(host);
+            }
+            HostOp::Fence { .. } if self.hosts[host].process.is_some() => {
+                let why = "etcd still runs; a fence is for a stopped member";
+                return Err((Fault::Refused, why.to_owned()));
             }
             HostOp::Fence { .. } => {
                 self.hosts[host].space_for("/etc/systemd/system")?;
@@ -282,7 +297,10 @@ impl State {
         if let Some(other) = markers.get(cluster)
             && other.run != marker.run
         {
-            let message = format!("run {} of {} stands here since {}", other.run, other.who, other.since);
+            let message = format!(
+                "run {} of {} holds this host since {} ({})",
+                other.run, other.who, other.since, other.doing
+            );
             return Err((Fault::Refused, message));
         }
         markers.insert(cluster.to_owned(), marker.clone());

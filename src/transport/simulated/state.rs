@@ -91,8 +91,8 @@ pub(super) struct SimHost {
     pub(super) agent: bool,
     pub(super) frozen: bool,
     pub(super) markers: BTreeMap<String, Marker>,
-    /// Run → parts of its journal.
-    pub(super) journals: BTreeMap<String, Vec<(u64, String)>>,
+    /// Run → the records of its journal, one line each.
+    pub(super) journals: BTreeMap<String, Vec<String>>,
     pub(super) jobs: BTreeMap<String, Job>,
     pub(super) leases: BTreeMap<String, Lease>,
     pub(super) overrides: BTreeMap<String, BTreeMap<String, String>>,
@@ -206,7 +206,7 @@ impl FileEntry {
         Self {
             dir: true,
             content: String::new(),
-            mode: "0700".to_owned(),
+            mode: "700".to_owned(),
             owner: owner.to_owned(),
             copy: None,
         }
@@ -216,7 +216,7 @@ impl FileEntry {
         Self {
             dir: false,
             content: content.to_owned(),
-            mode: "0644".to_owned(),
+            mode: "644".to_owned(),
             owner: owner.to_owned(),
             copy: None,
         }
