@@ -1,11 +1,13 @@
 //! One call of a step, from the first look to its end. The same loop for the first run, a retry and a resume:
 //! drain → probe → done? else guard → write "started" → call → probe until done or out of time → write "ended".
 
+mod holding;
+
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::action::{Action, Named, Probe, Site, Verdict, late, registry};
+use crate::action::{Action, Named, Probe, Site, late, registry};
 use crate::call::host::{DetachedState, HostAnswer, HostOp, Tag};
 use crate::call::{Call, CallError, Fault, Look, Reply, Sight, To, Watch};
 use crate::event::{CallEnd, EventKind};
@@ -13,14 +15,11 @@ use crate::look;
 use crate::plan::types::{PlannedCall, PlannedStep};
 
 use super::driver::{Driver, Halt};
-use super::guard;
 use super::state::CallState;
 
 /// First pause between two looks, and the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long a guard may take to come true: leadership just moved, a member just started.
-const GUARD_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One call being carried out.
 pub(super) struct Attempt<'d, 'a, 'r> {
@@ -304,132 +303,6 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             self.waiting(&format!("an earlier call still runs on {host} ({seconds} s)"));
             self.rest().await?;
         }
-    }
-
-    /// `done_when`: already so, nothing to do.
-    async fn holds_already(&self) -> Result<bool, Halt> {
-        if self.call.done_when.is_empty() {
-            return Ok(false);
-        }
-        Ok(self.judge(&self.call.done_when, None).await?.0.is_none())
-    }
-
-    /// The lock, the model, and the step's own guards; given a little time to come true. `Some`: why not.
-    async fn guards(&mut self) -> Result<Option<String>, Halt> {
-        let until = self.driver.in_time(GUARD_PATIENCE);
-        loop {
-            let why = match self.driver.lock_is_ours().await {
-                Some(why) => return Ok(Some(why)),
-                None => match self.model_differs().await {
-                    Some(why) => Some(why),
-                    None => self.judge(&self.call.guard, None).await?.0,
-                },
-            };
-            let Some(why) = why else { return Ok(None) };
-            if self.driver.transport.now() >= until {
-                return Ok(Some(why));
-            }
-            self.waiting(&format!("guard: {why}"));
-            self.rest().await?;
-        }
-    }
-
-    async fn model_differs(&self) -> Option<String> {
-        let model = self.step.model_before.as_ref()?;
-        if model.members.is_empty() {
-            return None;
-        }
-        let seen = self.driver.see(&[Look::Cluster]).await;
-        let going = self.driver.recorder.with_state(|state| {
-            let calls = self.step.calls.iter().filter(|call| call.takes_member_down);
-            calls
-                .filter(|call| state.call(&self.step.path, call.host.as_deref()).attempts > 0)
-                .filter_map(|call| call.host.clone())
-                .collect::<Vec<String>>()
-        });
-        match seen.first() {
-            Some(Sight::Cluster(observed)) => guard::differs(model, observed, &going),
-            Some(Sight::Blind(error)) => Some(error.to_string()),
-            _ => None,
-        }
-    }
-
-    /// Polls what is expected until it holds often enough, within the step's bound.
-    async fn expectations(&mut self, output: Value, already: bool) -> Result<CallEnd, Halt> {
-        let within = self
-            .step
-            .within
-            .unwrap_or(crate::base::duration::Span(Duration::from_secs(60)));
-        self.deadline = self.driver.in_time(within.0);
-        self.pause = SHORTEST_PAUSE;
-        let (mut in_a_row, mut earlier) = (0, None);
-        let needed = self.polls()?;
-        while !self.call.expect.is_empty() {
-            let (why, seen) = self.judge(&self.call.expect, earlier.as_deref()).await?;
-            earlier = Some(seen);
-            match why {
-                None => in_a_row += 1,
-                Some(why) if self.has_time() => {
-                    in_a_row = 0;
-                    self.waiting(&why);
-                }
-                Some(why) => {
-                    let why = format!("done, but what must follow did not within {within}: {why}");
-                    return Ok(CallEnd::Failed {
-                        why,
-                        hint: Some("etcdops health".to_owned()),
-                    });
-                }
-            }
-            if in_a_row >= needed {
-                break;
-            }
-            self.rest().await?;
-        }
-        Ok(CallEnd::Done { output, already })
-    }
-
-    fn polls(&self) -> Result<u32, Halt> {
-        let mut most = 1;
-        for named in &self.call.expect {
-            most = most.max(self.condition(named)?.polls());
-        }
-        Ok(most)
-    }
-
-    fn condition(&self, named: &Named) -> Result<Box<dyn crate::action::Condition>, Halt> {
-        let filled = self
-            .driver
-            .recorder
-            .with_state(|state| late::fill(&named.with, &|slot| state.output(slot)));
-        let with = filled.map_err(Halt::Bug)?;
-        registry::condition(&Named {
-            name: named.name.clone(),
-            with,
-        })
-        .map_err(Halt::Bug)
-    }
-
-    /// Judges all; the first that does not hold, and everything seen.
-    async fn judge(&self, list: &[Named], earlier: Option<&[Sight]>) -> Result<(Option<String>, Vec<Sight>), Halt> {
-        let site = self.site();
-        let mut conditions = Vec::new();
-        let mut looks = Vec::new();
-        for named in list {
-            let condition = self.condition(named)?;
-            let own = condition.looks(&site);
-            conditions.push((condition, looks.len(), own.len()));
-            looks.extend(own);
-        }
-        let seen = self.driver.see(&looks).await;
-        for (condition, from, count) in conditions {
-            let before = earlier.and_then(|earlier| earlier.get(from..from + count));
-            match condition.judge(&site, &seen[from..from + count], before) {
-                Verdict::Holds(_) => {}
-                Verdict::Not { saw, .. } | Verdict::Unknown(saw) => return Ok((Some(saw), seen)),
-            }
-        }
-        Ok((None, seen))
     }
 
     fn has_time(&self) -> bool {

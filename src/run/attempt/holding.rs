@@ -1,0 +1,143 @@
+//! What must hold: before a call, already, and after it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Attempt, SHORTEST_PAUSE};
+use crate::action::{Condition, Named, Verdict, late, registry};
+use crate::base::duration::Span;
+use crate::call::{Look, Sight};
+use crate::event::CallEnd;
+use crate::run::driver::Halt;
+use crate::run::guard;
+
+/// How long a guard may take to come true: leadership just moved, a member just started.
+const GUARD_PATIENCE: Duration = Duration::from_secs(15);
+/// How long what is expected may take where the step says nothing.
+const EXPECTED_WITHIN: Span = Span(Duration::from_secs(60));
+
+impl Attempt<'_, '_, '_> {
+    /// `done_when`: already so, nothing to do.
+    pub(super) async fn holds_already(&self) -> Result<bool, Halt> {
+        if self.call.done_when.is_empty() {
+            return Ok(false);
+        }
+        Ok(self.judge(&self.call.done_when, None).await?.0.is_none())
+    }
+
+    /// The lock, the model, and the step's own guards; given a little time to come true. `Some`: why not.
+    pub(super) async fn guards(&mut self) -> Result<Option<String>, Halt> {
+        let until = self.driver.in_time(GUARD_PATIENCE);
+        loop {
+            let why = match self.driver.lock_is_ours().await {
+                Some(why) => return Ok(Some(why)),
+                None => match self.model_differs().await {
+                    Some(why) => Some(why),
+                    None => self.judge(&self.call.guard, None).await?.0,
+                },
+            };
+            let Some(why) = why else { return Ok(None) };
+            if self.driver.transport.now() >= until {
+                return Ok(Some(why));
+            }
+            self.waiting(&format!("guard: {why}"));
+            self.rest().await?;
+        }
+    }
+
+    async fn model_differs(&self) -> Option<String> {
+        let model = self.step.model_before.as_ref()?;
+        if model.members.is_empty() {
+            return None;
+        }
+        let seen = self.driver.see(&[Look::Cluster]).await;
+        let going = self.driver.recorder.with_state(|state| {
+            let calls = self.step.calls.iter().filter(|call| call.takes_member_down);
+            calls
+                .filter(|call| state.call(&self.step.path, call.host.as_deref()).attempts > 0)
+                .filter_map(|call| call.host.clone())
+                .collect::<Vec<String>>()
+        });
+        match seen.first() {
+            Some(Sight::Cluster(observed)) => guard::differs(model, observed, &going),
+            Some(Sight::Blind(error)) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Polls what is expected until it holds often enough, within the step's bound.
+    pub(super) async fn expectations(&mut self, output: Value, already: bool) -> Result<CallEnd, Halt> {
+        let within = self.step.within.unwrap_or(EXPECTED_WITHIN);
+        self.deadline = self.driver.in_time(within.0);
+        self.pause = SHORTEST_PAUSE;
+        let (mut in_a_row, mut earlier) = (0, None);
+        let needed = self.polls()?;
+        while !self.call.expect.is_empty() {
+            let (why, seen) = self.judge(&self.call.expect, earlier.as_deref()).await?;
+            earlier = Some(seen);
+            match why {
+                None => in_a_row += 1,
+                Some(why) if self.has_time() => {
+                    in_a_row = 0;
+                    self.waiting(&why);
+                }
+                Some(why) => {
+                    let why = format!("done, but what must follow did not within {within}: {why}");
+                    return Ok(CallEnd::Failed {
+                        why,
+                        hint: Some("etcdops health".to_owned()),
+                    });
+                }
+            }
+            if in_a_row >= needed {
+                break;
+            }
+            self.rest().await?;
+        }
+        Ok(CallEnd::Done { output, already })
+    }
+
+    fn polls(&self) -> Result<u32, Halt> {
+        let mut most = 1;
+        for named in &self.call.expect {
+            most = most.max(self.condition(named)?.polls());
+        }
+        Ok(most)
+    }
+
+    fn condition(&self, named: &Named) -> Result<Box<dyn Condition>, Halt> {
+        let filled = self
+            .driver
+            .recorder
+            .with_state(|state| late::fill(&named.with, &|slot| state.output(slot)));
+        let with = filled.map_err(Halt::Bug)?;
+        registry::condition(&Named {
+            name: named.name.clone(),
+            with,
+        })
+        .map_err(Halt::Bug)
+    }
+
+    /// Judges all; the first that does not hold, and everything seen.
+    async fn judge(&self, list: &[Named], earlier: Option<&[Sight]>) -> Result<(Option<String>, Vec<Sight>), Halt> {
+        let site = self.site();
+        let mut conditions = Vec::new();
+        let mut looks = Vec::new();
+        for named in list {
+            let condition = self.condition(named)?;
+            let own = condition.looks(&site);
+            conditions.push((condition, looks.len(), own.len()));
+            looks.extend(own);
+        }
+        let seen = self.driver.see(&looks).await;
+        for (condition, from, count) in conditions {
+            let before = earlier.and_then(|earlier| earlier.get(from..from + count));
+            match condition.judge(&site, &seen[from..from + count], before) {
+                Verdict::Holds(_) => {}
+                Verdict::Not { saw, .. } | Verdict::Unknown(saw) => return Ok((Some(saw), seen)),
+            }
+        }
+        Ok((None, seen))
+    }
+}
