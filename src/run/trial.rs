@@ -1,7 +1,10 @@
 //! The engine on the simulated world: the first proofs; the sweep over every runbook is `tests/safety.rs`.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -13,20 +16,19 @@ use super::journal::{Journal, JournalError};
 use super::prepare::{Prepared, prepare};
 use super::state::State;
 use crate::base::id::RunId;
+use crate::call::{Call, To, Watch};
 use crate::cluster::host::ClusterConfig;
-use crate::event::{Event, Operator, Renderer, RunOutcome};
+use crate::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use crate::plan::build::Request;
 use crate::plan::types::Plan;
 use crate::runbook::catalogue::Catalogue;
 use crate::transport::simulated::World;
+use crate::transport::{self, Transport};
 
 struct Nobody;
 
 impl Ask for Nobody {
-    fn ask<'a>(
-        &'a self,
-        _question: &'a Question,
-    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = Answer> + Send + 'a>> {
+    fn ask<'a>(&'a self, _question: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
         Box::pin(async { Answer::NoTerminal })
     }
 }
@@ -169,4 +171,95 @@ fn a_mistyped_host_is_refused_with_the_nearest_name() {
     let refusals = planned(&world, &cluster, "restart", &parameters).unwrap_err();
     assert!(refusals[0].usage);
     assert!(refusals[0].why.contains("did you mean `etcd-1`"), "{refusals:?}");
+}
+
+/// A disk that is full from a record on.
+struct Full {
+    events: Vec<Event>,
+    most: usize,
+    started: Arc<Mutex<usize>>,
+}
+
+impl Journal for Full {
+    fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+        if self.events.len() >= self.most {
+            return Err(JournalError::Other("no space left".to_owned()));
+        }
+        if matches!(event.kind, EventKind::CallStarted { .. }) {
+            *self.started.lock().unwrap() += 1;
+        }
+        self.events.push(event.clone());
+        Ok(())
+    }
+}
+
+/// The world, with the changes that steps make counted.
+struct Counted {
+    world: World,
+    made: AtomicUsize,
+}
+
+impl Transport for Counted {
+    fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> transport::Answer<'a> {
+        let change = match &call.to {
+            To::Host { tag, .. } => tag.is_some(),
+            To::Etcd { op, .. } => op.is_change(),
+            To::Http(request) => request.change,
+        };
+        self.made.fetch_add(usize::from(change), Ordering::SeqCst);
+        self.world.perform(call, watch)
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.world.now()
+    }
+
+    fn pause<'a>(&'a self, how_long: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.world.pause(how_long)
+    }
+}
+
+#[test]
+fn what_cannot_be_recorded_is_not_done() {
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
+    let plan = planned(&world, &cluster, "restart", &restart_all()).unwrap();
+    for most in 0..30 {
+        let counted = Counted {
+            world: world.fork(),
+            made: AtomicUsize::new(0),
+        };
+        let started = Arc::default();
+        let journal = Full {
+            events: Vec::new(),
+            most,
+            started: Arc::clone(&started),
+        };
+        let interrupt = Interrupt::default();
+        let run = async {
+            let consent = obtain(&plan, &State::default(), &Nobody, true).await.unwrap();
+            let means = Means {
+                transport: &counted,
+                journal: Box::new(journal),
+                renderer: Box::new(Silent),
+                interrupt: &interrupt,
+                operator: operator(),
+            };
+            begin(&plan, &consent, means).await
+        };
+        let ending = counted.world.drive(run).unwrap();
+        let started = *started.lock().unwrap();
+        assert_eq!(
+            counted.made.load(Ordering::SeqCst),
+            started,
+            "full after {most}: done and recorded differ"
+        );
+        let expected = if started == 0 {
+            RunOutcome::Refused
+        } else {
+            RunOutcome::InDoubt
+        };
+        assert_eq!(ending.outcome, expected, "full after {most}: {ending:?}");
+        assert!(ending.text.contains("no space left"), "{ending:?}");
+        assert!(counted.world.write(), "full after {most}: the cluster serves");
+    }
 }
