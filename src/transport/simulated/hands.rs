@@ -161,6 +161,14 @@ impl World {
         self.touch(host, State::other_operator);
     }
 
+    /// The longest copy of a run's journal on any host.
+    pub fn journal_copy(&self, run: &crate::base::id::RunId) -> Option<String> {
+        let state = self.state();
+        let copies = state.hosts.iter().filter_map(|host| host.journals.get(run.as_str()));
+        let longest = copies.max_by_key(|lines| lines.len())?;
+        Some(longest.iter().map(|line| format!("{line}\n")).collect())
+    }
+
     /// Takes a run's markers away, as `runs abandon` does.
     pub fn abandon(&self, run: &crate::base::id::RunId) {
         for host in &mut self.state().hosts {

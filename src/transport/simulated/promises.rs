@@ -47,6 +47,27 @@ impl State {
         }
     }
 
+    /// Hosts whose next boot starts a member that was removed.
+    fn unfenced(&self) -> Vec<String> {
+        let leader = self
+            .hosts
+            .iter()
+            .filter_map(|host| host.process.as_ref())
+            .find(|process| process.leads);
+        let Some(leader) = leader else { return Vec::new() };
+        let removed = &self.copies[leader.copy].applied.removed;
+        let comes_back = |place: &usize| {
+            let host = &self.hosts[*place];
+            let settings = self.unit_settings(*place);
+            let path = settings.get("data-dir").map(|(path, _)| path);
+            let copy = path.and_then(|path| host.files.get(path)).and_then(|entry| entry.copy);
+            let old = copy.is_some_and(|copy| removed.contains(&self.copies[copy].member));
+            host.up && old && host.unit.enabled && !host.unit.fenced
+        };
+        let hosts = (0..self.hosts.len()).filter(comes_back);
+        hosts.map(|place| self.hosts[place].name.clone()).collect()
+    }
+
     fn lost_writes(&self) -> Option<String> {
         let leader = self
             .hosts
@@ -85,6 +106,10 @@ impl World {
     pub fn check_end(&self, ending: Ending, kept: &[&str]) -> Vec<String> {
         let mut broken = self.check_promises();
         let state = self.state();
+        if ending == Ending::Done {
+            let again = state.unfenced().into_iter();
+            broken.extend(again.map(|host| format!("{host} would start a removed member at its next boot")));
+        }
         for host in state.hosts.iter().filter(|host| host.up) {
             for name in host.overrides.keys() {
                 let leased = host.leases.contains_key(name);
