@@ -186,6 +186,8 @@ fn a_failed_run_is_listed_shown_and_given_up_by_typing_the_cluster() {
     asked.sees("Type playground: ");
     asked.types("yes\r");
     asked.sees("`yes` is not it.");
+    // What is typed before the question stands there again does not count.
+    asked.sees("Type playground: ");
     asked.types("playground\r");
     asked.sees("is given up");
     asked.ends(0);

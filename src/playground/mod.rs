@@ -98,7 +98,7 @@ impl PlaygroundError {
                  other ports"
             }
             Self::Busy { .. } => "wait until it has ended; `etcdops playground status` shows what there is",
-            Self::Died { .. } | Self::NotHealthy { .. } => {
+            Self::Start { .. } | Self::Died { .. } | Self::NotHealthy { .. } => {
                 "type `etcdops playground status`, or `etcdops playground down` to throw it away"
             }
             Self::Held { pid, .. } | Self::StillHeld { pid, .. } | Self::WillNotEnd { pid, .. } => {
@@ -107,7 +107,7 @@ impl PlaygroundError {
             Self::Foreign { path, .. } => {
                 return Some(format!("move {} away and try again", path.display()));
             }
-            Self::Members { .. } | Self::NoPorts { .. } | Self::Start { .. } | Self::Io { .. } | Self::File(_) => {
+            Self::Members { .. } | Self::NoPorts { .. } | Self::Io { .. } | Self::File(_) => {
                 return None;
             }
         };

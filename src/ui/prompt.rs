@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Ui, text};
 use crate::base::secret::Secret;
@@ -120,6 +121,10 @@ impl Prompt {
         let Ok(reader) = terminal.reader(hidden) else {
             return Typed::End;
         };
+        // Listened for before the question stands there: from then on Ctrl-C may come.
+        let Ok(mut interrupts) = signal(SignalKind::interrupt()) else {
+            return Typed::End;
+        };
         self.ui.ask(tail);
         let until = Instant::now() + self.patience;
         let stop = Arc::new(AtomicBool::new(false));
@@ -127,7 +132,7 @@ impl Prompt {
         let mut worker = tokio::task::spawn_blocking(move || reader.line(until, &stopped));
         let typed = tokio::select! {
             typed = &mut worker => typed.unwrap_or(Typed::End),
-            _ = tokio::signal::ctrl_c() => {
+            _ = interrupts.recv() => {
                 stop.store(true, Ordering::Relaxed);
                 // It gives the terminal back first.
                 let _ = worker.await;
