@@ -14,5 +14,6 @@ pub mod plan;
 pub mod playground;
 pub mod run;
 pub mod runbook;
+pub mod snapshot;
 pub mod transport;
 pub mod ui;

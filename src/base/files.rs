@@ -59,6 +59,22 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileEr
     move |source| FileError::Io { action, path, source }
 }
 
+/// A text as one visible name of a file: what could climb or hide becomes `_`.
+pub fn safe_name(text: &str) -> String {
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = text.chars().map(safe).collect();
+    if name.is_empty() || name.starts_with('.') {
+        return format!("_{name}");
+    }
+    name
+}
+
 /// Makes the folder, and the parents that it lacks, with mode 0700. An existing one stays as it is.
 pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
     DirBuilder::new()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::duration::Span;
+use crate::base::files::safe_name;
 use crate::base::id::RunId;
 use crate::cluster::version::Version;
 
@@ -20,16 +21,9 @@ impl Tag {
     /// The tag of a step's call; the same one for the same attempt, in whichever process.
     pub fn of(run: &RunId, step: &str, host: Option<&str>, attempt: u32) -> Self {
         let path = host.map_or_else(|| step.to_owned(), |host| format!("{step}@{host}"));
-        let safe = |c: char| {
-            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        };
         Self {
             run: run.clone(),
-            key: format!("{}.{attempt}", path.chars().map(safe).collect::<String>()),
+            key: format!("{}.{attempt}", safe_name(&path)),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::CallError;
 use super::host::{HostAnswer, HostOp};
 use super::http::{HttpAnswer, HttpRequest};
+use super::library::{LibraryAnswer, LibraryOp};
 use crate::base::duration::Span;
 use crate::cluster::observed::Observed;
 
@@ -23,6 +24,8 @@ pub enum Look {
     Hashes {
         revision: u64,
     },
+    /// `List` or `Find`.
+    Library(LibraryOp),
 }
 
 /// What a look saw.
@@ -34,6 +37,7 @@ pub enum Sight {
     Http(HttpAnswer),
     /// Endpoint → hash, or why not.
     Hashes(Vec<(String, Result<u32, String>)>),
+    Library(LibraryAnswer),
     /// Could not be seen.
     Blind(CallError),
 }
@@ -45,6 +49,11 @@ impl Look {
             host: host.to_owned(),
             op: HostOp::InspectService,
         }
+    }
+
+    /// One backup of the library.
+    pub fn backup(name: &str) -> Self {
+        Self::Library(LibraryOp::Find { name: name.to_owned() })
     }
 
     pub fn stat(host: &str, path: &str) -> Self {

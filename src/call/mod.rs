@@ -4,6 +4,7 @@ pub mod error;
 pub mod etcd;
 pub mod host;
 pub mod http;
+pub mod library;
 pub mod look;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub use error::{CallError, Fault};
 pub use etcd::{EtcdAnswer, EtcdOp};
 pub use host::{HostAnswer, HostOp, Tag};
 pub use http::{HttpAnswer, HttpRequest};
+pub use library::{LibraryAnswer, LibraryOp};
 pub use look::{Look, Sight};
 
 use crate::base::duration::Span;
@@ -34,6 +36,20 @@ pub enum To {
     Etcd { endpoint: String, op: EtcdOp },
     /// One HTTP request from the bastion.
     Http(HttpRequest),
+    /// The cluster's backup library, on the bastion.
+    Library(LibraryOp),
+}
+
+impl To {
+    /// It changes something: it is journalled as a call.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Host { op, .. } => op.is_change(),
+            Self::Etcd { op, .. } => op.is_change(),
+            Self::Http(request) => request.change,
+            Self::Library(op) => op.is_change(),
+        }
+    }
 }
 
 /// The answer to a `Call`.
@@ -43,6 +59,7 @@ pub enum Reply {
     Host(HostAnswer),
     Etcd(EtcdAnswer),
     Http(HttpAnswer),
+    Library(LibraryAnswer),
 }
 
 /// Told while a call runs. Never decides anything.

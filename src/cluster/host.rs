@@ -189,6 +189,12 @@ impl ClusterConfig {
         self.hosts.iter().find(|host| host.name == name)
     }
 
+    /// The folder of this cluster's backups on the bastion; `None` where nobody has said where backups are kept.
+    pub fn library(&self) -> Option<PathBuf> {
+        let store = self.backups.store.as_ref()?;
+        Some(store.join(crate::base::files::safe_name(&self.name)))
+    }
+
     /// How this host's etcd is reached.
     pub fn route_to(&self, host: &Host) -> Route {
         host.route.unwrap_or(self.route)

@@ -20,6 +20,11 @@ pub fn runbooks() -> PathBuf {
     below(|user| Some(user.config_dir())).join("runbooks")
 }
 
+/// Where backups are kept, unless the inventory says where.
+pub fn backups() -> PathBuf {
+    state().join("backups")
+}
+
 /// The folder of runs.
 pub fn runs() -> PathBuf {
     state().join("runs")

@@ -160,6 +160,7 @@ pub async fn resolve(global: &GlobalOptions, around: &Surroundings) -> Result<Se
     let timeout = timeout.map(|(span, _)| span);
     discover_endpoints(&mut entry, around, timeout, &mut notes).await?;
     let password = credentials::source(global, &around.environment, &mut entry)?;
+    entry.config.backups.store.get_or_insert_with(|| around.backups.clone());
     Ok(Settings {
         file: (!entry.file.is_empty()).then_some(entry.file),
         cluster: entry.config,

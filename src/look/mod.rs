@@ -74,11 +74,13 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
             tag: None,
         },
         Look::Http(request) => To::Http(request.clone()),
+        Look::Library(op) => To::Library(op.clone()),
     };
     let call = Call { to, timeout: bound };
     match transport.perform(&call, &Unwatched).await {
         Ok(Reply::Host(answer)) => Sight::Host(answer),
         Ok(Reply::Http(answer)) => Sight::Http(answer),
+        Ok(Reply::Library(answer)) => Sight::Library(answer),
         Ok(Reply::Etcd(_)) => Sight::Blind(CallError::new(
             Fault::Garbage,
             "look",

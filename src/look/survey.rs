@@ -424,6 +424,7 @@ fn odd(place: &str, reply: &Reply) -> CallError {
         Reply::Host(_) => "a host's answer",
         Reply::Etcd(_) => "another answer of etcd",
         Reply::Http(_) => "an HTTP answer",
+        Reply::Library(_) => "an answer of the library",
     };
     CallError::new(Fault::Garbage, "look", place, format!("{kind} to this question"))
 }

@@ -203,8 +203,7 @@ impl Transport for Counted {
     fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> transport::Answer<'a> {
         let change = match &call.to {
             To::Host { tag, .. } => tag.is_some(),
-            To::Etcd { op, .. } => op.is_change(),
-            To::Http(request) => request.change,
+            other => other.is_change(),
         };
         self.made.fetch_add(usize::from(change), Ordering::SeqCst);
         self.world.perform(call, watch)

@@ -5,6 +5,7 @@ pub mod etcd;
 pub mod host;
 pub mod http;
 mod joined;
+pub mod library;
 pub mod process;
 pub mod real;
 pub mod simulated;

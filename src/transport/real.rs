@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::dial::{DialError, Dialer, Forwarder};
 use super::etcd::{Credentials, Etcd};
 use super::http::Http;
+use super::library::Library;
 use super::tls::{Tls, TlsError};
 use super::{Answer, Transport};
 use crate::base::clock;
@@ -41,6 +42,7 @@ pub struct RealTransport {
     etcd: Etcd,
     http: Http,
     hosts: Option<Arc<dyn Hosts>>,
+    library: Option<Library>,
 }
 
 impl RealTransport {
@@ -58,6 +60,7 @@ impl RealTransport {
             http: Http::new(dialer.clone(), world),
             dialer,
             hosts,
+            library: cluster.library().map(Library::at),
         })
     }
 
@@ -71,6 +74,13 @@ impl RealTransport {
         match &call.to {
             To::Etcd { endpoint, op } => self.etcd.perform(endpoint, op, bound, watch).await.map(Reply::Etcd),
             To::Http(request) => self.http.perform(request, bound).await.map(Reply::Http),
+            To::Library(op) => match &self.library {
+                Some(library) => library.perform(op, &self.etcd, bound, watch).map(Reply::Library),
+                None => {
+                    let why = "the cluster has no backup library: name one with `backups: {store: …}`";
+                    Err(CallError::new(Fault::Missing, op.what(), "this machine", why))
+                }
+            },
             To::Host { host, op, tag } => match &self.hosts {
                 Some(hosts) => {
                     let call = HostCall {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use crate::commands::Failure;
+use crate::commands::{Failure, folders};
 use crate::playground;
 
 /// The environment variables. An empty one counts as not set.
@@ -46,6 +46,8 @@ pub struct Surroundings {
     pub places: Vec<PathBuf>,
     /// The inventory of the playground, if one stands.
     pub playground: Option<PathBuf>,
+    /// Where backups are kept when nobody says where.
+    pub backups: PathBuf,
     /// Mistakes in files are shown in colour.
     pub colour: bool,
 }
@@ -67,6 +69,7 @@ impl Surroundings {
             home: folders.as_ref().map(|folders| folders.home_dir().to_owned()),
             places: places.into_iter().flatten().collect(),
             playground: folders.map(|folders| playground_inventory(&folders.data_dir())),
+            backups: folders::backups(),
             colour,
         }
     }

@@ -27,6 +27,7 @@ impl World {
             home: Some(folder.path().to_owned()),
             places: vec![folder.path().join("none.yaml"), folder.path().join("etcdops.yaml")],
             playground: Some(folder.path().join("playground/inventory.yaml")),
+            backups: folder.path().join("backups"),
             colour: false,
         };
         let world = Self { folder, around };

@@ -1,5 +1,7 @@
 //! Calls as commands that a person could type. Never a secret: only where it lies.
 
+mod library;
+
 use super::answer::what;
 use super::shell::{command_text, state_root};
 use crate::base::quote::{join, quote};
@@ -18,6 +20,7 @@ pub fn manual(call: &Call, cluster: &ClusterConfig) -> String {
         },
         To::Etcd { endpoint, op } => etcdctl(cluster, endpoint, op),
         To::Http(request) => curl(cluster, request),
+        To::Library(op) => library::manual(cluster, op),
     }
 }
 
@@ -194,12 +197,6 @@ fn tls_words(tls: &TlsFiles) -> Vec<String> {
 
 /// etcdctl up to 3.3 speaks the old API unless told; from 3.6 on the variable is warned about and has no effect.
 fn etcdctl(cluster: &ClusterConfig, endpoint: &str, op: &EtcdOp) -> String {
-    let tls = cluster
-        .host_of_url(endpoint)
-        .map_or(&cluster.tls, |host| cluster.tls_for(host));
-    let mut words = vec!["etcdctl".to_owned(), format!("--endpoints={endpoint}")];
-    words.extend(tls_words(tls));
-    words.extend(cluster.auth.user.iter().map(|user| format!("--user={user}")));
     let verb: Vec<String> = match op {
         EtcdOp::Status => vec!["endpoint".into(), "status".into()],
         EtcdOp::MemberList => vec!["member".into(), "list".into()],
@@ -225,7 +222,17 @@ fn etcdctl(cluster: &ClusterConfig, endpoint: &str, op: &EtcdOp) -> String {
         EtcdOp::AlarmDisarm { .. } => vec!["alarm".into(), "disarm".into()],
         EtcdOp::Snapshot { path } => vec!["snapshot".into(), "save".into(), path.clone()],
     };
-    words.extend(verb);
+    etcdctl_words(cluster, endpoint, &verb)
+}
+
+fn etcdctl_words(cluster: &ClusterConfig, endpoint: &str, verb: &[String]) -> String {
+    let tls = cluster
+        .host_of_url(endpoint)
+        .map_or(&cluster.tls, |host| cluster.tls_for(host));
+    let mut words = vec!["etcdctl".to_owned(), format!("--endpoints={endpoint}")];
+    words.extend(tls_words(tls));
+    words.extend(cluster.auth.user.iter().map(|user| format!("--user={user}")));
+    words.extend_from_slice(verb);
     let old = "  # etcdctl 3.3: with ETCDCTL_API=3";
     let password = if cluster.auth.user.is_some() {
         ", asks for the password"

@@ -159,6 +159,7 @@ impl Builder {
             slow_changes: None,
             next_pid: 1000,
             alarms: BTreeSet::new(),
+            backups: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::state::{Later, State};
 use super::{World, etcd, hostops, milliseconds};
 use crate::base::id::RunId;
 use crate::call::host::{DetachedState, HostAnswer, Marker};
-use crate::call::{Call, CallError, EtcdOp, Fault, Reply, To};
+use crate::call::{Call, CallError, EtcdOp, Fault, LibraryOp, Reply, To};
 
 /// Before or after the change has had its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ const OTHER: &str = "someone@elsewhere";
 
 impl State {
     pub(super) fn perform(&mut self, call: &Call) -> Result<Reply, CallError> {
-        if !changes(call) {
+        if !call.to.is_change() {
             return self.effect(call);
         }
         self.changes += 1;
@@ -109,13 +109,14 @@ impl State {
     }
 
     fn effect(&mut self, call: &Call) -> Result<Reply, CallError> {
-        if self.writer && changes(call) {
+        if self.writer && call.to.is_change() {
             self.write();
         }
         match &call.to {
             To::Host { host, op, tag } => self.on_host(host, op, tag.as_ref()).map(Reply::Host),
             To::Etcd { endpoint, op } => self.rpc(endpoint, op).map(Reply::Etcd),
             To::Http(request) => self.http(request).map(Reply::Http),
+            To::Library(op) => self.library(op).map(Reply::Library),
         }
     }
 
@@ -124,6 +125,9 @@ impl State {
             To::Host { host, .. } => self.find(host),
             To::Etcd { endpoint, .. } => self.host_of(endpoint),
             To::Http(request) => self.host_of(&request.url),
+            To::Library(LibraryOp::Take(take)) => self.host_of(&take.endpoint),
+            To::Library(LibraryOp::Fetch(fetch)) => self.find(&fetch.host),
+            To::Library(_) => None,
         }
     }
 
@@ -131,20 +135,25 @@ impl State {
     fn strike(&mut self, call: &Call, mishap: Mishap, when: When) -> Option<CallError> {
         let what = describe(call);
         let place = place(call);
-        let host = self.target(call)?;
         let lost = |message: &str| {
             let mut error = CallError::new(Fault::Lost, what.clone(), place.clone(), message);
             error.maybe_done = true;
             Some(error)
         };
         match mishap {
-            Mishap::Refused => Some(refused(
-                Fault::Connect,
-                &what,
-                &place,
-                "Connection refused (os error 111)",
-            )),
-            Mishap::Silence => lost("the connection ended before an answer came"),
+            Mishap::Refused => {
+                let why = "Connection refused (os error 111)";
+                return Some(refused(Fault::Connect, &what, &place, why));
+            }
+            Mishap::Silence => return lost("the connection ended before an answer came"),
+            Mishap::Killed => {
+                self.killed = true;
+                return lost("killed");
+            }
+            _ => {}
+        }
+        let host = self.target(call)?;
+        match mishap {
             Mishap::HostDies(returns) => {
                 self.power_off(host);
                 if let Some(after) = returns {
@@ -188,10 +197,7 @@ impl State {
                 }
                 None
             }
-            Mishap::Killed => {
-                self.killed = true;
-                lost("killed")
-            }
+            Mishap::Refused | Mishap::Silence | Mishap::Killed => None,
         }
     }
 
@@ -222,7 +228,7 @@ impl State {
         if self.trace.is_none() {
             return;
         }
-        let count = if changes(call) {
+        let count = if call.to.is_change() {
             format!("#{} ", self.changes)
         } else {
             String::new()
@@ -295,19 +301,12 @@ impl World {
     }
 }
 
-fn changes(call: &Call) -> bool {
-    match &call.to {
-        To::Host { op, .. } => op.is_change(),
-        To::Etcd { op, .. } => op.is_change(),
-        To::Http(request) => request.change,
-    }
-}
-
 fn place(call: &Call) -> String {
     match &call.to {
         To::Host { host, .. } => host.clone(),
         To::Etcd { endpoint, .. } => endpoint.clone(),
         To::Http(request) => request.url.clone(),
+        To::Library(_) => "the library".to_owned(),
     }
 }
 
@@ -324,5 +323,6 @@ fn describe(call: &Call) -> String {
         } => format!("member remove {id}"),
         To::Etcd { op, .. } => etcd::rpc_name(op).to_owned(),
         To::Http(request) => format!("{} {}", request.method, request.url),
+        To::Library(op) => op.what(),
     }
 }

@@ -337,6 +337,11 @@ impl World {
             );
             let _ = writeln!(text, "  settings {:?}", state.unit_settings(place));
         }
+        let backups = state
+            .backups
+            .iter()
+            .map(|kept| (kept.manifest.how, kept.manifest.is_good()));
+        let _ = writeln!(text, "backups {:?}", backups.collect::<Vec<_>>());
         text
     }
 }

@@ -12,6 +12,7 @@ mod etcd;
 mod fault;
 mod hands;
 mod hostops;
+mod library;
 mod log;
 mod machine;
 mod membership;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::call::host::{Command, DetachedState, Marker, SettingFrom};
 use crate::cluster::member::Member;
 use crate::cluster::version::Version;
+use crate::snapshot::Kept;
 
 use super::fault::{Mishap, When};
 
@@ -41,6 +42,8 @@ pub(super) struct State {
     pub(super) slow_changes: Option<u64>,
     pub(super) next_pid: u32,
     pub(super) alarms: BTreeSet<(u64, String)>,
+    /// The library, the oldest first.
+    pub(super) backups: Vec<Kept>,
 }
 
 /// How long things take, in milliseconds.

@@ -1,0 +1,174 @@
+//! What is known about a backup, as kept beside it in the library.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::base::id::RunId;
+use crate::cluster::member::{Id, Member};
+use crate::cluster::version::Version;
+
+/// Format of manifests.
+pub const SCHEMA: &str = "etcdops/backup/v1";
+
+/// How a backup came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Streamed over etcd's API while the member served.
+    Live,
+    /// Copied from the disk of a member that was proved stopped.
+    Cold,
+    /// Made by others, taken in by `backups add`.
+    Added,
+}
+
+/// What kind of file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// A snapshot with the digest at its end, as `etcdctl snapshot save` writes.
+    Snapshot,
+    /// A bare database: `member/snap/db` of a stopped member. A restore needs `--skip-hash-check`.
+    Database,
+    /// A tar archive of a whole data directory, with its log.
+    DataDir,
+    /// A tar archive of what `etcdctl backup` made: the only form that holds v2 data.
+    V2Backup,
+}
+
+/// The member that a backup was taken from; unknown fields are `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub cluster_id: Option<Id>,
+    pub member_id: Option<Id>,
+    /// The host of the inventory.
+    pub host: Option<String>,
+    /// Of the etcd that it was taken from.
+    pub version: Option<Version>,
+}
+
+/// What the database holds, as our reader found it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The store's revision.
+    pub revision: u64,
+    /// The revision up to which the history was compacted.
+    pub compacted: Option<u64>,
+    /// The raft term of the last applied entry; not stored before 3.5.
+    pub term: Option<u64>,
+    /// The last applied raft index.
+    pub applied_index: u64,
+    /// Keys that a client sees, as `etcdutl snapshot status` counts from 3.6 on.
+    pub keys: u64,
+    /// Entries of all buckets, as `etcdctl snapshot status` counts up to 3.5.
+    pub entries: u64,
+    /// Bytes of the database, as `snapshot status` tells; less than the file's where that was grown ahead.
+    pub database_size: u64,
+    /// etcd's own hash of it, as `snapshot status` prints: hex, unpadded.
+    pub hash: String,
+    /// `3.6.0`; not stored before 3.6.
+    pub storage_version: Option<String>,
+    /// The cluster's version when it was taken.
+    pub cluster_version: Option<String>,
+    /// The members recorded in it.
+    pub members: Vec<Member>,
+    /// Alarms that it carries, such as `NOSPACE`.
+    pub alarms: Vec<String>,
+    /// Users of etcd's auth.
+    pub users: u64,
+    /// Auth is switched on in it.
+    pub auth: bool,
+}
+
+/// When and how a backup was proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    pub at: Timestamp,
+    pub run: Option<RunId>,
+    /// By starting a throw-away etcd from it; `None`: nobody asked for that.
+    pub boot: Option<Proof>,
+}
+
+/// What the throw-away etcd said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// It served the same revision and as many keys.
+    Booted { version: Version },
+    /// It could not be tried, which is no failure: why.
+    NotTried(String),
+}
+
+/// One backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub schema: String,
+    /// In the library.
+    pub name: String,
+    /// The cluster's name in the inventory.
+    pub cluster: String,
+    pub taken: Timestamp,
+    pub how: How,
+    pub form: Form,
+    pub run: Option<RunId>,
+    pub step: Option<String>,
+    /// The file, beside the manifest.
+    pub file: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Of the whole file, hex.
+    pub sha256: String,
+    #[serde(flatten)]
+    pub source: Source,
+    #[serde(flatten)]
+    pub content: Content,
+    /// It holds data of etcd's v2 API.
+    pub v2_data: bool,
+    pub verified: Option<Verified>,
+    /// The last check found it damaged: how.
+    #[serde(default)]
+    pub damage: Option<String>,
+}
+
+impl Manifest {
+    /// Proved, and not found damaged since.
+    pub fn is_good(&self) -> bool {
+        self.verified.is_some() && self.damage.is_none()
+    }
+}
+
+/// A backup where it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    #[serde(flatten)]
+    pub manifest: Manifest,
+    /// The file on the bastion.
+    pub path: String,
+}
+
+/// Everything that the library has of one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shelf {
+    /// The newest first.
+    pub backups: Vec<Kept>,
+    /// Folders whose manifest cannot be read: name and why.
+    pub broken: Vec<(String, String)>,
+}
+
+impl Shelf {
+    pub fn find(&self, name: &str) -> Option<&Kept> {
+        self.backups.iter().find(|kept| kept.manifest.name == name)
+    }
+
+    /// The newest proved backup of this cluster ID; of any where the ID is not known (no member answers).
+    pub fn newest_verified(&self, cluster_id: Option<Id>) -> Option<&Kept> {
+        let of_cluster = |kept: &&Kept| {
+            let own = kept.manifest.source.cluster_id;
+            cluster_id.is_none() || own.is_none() || own == cluster_id
+        };
+        self.backups
+            .iter()
+            .filter(|kept| kept.manifest.is_good())
+            .find(of_cluster)
+    }
+}

@@ -1,0 +1,158 @@
+//! The backup library of the bastion, held as values.
+
+use super::machine::refused;
+use super::state::State;
+use crate::base::hash::sha256_hex;
+use crate::call::library::{Fetch, Take};
+use crate::call::{CallError, EtcdOp, Fault, LibraryAnswer, LibraryOp};
+use crate::cluster::member::Id;
+use crate::snapshot::{Content, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified, manifest};
+
+/// Where this library would lie.
+const FOLDER: &str = "/library";
+
+/// Bytes of a small snapshot.
+const SIZE: u64 = 20_512;
+
+impl State {
+    pub(super) fn library(&mut self, op: &LibraryOp) -> Result<LibraryAnswer, CallError> {
+        match op {
+            LibraryOp::List => {
+                let backups = self.backups.iter().rev().cloned().collect();
+                return Ok(LibraryAnswer::Shelf(Shelf {
+                    backups,
+                    broken: Vec::new(),
+                }));
+            }
+            LibraryOp::Find { name } => {
+                let found = self.backups.iter().find(|kept| kept.manifest.name == *name);
+                return Ok(LibraryAnswer::Found(found.cloned().map(Box::new)));
+            }
+            LibraryOp::Take(take) => self.take_backup(take)?,
+            LibraryOp::Fetch(fetch) => self.fetch_backup(fetch)?,
+            LibraryOp::Verify { name, boot, run } => {
+                let at = self.bastion_time();
+                let boot = boot.then(|| Proof::NotTried("no etcd here".to_owned()));
+                let manifest = self.kept(name, &op.what())?;
+                manifest.verified = Some(Verified {
+                    at,
+                    run: run.clone(),
+                    boot,
+                });
+            }
+            LibraryOp::Add { name, .. } => {
+                let manifest = self.manifest(name, How::Added);
+                self.keep(manifest);
+            }
+            LibraryOp::Copy { name, .. } => {
+                self.kept(name, &op.what())?;
+            }
+            LibraryOp::Remove { names } => self.backups.retain(|kept| !names.contains(&kept.manifest.name)),
+        }
+        Ok(LibraryAnswer::Done)
+    }
+
+    fn kept(&mut self, name: &str, what: &str) -> Result<&mut Manifest, CallError> {
+        let found = self.backups.iter_mut().find(|kept| kept.manifest.name == name);
+        found
+            .map(|kept| &mut kept.manifest)
+            .ok_or_else(|| refused(Fault::Missing, what, "the library", "there is no such backup"))
+    }
+
+    fn manifest(&self, name: &str, how: How) -> Manifest {
+        Manifest {
+            schema: manifest::SCHEMA.to_owned(),
+            name: name.to_owned(),
+            cluster: self.cluster.clone(),
+            taken: self.bastion_time(),
+            how,
+            form: Form::Snapshot,
+            run: None,
+            step: None,
+            file: "snapshot.db".to_owned(),
+            size: SIZE,
+            sha256: String::new(),
+            source: Source::default(),
+            content: Content::default(),
+            v2_data: false,
+            verified: None,
+            damage: None,
+        }
+    }
+
+    /// One name, one backup: the same one again replaces it.
+    fn keep(&mut self, manifest: Manifest) {
+        self.backups.retain(|kept| kept.manifest.name != manifest.name);
+        let path = format!("{FOLDER}/{}/{}", manifest.name, manifest.file);
+        self.backups.push(Kept { manifest, path });
+    }
+
+    fn take_backup(&mut self, take: &Take) -> Result<(), CallError> {
+        self.rpc(&take.endpoint, &EtcdOp::LinearizableRead)?;
+        let what = "take a snapshot";
+        let host = self.serving_host(&take.endpoint, what)?;
+        let Some(process) = &self.hosts[host].process else {
+            return Err(refused(Fault::Refused, what, &take.endpoint, "no process"));
+        };
+        let copy = &self.copies[process.copy];
+        let source = Source {
+            cluster_id: Some(Id(process.cluster)),
+            member_id: Some(Id(process.member)),
+            host: take.host.clone(),
+            version: Some(process.version),
+        };
+        let manifest = Manifest {
+            run: take.run.clone(),
+            step: take.step.clone(),
+            sha256: sha256_hex(format!("{:x}:{:?}", process.cluster, copy.applied.writes).as_bytes()),
+            source,
+            content: content(copy),
+            verified: Some(Verified {
+                at: self.bastion_time(),
+                run: take.run.clone(),
+                boot: None,
+            }),
+            ..self.manifest(&take.name, How::Live)
+        };
+        self.keep(manifest);
+        Ok(())
+    }
+
+    fn fetch_backup(&mut self, fetch: &Fetch) -> Result<(), CallError> {
+        let what = format!("fetch {}", fetch.path);
+        let host = self
+            .find(&fetch.host)
+            .filter(|host| self.hosts[*host].up && self.bastion_reaches(*host))
+            .ok_or_else(|| refused(Fault::Connect, &what, &fetch.host, "No route to host (os error 113)"))?;
+        let Some(file) = self.hosts[host].files.get(&fetch.path) else {
+            return Err(refused(Fault::Missing, &what, &fetch.host, "No such file or directory"));
+        };
+        let content = file.copy.map(|copy| content(&self.copies[copy])).unwrap_or_default();
+        let manifest = Manifest {
+            run: fetch.run.clone(),
+            step: fetch.step.clone(),
+            form: fetch.form,
+            file: "data.tar".to_owned(),
+            sha256: fetch.sha256.clone(),
+            source: fetch.source.clone(),
+            content,
+            v2_data: fetch.v2_data,
+            ..self.manifest(&fetch.name, How::Cold)
+        };
+        self.keep(manifest);
+        Ok(())
+    }
+}
+
+fn content(copy: &super::state::DataCopy) -> Content {
+    Content {
+        revision: copy.applied.revision(),
+        term: Some(copy.last_term()),
+        applied_index: copy.applied.index as u64,
+        keys: copy.applied.writes.len() as u64,
+        entries: copy.applied.writes.len() as u64,
+        database_size: SIZE - 32,
+        members: copy.applied.members.values().cloned().collect(),
+        ..Content::default()
+    }
+}
