@@ -16,6 +16,7 @@ const WORTH_SAYING_MS: f64 = 1000.0;
 pub struct Clock {
     /// The hosts; default: the step's.
     #[serde(default)]
+    #[schemars(extend("x-host" = true))]
     pub of: Vec<String>,
     /// The most that a clock may be off (default 60s).
     #[serde(default = "minute")]

@@ -84,7 +84,7 @@ impl Condition for ClusterIs {
 }
 
 /// What to type when quorum is gone.
-const RECOVER: &str = "etcdops run recover-start";
+const RECOVER: &str = "etcdops recover";
 
 fn is_sick(seen: &crate::cluster::observed::MemberSeen) -> bool {
     let voter = seen.member.as_ref().is_some_and(|member| !member.learner);

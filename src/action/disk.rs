@@ -13,6 +13,7 @@ const DEFAULT_PATH: &str = "/var/lib/etcd";
 pub struct Disk {
     /// The hosts; default: the step's.
     #[serde(default)]
+    #[schemars(extend("x-host" = true))]
     pub of: Vec<String>,
     /// Bytes.
     pub free: f64,

@@ -10,9 +10,11 @@ use crate::call::{Look, Sight};
 #[serde(deny_unknown_fields)]
 pub struct Fenced {
     /// Members: host, name or hex ID.
+    #[schemars(extend("x-host" = true))]
     pub members: Vec<String>,
     /// Hosts that the operator declared dead: they cannot be fenced, and are named.
     #[serde(default)]
+    #[schemars(extend("x-host" = true))]
     pub dead: Vec<String>,
 }
 

@@ -34,11 +34,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[
 
 impl MemberAdd {
     fn urls(&self) -> Vec<String> {
-        self.peer_url
-            .split(',')
-            .map(|url| url.trim().trim_end_matches('/').to_owned())
-            .filter(|url| !url.is_empty())
-            .collect()
+        membership::urls(&self.peer_url)
     }
 
     fn name<'a>(&'a self, site: &'a Site<'_>) -> &'a str {
@@ -100,9 +96,6 @@ impl Action for MemberAdd {
 
     fn effect(&self, site: &Site<'_>, model: &mut Model) -> Result<(), String> {
         let urls = self.urls();
-        if urls.is_empty() {
-            return Err("no peer URL is given, and the inventory knows none for the host".to_owned());
-        }
         let name = self.name(site);
         let same = |member: &ModelMember| membership::same_urls(&member.peer_urls, &urls);
         if model
@@ -112,14 +105,7 @@ impl Action for MemberAdd {
         {
             return Ok(());
         }
-        if let Some(other) = model
-            .members
-            .iter()
-            .find(|member| member.peer_urls.iter().any(|url| urls.contains(url)))
-        {
-            let id = other.id.map(|id| id.to_string()).unwrap_or_default();
-            return Err(format!("{} {id} has this peer URL already", other.name));
-        }
+        membership::refuse_urls(&urls, None, model)?;
         if !name.is_empty() && model.members.iter().any(|member| member.name == name) {
             return Err(format!(
                 "a member is called {name} already; two of one name cannot be told apart"
@@ -128,19 +114,7 @@ impl Action for MemberAdd {
         if self.learner && model.members.iter().any(|member| member.learner) {
             return Err("there is a learner already, and etcd takes one at a time".to_owned());
         }
-        let voters = model.voter_count();
-        if !self.learner && voters > 1 {
-            let enough = match model.lowest_version() {
-                Some(version) if version.add_needs_only_quorum() => crate::cluster::model::needed(voters + 1),
-                _ => voters,
-            };
-            if model.healthy_voters() < enough {
-                return Err(format!(
-                    "etcd refuses to add a member while {} of {voters} voters are healthy (it wants {enough}); start or remove the one that is down first",
-                    model.healthy_voters()
-                ));
-            }
-        }
+        membership::add_is_taken(model)?;
         let host = site
             .host
             .or_else(|| urls.iter().find_map(|url| site.cluster.host_of_url(url)));

@@ -23,11 +23,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[("id", Kind::Text), ("peer_urls", Kind::Li
 
 impl MemberUpdate {
     fn urls(&self) -> Vec<String> {
-        self.peer_url
-            .split(',')
-            .map(|url| url.trim().trim_end_matches('/').to_owned())
-            .filter(|url| !url.is_empty())
-            .collect()
+        membership::urls(&self.peer_url)
     }
 }
 
@@ -57,9 +53,6 @@ impl Action for MemberUpdate {
 
     fn effect(&self, _site: &Site<'_>, model: &mut Model) -> Result<(), String> {
         let urls = self.urls();
-        if urls.is_empty() {
-            return Err("no peer URL is given".to_owned());
-        }
         let lowest = model.lowest_version();
         let Some(found) = model.find(&self.member).cloned() else {
             return Err(format!("{} is no member", self.member));
@@ -67,15 +60,7 @@ impl Action for MemberUpdate {
         if let Some(why) = refusal(found.learner, lowest) {
             return Err(why);
         }
-        let taken = |url: &String| {
-            model
-                .members
-                .iter()
-                .any(|member| *member != found && member.peer_urls.contains(url))
-        };
-        if let Some(url) = urls.iter().find(|url| taken(url)) {
-            return Err(format!("another member has the peer URL {url}"));
-        }
+        membership::refuse_urls(&urls, Some(&found), model)?;
         for member in model.members.iter_mut().filter(|member| **member == found) {
             member.peer_urls.clone_from(&urls);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Site, sight};
 use crate::base::duration::Span;
 use crate::call::{Call, CallError, EtcdOp, Sight, To};
+use crate::cluster::model::{Model, ModelMember};
 use crate::cluster::observed::{Observed, Role, Standing};
 
 /// The server's own bound of a proposal: 5 s and two elections of a second. Until then a lost change may still be in raft.
@@ -43,6 +44,53 @@ pub(super) fn same_urls(one: &[String], other: &[String]) -> bool {
     let set =
         |urls: &[String]| -> BTreeSet<String> { urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect() };
     set(one) == set(other)
+}
+
+/// Peer URLs as written: several are separated by commas.
+pub(super) fn urls(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(|url| url.trim().trim_end_matches('/').to_owned())
+        .filter(|url| !url.is_empty())
+        .collect()
+}
+
+/// Why `own` (none: a new member) cannot have these peer URLs.
+pub(super) fn refuse_urls(urls: &[String], own: Option<&ModelMember>, model: &Model) -> Result<(), String> {
+    if urls.is_empty() {
+        return Err("no peer URL is given, and the inventory knows none for the host".to_owned());
+    }
+    let has =
+        |member: &&ModelMember, url: &String| member.peer_urls.iter().any(|known| known.trim_end_matches('/') == url);
+    for url in urls {
+        if let Some(other) = model
+            .members
+            .iter()
+            .find(|member| Some(*member) != own && has(member, url))
+        {
+            let id = other.id.map(|id| id.to_string()).unwrap_or_default();
+            return Err(format!("member {id} ({}) has the peer URL {url} already", other.name));
+        }
+    }
+    Ok(())
+}
+
+/// Whether etcd takes a new member, learner or not, with these voters up; until 3.5.30 and 3.6.11 it wants all of them.
+///
+/// # Errors
+/// Why not, and what to do first.
+pub(super) fn add_is_taken(model: &Model) -> Result<(), String> {
+    let voters = model.voter_count();
+    let enough = match model.lowest_version() {
+        Some(version) if version.add_needs_only_quorum() => crate::cluster::model::needed(voters + 1),
+        _ => voters,
+    };
+    if voters < 2 || model.healthy_voters() >= enough {
+        return Ok(());
+    }
+    Err(format!(
+        "etcd refuses to add a member while {} of {voters} voters are healthy (it wants {enough}); start, replace or remove the one that is down first",
+        model.healthy_voters()
+    ))
 }
 
 /// Refusals that pass: a member was (re)started less than five seconds ago, or there is an election.

@@ -11,8 +11,10 @@ use crate::cluster::host::Host;
 #[serde(deny_unknown_fields)]
 pub struct Peers {
     /// The hosts of the members.
+    #[schemars(extend("x-host" = true))]
     pub between: Vec<String>,
     /// The new host.
+    #[schemars(extend("x-host" = true))]
     pub and: String,
     /// Peers speak TLS; so far the ports are proved, not the certificates, and that is said.
     #[serde(default)]

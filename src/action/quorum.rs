@@ -41,7 +41,7 @@ impl Quorum {
     fn on(&self, site: &Site<'_>, model: &Model) -> Verdict {
         let hint = Some("etcdops health".to_owned());
         if !model.has_quorum() {
-            let hint = Some("etcdops run recover-start".to_owned());
+            let hint = Some("etcdops recover".to_owned());
             return Verdict::Not {
                 saw: format!("quorum is lost already: {}", model.strip()),
                 hint,
@@ -62,6 +62,10 @@ impl Quorum {
                 }
             }
             Change::Add => after.members.push(unstarted(self.learner)),
+        }
+        if self.survives == Change::Add && !self.learner && model.voter_count() == 1 {
+            // Inevitable: etcd itself allows this one, and the plan's own question is about the outage.
+            return Verdict::Holds("a single voter: no quorum until the new one has started".to_owned());
         }
         if after.has_quorum() {
             return Verdict::Holds(format!("after it: {}", after.strip()));

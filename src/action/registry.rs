@@ -28,15 +28,18 @@ use super::http_request::HttpRequestAction;
 use super::leader_move::LeaderMove;
 use super::member_add::{self, MemberAdd};
 use super::member_condition::MemberIs;
+use super::member_order::{self, MemberOrder};
 use super::member_promote::{self, MemberPromote};
 use super::member_remove::{self, MemberRemove};
 use super::member_update::{self, MemberUpdate};
 use super::members::Members;
+use super::members_tell::{self, MembersTell};
 use super::peers::Peers;
 use super::quorum::Quorum;
 use super::recovery_conditions::{BackupIs, Content, Newest};
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
+use super::service_listen::{self, ServiceListen};
 use super::service_override::ServiceOverride;
 use super::service_restart::ServiceRestart;
 use super::service_start::ServiceStart;
@@ -167,6 +170,24 @@ pub static ACTIONS: &[ActionKind] = &[
         "Changes the peer URLs of a member; its host must listen on the new ones already.",
         false,
         member_update::OUTPUT,
+    ),
+    ActionKind::of::<MemberOrder>(
+        "member.order",
+        "Simulates a replacement both ways round and says which goes first, and why. A look: for `facts`.",
+        false,
+        member_order::OUTPUT,
+    ),
+    ActionKind::of::<MembersTell>(
+        "members.tell",
+        "Says what clients, load balancers, firewalls and discovery records must be told, with the exact new values.",
+        false,
+        members_tell::OUTPUT,
+    ),
+    ActionKind::of::<ServiceListen>(
+        "service.listen",
+        "Finds out where etcd must listen for its peers while its peer URL changes, and afterwards. A look: for `facts`.",
+        true,
+        service_listen::OUTPUT,
     ),
     ActionKind::of::<ServiceOverride>(
         "service.override",
@@ -339,6 +360,23 @@ pub fn action_kind(name: &str) -> Option<&'static ActionKind> {
 pub fn condition_kind(name: &str) -> Option<&'static ConditionKind> {
     CONDITIONS.iter().find(|kind| kind.name == name)
 }
+
+/// The parameters of an action or condition that name hosts: a member that stands there means its host.
+pub fn host_fields(name: &str) -> Vec<String> {
+    let schema = action_kind(name).map(|kind| (kind.schema)());
+    let Some(schema) = schema.or_else(|| condition_kind(name).map(|kind| (kind.schema)())) else {
+        return Vec::new();
+    };
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let named = properties.into_iter().flatten();
+    named
+        .filter(|(_, of)| of.get(HOST_MARK) == Some(&Value::Bool(true)))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+/// Marks in a schema a parameter that names hosts.
+const HOST_MARK: &str = "x-host";
 
 /// Builds an action from its name and bound parameters.
 pub fn action(named: &Named) -> Result<Box<dyn Action>, String> {

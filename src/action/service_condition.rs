@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{Condition, Site, Verdict, sight};
 use crate::call::host::ServiceSeen;
 use crate::call::{Look, Sight};
+use crate::cluster::model::Model;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceIs {
     /// The host; default: the step's.
     #[serde(default)]
+    #[schemars(extend("x-host" = true))]
     pub on: Option<String>,
     /// The unit is there (`false`: is not).
     #[serde(default)]
@@ -109,6 +111,19 @@ impl Condition for ServiceIs {
             return not(saw);
         }
         Verdict::Holds(format!("{}: unit is {}", self.host(site), service.active))
+    }
+
+    fn on_model(&self, site: &Site<'_>, model: &Model) -> Option<Verdict> {
+        let host = self.host(site);
+        let only_whether_it_runs = Self {
+            on: self.on.clone(),
+            exists: self.exists,
+            running: self.running,
+            ..Self::default()
+        };
+        let stopped_by_then = model.stopped.contains(host) && self.exists != Some(false) && self.running == Some(false);
+        (stopped_by_then && *self == only_whether_it_runs)
+            .then(|| Verdict::Holds(format!("{host}: this plan has stopped it by then")))
     }
 }
 

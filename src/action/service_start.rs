@@ -39,6 +39,7 @@ impl Action for ServiceStart {
         if let Some(member) = model.on_host_mut(site.host_name()) {
             member.up = true;
         }
+        model.stopped.remove(site.host_name());
         Ok(())
     }
 

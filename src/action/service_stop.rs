@@ -41,6 +41,7 @@ impl Action for ServiceStop {
         if let Some(member) = model.on_host_mut(site.host_name()) {
             member.up = false;
         }
+        model.stopped.insert(site.host_name().to_owned());
         Ok(())
     }
 

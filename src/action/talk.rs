@@ -17,6 +17,9 @@ pub struct Wait {}
 pub struct Confirm {
     /// What is asked; anything but yes stops before the first change.
     pub question: String,
+    /// This must be typed instead of yes.
+    #[serde(default)]
+    pub typed: Option<String>,
 }
 
 /// Said when the run gets there, and in the record.

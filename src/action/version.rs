@@ -11,6 +11,7 @@ use crate::cluster::version::Version;
 pub struct VersionIs {
     /// The host; default: the step's.
     #[serde(default)]
+    #[schemars(extend("x-host" = true))]
     pub of: Option<String>,
     /// It may join: not below the cluster's version, and the same as some started voter's (safety 30).
     #[serde(default)]

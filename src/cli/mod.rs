@@ -55,6 +55,16 @@ enum Command {
     Stop(commands::service::ServiceArgs),
     /// Restart etcd on hosts, one at a time, the leader last
     Restart(commands::service::ServiceArgs),
+    /// Add a member on a host where etcd is installed and stopped
+    AddMember(commands::membership::AddArgs),
+    /// Remove a member, and fence its host
+    RemoveMember(commands::membership::RemoveArgs),
+    /// Replace a member, dead or not, on its own host or another
+    ReplaceMember(commands::membership::ReplaceArgs),
+    /// Make a learner that has caught up a voter
+    PromoteMember(commands::membership::PromoteArgs),
+    /// Change the peer URL of a member
+    UpdateMember(commands::membership::UpdateArgs),
     /// Debug logging on chosen members, back by itself
     DebugLog(commands::debug_log::DebugLogArgs),
     /// Carry out any runbook
@@ -88,6 +98,11 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Start(args) => commands::service::run(context, args, "start").await,
         Command::Stop(args) => commands::service::run(context, args, "stop").await,
         Command::Restart(args) => commands::service::run(context, args, "restart").await,
+        Command::AddMember(args) => commands::membership::add(context, args).await,
+        Command::RemoveMember(args) => commands::membership::remove(context, args).await,
+        Command::ReplaceMember(args) => commands::membership::replace(context, args).await,
+        Command::PromoteMember(args) => commands::membership::promote(context, args).await,
+        Command::UpdateMember(args) => commands::membership::update(context, args).await,
         Command::DebugLog(args) => commands::debug_log::run(context, args).await,
         Command::Run(args) => commands::run::run(context, args).await,
         Command::Plan(args) => commands::run::plan(context, args).await,

@@ -1,5 +1,7 @@
 //! The cluster as a plan expects it at some point. Quorum arithmetic lives only here.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::member::Id;
@@ -26,6 +28,9 @@ pub struct ModelMember {
 pub struct Model {
     pub cluster_id: Option<Id>,
     pub members: Vec<ModelMember>,
+    /// Hosts whose etcd the plan has stopped by then, members or not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stopped: BTreeSet<String>,
 }
 
 impl Model {

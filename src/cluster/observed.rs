@@ -124,6 +124,7 @@ impl Observed {
         Model {
             cluster_id: self.cluster_id,
             members,
+            ..Model::default()
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod generate;
 pub mod health;
 pub mod logs;
 pub mod members;
+pub mod membership;
 pub mod playground;
 pub mod resume;
 pub mod run;

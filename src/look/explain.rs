@@ -24,31 +24,31 @@ const SIGNS: &[Sign] = &[
     Sign {
         words: &["tocommit(", "is out of range"],
         text: "its disk was rolled back: the raft log lacks entries that it had acknowledged",
-        hint: "etcdops run replace-member --set member={member}",
+        hint: "etcdops replace-member {member}",
         lost: true,
     },
     Sign {
         words: &["has already been bootstrapped"],
         text: "its data directory is empty although the cluster knows it",
-        hint: "etcdops run replace-member --set member={member}",
+        hint: "etcdops replace-member {member}",
         lost: true,
     },
     Sign {
         words: &["permanently removed from the cluster"],
         text: "it was removed from the cluster; its data directory must not be used again",
-        hint: "etcdops run add-member --set host={host}",
+        hint: "etcdops add-member {host}",
         lost: true,
     },
     Sign {
         words: &["data-dir used by this member must be removed"],
         text: "it was removed from the cluster; its data directory must not be used again",
-        hint: "etcdops run add-member --set host={host}",
+        hint: "etcdops add-member {host}",
         lost: true,
     },
     Sign {
         words: &["cluster ID mismatch"],
         text: "its data belongs to another cluster (cluster ID mismatch)",
-        hint: "etcdops run replace-member --set member={member}",
+        hint: "etcdops replace-member {member}",
         lost: true,
     },
     Sign {
@@ -84,7 +84,7 @@ const SIGNS: &[Sign] = &[
     Sign {
         words: &["member count is unequal"],
         text: "its initial cluster does not list the members that the cluster has",
-        hint: "etcdops run replace-member --set member={member}",
+        hint: "etcdops replace-member {member}",
         lost: false,
     },
     Sign {
@@ -170,15 +170,15 @@ mod tests {
         for (line, command) in [
             (
                 "panic: tocommit(8) is out of range [lastIndex(0)]. Was the raft log corrupted, truncated, or lost?",
-                "etcdops run replace-member --set member=e2",
+                "etcdops replace-member e2",
             ),
             (
                 "member 8211f1d0f64f3269 has already been bootstrapped",
-                "etcdops run replace-member --set member=e2",
+                "etcdops replace-member e2",
             ),
             (
                 "the member has been permanently removed from the cluster",
-                "etcdops run add-member --set host=etcd-2",
+                "etcdops add-member etcd-2",
             ),
             (
                 "write /var/lib/etcd/member/wal/0.tmp: no space left on device",
@@ -191,7 +191,7 @@ mod tests {
             ("flag provided but not defined: -enable-v2", "etcdops start etcd-2"),
             (
                 "request cluster ID mismatch (got a want b)",
-                "etcdops run replace-member --set member=e2",
+                "etcdops replace-member e2",
             ),
         ] {
             let found = explain(&with_log(&["starting", line]), "etcd-2", "e2").unwrap();

@@ -116,7 +116,7 @@ fn no_quorum(evidence: &Evidence, quorum: Quorum) -> Problem {
         })
         .collect();
     if startable.is_empty() {
-        critical(text, "etcdops run recover-start")
+        critical(text, "etcdops recover")
     } else {
         critical(text, format!("etcdops start {}", startable.join(" ")))
     }
@@ -266,15 +266,15 @@ fn remedy(evidence: &Evidence, seen: &MemberSeen, why: Option<Explanation>, verd
         Some(CauseKind::Connect) if verdict == Verdict::NoQuorum && seen.host.is_some() => {
             format!("etcdops start {}", on(seen))
         }
-        _ if verdict == Verdict::NoQuorum => "etcdops run recover-start".to_owned(),
+        _ if verdict == Verdict::NoQuorum => "etcdops recover".to_owned(),
         Some(CauseKind::Connect | CauseKind::Timeout | CauseKind::Shell) => match &seen.host {
             Some(host) => format!(
-                "etcdops start {}; if its host is gone for good: etcdops run replace-member --set member={}",
+                "etcdops start {}; if its host is gone for good: etcdops replace-member {}",
                 quote(host),
                 word(seen)
             ),
             None => format!(
-                "start etcd there; if its host is gone for good: etcdops run replace-member --set member={}",
+                "start etcd there; if its host is gone for good: etcdops replace-member {}",
                 word(seen)
             ),
         },
@@ -292,7 +292,7 @@ fn alarms(seen: &MemberSeen) -> Vec<Problem> {
             ),
             "CORRUPT" => critical(
                 format!("{} raised CORRUPT: its data differs from the others'", name(seen)),
-                format!("etcdops run replace-member --set member={}", word(seen)),
+                format!("etcdops replace-member {}", word(seen)),
             ),
             other => critical(
                 format!("{} raised the alarm {other}", name(seen)),
@@ -392,7 +392,7 @@ fn even(quorum: Quorum) -> Option<Problem> {
                 quorum.voters,
                 quorum.voters - 1
             ),
-            "add or remove one: etcdops run add-member --set host=HOST, or etcdops run remove-member --set member=MEMBER",
+            "add or remove one: etcdops add-member HOST, or etcdops remove-member MEMBER",
         )
     })
 }

@@ -14,7 +14,7 @@ use crate::call::Look;
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
-use crate::runbook::types::{Fact, Runbook};
+use crate::runbook::types::{Fact, Runbook, Unreachable};
 
 use super::bind::{self, Earlier, Scope};
 use super::known::Known;
@@ -111,6 +111,8 @@ struct Builder<'a> {
     notes: Vec<String>,
     accepted: Vec<String>,
     refusals: Vec<Refusal>,
+    /// A step was refused for what it does: the model is not that of any real cluster any more.
+    impossible: bool,
     /// The member that leadership was last moved away from.
     moved_from: Option<String>,
     /// Runbooks being included, outermost first.
@@ -131,6 +133,7 @@ impl<'a> Builder<'a> {
             notes: Vec::new(),
             accepted: Vec::new(),
             refusals: Vec::new(),
+            impossible: false,
             moved_from: None,
             including: vec![request.name.to_owned()],
         }
@@ -216,13 +219,16 @@ impl<'a> Builder<'a> {
         };
         let hosts = bind::words(scope.value(hosts, None)?)?;
         let mut all = Vec::new();
+        let mut skipped = 0;
         for host in &hosts {
-            if let Some(Value::Object(mut output)) = self.fact_on(fact, scope, Some(host))? {
+            if fact.unreachable == Unreachable::Skip && matches!(self.known.service(host), Some(Err(_))) {
+                skipped += 1;
+            } else if let Some(Value::Object(mut output)) = self.fact_on(fact, scope, Some(host))? {
                 output.insert("host".to_owned(), Value::from(host.as_str()));
                 all.push(Value::Object(output));
             }
         }
-        if all.len() < hosts.len() {
+        if all.len() + skipped < hosts.len() {
             return Ok(None);
         }
         let mut found = match all.as_slice() {
@@ -234,7 +240,7 @@ impl<'a> Builder<'a> {
     }
 
     fn fact_on(&self, fact: &Fact, scope: &Scope, host: Option<&str>) -> Result<Option<Value>, String> {
-        let named = conditions::named(&fact.action, scope, host)?;
+        let named = self.named(&fact.action, scope, host)?;
         let action = registry::action(&named)?;
         let site = self.site(host, "facts");
         let Some(seen) = self.known.all(&action.looks(&site)) else {

@@ -8,6 +8,7 @@ use crate::base::duration::Span;
 use crate::base::expr::Expr;
 use crate::base::nearest::nearest;
 use crate::cluster::host::ClusterConfig;
+use crate::cluster::member::Id;
 use crate::cluster::model::Model;
 use crate::runbook::types::{DefaultValue, Parameter, ParameterType};
 
@@ -167,7 +168,10 @@ fn typed(
             wrong(&format!("choice; one of: {}", parameter.values.join(", ")))
         }
         ParameterType::Host => known_host(name, &text, config),
-        ParameterType::Member => known_member(name, &text, model),
+        ParameterType::Member => match known_member(name, &text, model) {
+            Err(_) if parameter.gone && may_be_gone(&text, config) => Ok(Value::String(text)),
+            known => known,
+        },
     }
 }
 
@@ -186,6 +190,12 @@ fn known_host(name: &str, text: &str, config: &ClusterConfig) -> Result<Value, S
             )
         }
     })
+}
+
+/// A host that carries no member, or an ID (not a word that happens to be hex).
+fn may_be_gone(text: &str, config: &ClusterConfig) -> bool {
+    const SHORTEST_ID: usize = 10;
+    config.host(text).is_some() || (text.len() >= SHORTEST_ID && text.parse::<Id>().is_ok())
 }
 
 /// Members are called by host, name or hex ID; the value is the word that the model uses.

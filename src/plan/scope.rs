@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::id::RunId;
 use crate::cluster::host::{ClusterConfig, Host, ServiceKind};
+use crate::cluster::member::Member;
 use crate::cluster::model::{Model, ModelMember};
 use crate::cluster::observed::Observed;
 use crate::cluster::version::Version;
@@ -66,7 +67,18 @@ impl Ground<'_> {
             "has_quorum": self.model.has_quorum(),
             "size": self.model.voter_count(),
             "tolerates": tolerates,
+            "client_urls": self.listed(|member| &member.client_urls),
+            "peer_urls": self.listed(|member| &member.peer_urls),
+            "db_size": self.observed.members.iter().filter_map(|seen| seen.db_size).max().unwrap_or(0),
         })
+    }
+
+    /// URLs of all members as they were seen, before anything that the plan does.
+    fn listed(&self, urls: fn(&Member) -> &Vec<String>) -> Vec<&String> {
+        let members = self.observed.members.iter().filter_map(|seen| seen.member.as_ref());
+        let mut found: Vec<&String> = members.flat_map(urls).collect();
+        found.sort();
+        found
     }
 
     fn inventory(&self) -> Value {
@@ -104,6 +116,7 @@ impl Ground<'_> {
 
     pub fn member(&self, member: &ModelMember) -> Value {
         let fields = json!({
+            "is_member": true,
             "id": member.id,
             "name": member.name,
             "host": member.host,
@@ -116,6 +129,23 @@ impl Ground<'_> {
         });
         let stands_for = member.id.map_or_else(|| word(member), |id| id.to_string());
         standing_for(&stands_for, fields)
+    }
+
+    /// A member that etcd does not list any more.
+    fn gone(&self, word: &str) -> Value {
+        let fields = json!({
+            "is_member": false,
+            "id": null,
+            "name": word,
+            "host": self.config.host(word).map(|host| &host.name),
+            "peer_urls": [],
+            "client_urls": [],
+            "learner": false,
+            "up": false,
+            "leads": false,
+            "version": null,
+        });
+        standing_for(word, fields)
     }
 
     fn members(&self, wanted: impl Fn(&ModelMember) -> bool) -> Vec<Value> {
@@ -148,7 +178,7 @@ impl Ground<'_> {
             (ParameterType::Member, Value::String(name)) => self
                 .model
                 .find(name)
-                .map_or_else(|| value.clone(), |member| self.member(member)),
+                .map_or_else(|| self.gone(name), |member| self.member(member)),
             _ => value.clone(),
         }
     }
@@ -218,6 +248,7 @@ mod tests {
         let model = Model {
             cluster_id: None,
             members: vec![member],
+            ..Model::default()
         };
         let run = crate::base::id::RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 1);
         let observed = Observed::default();

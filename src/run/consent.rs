@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::action::Risk;
-use crate::plan::types::Plan;
+use crate::action::talk::Confirm;
+use crate::plan::types::{Plan, PlannedCall};
 
 use super::state::State;
 
@@ -85,11 +86,7 @@ pub fn questions(plan: &Plan, state: &State) -> Vec<Question> {
         Vec::new(),
     )];
     for step in &open {
-        let questions = step.calls.iter().filter(|call| call.action.name == "confirm");
-        let texts = questions
-            .filter_map(|call| call.action.with.get("question"))
-            .filter_map(serde_json::Value::as_str);
-        found.extend(texts.map(|text| yes_no(text.to_owned(), Vec::new())));
+        found.extend(step.calls.iter().filter_map(confirm));
         if step.risk == Risk::Destroy {
             let hosts: Vec<&str> = step.calls.iter().filter_map(|call| call.host.as_deref()).collect();
             let place = if hosts.is_empty() {
@@ -109,6 +106,19 @@ pub fn questions(plan: &Plan, state: &State) -> Vec<Question> {
     found
 }
 
+/// What a `confirm` asks.
+fn confirm(call: &PlannedCall) -> Option<Question> {
+    if call.action.name != "confirm" {
+        return None;
+    }
+    let confirm: Confirm = serde_json::from_value(call.action.with.clone()).ok()?;
+    Some(Question {
+        text: confirm.question,
+        detail: Vec::new(),
+        kind: confirm.typed.map_or(QuestionKind::YesNo, QuestionKind::Typed),
+    })
+}
+
 /// The typed question, with everything that it is about. In a one-member cluster each restart is an outage: asked once, not typed.
 fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Question> {
     let single = plan.baseline.model.voter_count() == 1;
@@ -117,6 +127,7 @@ fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Quest
         .filter_map(|step| Some(format!("{}: {}", step.path, step.outage.as_ref()?)))
         .collect();
     let outage = !detail.is_empty();
+    detail.extend(even_end(plan));
     detail.extend(plan.requires.iter().filter(|check| check.accepted).map(|check| {
         format!(
             "accepted although it does not hold: {}; found: {}",
@@ -132,7 +143,7 @@ fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Quest
         return None;
     }
     let name = &plan.cluster.name;
-    if single && outage && detail.iter().all(|line| !line.starts_with("accepted")) && plan.dead.is_empty() {
+    if single && outage && detail.len() == open.iter().filter(|step| step.outage.is_some()).count() {
         let text = format!("{name} has a single voter and does not serve meanwhile. Go on?");
         return Some(Question {
             text,
@@ -145,6 +156,20 @@ fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Quest
         text,
         detail,
         kind: QuestionKind::Typed(name.clone()),
+    })
+}
+
+/// An even number of voters at the end, where it was odd or another one before (safety 11).
+fn even_end(plan: &Plan) -> Option<String> {
+    let end = plan.steps.iter().rev().find_map(|step| step.model_after.as_ref())?;
+    let voters = end.voter_count();
+    let changed = voters != plan.baseline.model.voter_count();
+    (changed && voters.is_multiple_of(2)).then(|| {
+        format!(
+            "it ends with {voters} voters, which tolerate no more failures than {} would ({})",
+            voters.saturating_sub(1),
+            end.strip()
+        )
     })
 }
 

@@ -43,7 +43,8 @@ pub fn differs(model: &Model, observed: &Observed, going: &[String]) -> Option<S
     let ours = |member: &&ModelMember| member.host.as_ref().is_some_and(|host| going.contains(host));
     let taken = now.voters().filter(|member| !member.up).filter(ours).count();
     let expected = model.healthy_voters().saturating_sub(taken);
-    if now.healthy_voters() < expected {
+    // Without a quorum no voter answers as healthy, also those that run.
+    if model.has_quorum() && now.healthy_voters() < expected {
         return Some(format!(
             "{} healthy voters, the plan expects at least {expected}",
             now.healthy_voters()

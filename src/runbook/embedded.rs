@@ -8,6 +8,7 @@ pub static EMBEDDED: &[(&str, &str)] = &[
     ("debug-log-off", include_str!("../../runbooks/debug-log-off.yaml")),
     ("debug-log-on", include_str!("../../runbooks/debug-log-on.yaml")),
     ("debug-log-status", include_str!("../../runbooks/debug-log-status.yaml")),
+    ("join-member", include_str!("../../runbooks/join-member.yaml")),
     ("promote-member", include_str!("../../runbooks/promote-member.yaml")),
     (
         "recover-from-backup",

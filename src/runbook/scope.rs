@@ -91,6 +91,21 @@ static CLUSTER: &[Field] = &[
         Type::Number,
         "How many more voters may fail; -1 without quorum.",
     ),
+    field(
+        "client_urls",
+        TEXTS,
+        "Those of all members before anything that the plan does.",
+    ),
+    field(
+        "peer_urls",
+        TEXTS,
+        "Those of all members before anything that the plan does.",
+    ),
+    field(
+        "db_size",
+        Type::Number,
+        "Bytes of the largest database among the members that answer.",
+    ),
 ];
 
 static INVENTORY: &[Field] = &[
@@ -168,6 +183,11 @@ pub static HOST: &[Field] = &[
 
 /// Fields of a member.
 pub static MEMBER: &[Field] = &[
+    field(
+        "is_member",
+        Type::Bool,
+        "etcd lists it; false where a parameter with `gone` names a member that is gone.",
+    ),
     field(
         "id",
         Type::Text,

@@ -50,6 +50,9 @@ pub struct Parameter {
     /// For `choice`.
     #[serde(default)]
     pub values: Vec<String>,
+    /// For `member`: it may be gone already; then its field `is_member` is false.
+    #[serde(default)]
+    pub gone: bool,
     #[serde(default)]
     pub help: String,
 }
@@ -131,6 +134,9 @@ impl ParameterType {
 pub struct Fact {
     #[serde(default)]
     pub hosts: Option<Value>,
+    /// What becomes of hosts that do not answer: `skip` leaves them out of `all`.
+    #[serde(default)]
+    pub unreachable: Unreachable,
     #[serde(rename = "do")]
     pub action: Keyed,
 }

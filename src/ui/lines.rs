@@ -127,11 +127,13 @@ impl Lines {
             }
             CallEnd::Done { output, .. } => {
                 let took = self.took(at, &key(step, host));
-                let said = output
-                    .get(SAYS)
-                    .and_then(serde_json::Value::as_str)
-                    .map_or("done".into(), harmless);
-                self.timed(at, &format!("  {}{on} {said}{took}", paint.green("✓")));
+                let said = output.get(SAYS).and_then(serde_json::Value::as_str).unwrap_or("done");
+                let mut lines = said.lines().map(harmless);
+                let first = lines.next().unwrap_or_default();
+                self.timed(at, &format!("  {}{on} {first}{took}", paint.green("✓")));
+                for line in lines {
+                    self.put(&format!("{UNDER_TIME}    "), &line);
+                }
             }
             CallEnd::Failed { why, hint } => {
                 self.timed(

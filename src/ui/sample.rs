@@ -41,6 +41,7 @@ pub(super) fn model(down: &[&str]) -> Model {
     Model {
         cluster_id: Some(Id(0xcdf8_18c6_72c7_0bdf)),
         members: [(1, "etcd-1"), (2, "etcd-2"), (3, "etcd-3")].map(member).to_vec(),
+        ..Model::default()
     }
 }
 

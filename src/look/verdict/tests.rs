@@ -212,7 +212,7 @@ fn a_bastion_that_is_cut_off_is_never_told_to_recover() {
 #[test]
 fn what_is_stopped_is_started_before_anything_else() {
     let mut evidence = evidence(false, vec![leaderless(1), refused(2), refused(3)]);
-    assert_eq!(judge(&evidence).problems[0].hint, "etcdops run recover-start");
+    assert_eq!(judge(&evidence).problems[0].hint, "etcdops recover");
     for host in ["h2", "h3"] {
         evidence.services.insert(host.to_owned(), Ok(service("inactive", &[])));
     }
@@ -236,7 +236,7 @@ fn the_sick_are_explained_from_their_unit() {
     let health = judge(&evidence);
     assert!(hints(&health).contains("disk was rolled back"), "{}", hints(&health));
     assert!(
-        hints(&health).contains("etcdops run replace-member --set member=e3"),
+        hints(&health).contains("etcdops replace-member e3"),
         "{}",
         hints(&health)
     );

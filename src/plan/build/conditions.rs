@@ -9,24 +9,79 @@ use crate::runbook::types::Keyed;
 
 use super::{Builder, Refusal};
 
-/// The one entry of a `{name: {parameters}}`, with its texts computed.
-pub(super) fn named(keyed: &Keyed, scope: &Scope, host: Option<&str>) -> Result<Named, String> {
-    let mut entries = keyed.iter();
-    let (Some((name, with)), None) = (entries.next(), entries.next()) else {
-        return Err("exactly one name is expected here".to_owned());
-    };
-    let with = if with.is_null() {
-        Value::Object(serde_json::Map::new())
-    } else {
-        with.clone()
-    };
-    Ok(Named {
-        name: name.clone(),
-        with: scope.value(&with, host)?,
-    })
-}
-
 impl Builder<'_> {
+    /// The one entry of a `{name: {parameters}}`, with its texts computed.
+    pub(super) fn named(&self, keyed: &Keyed, scope: &Scope, host: Option<&str>) -> Result<Named, String> {
+        let mut entries = keyed.iter();
+        let (Some((name, with)), None) = (entries.next(), entries.next()) else {
+            return Err("exactly one name is expected here".to_owned());
+        };
+        let with = if with.is_null() {
+            Value::Object(serde_json::Map::new())
+        } else {
+            with.clone()
+        };
+        let mut with = scope.value(&with, host)?;
+        for field in registry::host_fields(name) {
+            if let Some(words) = with.get_mut(&field) {
+                self.name_hosts(words);
+            }
+        }
+        Ok(Named {
+            name: name.clone(),
+            with,
+        })
+    }
+
+    /// A member stands for its ID; where a host is wanted, for the host that carries it.
+    fn name_hosts(&self, words: &mut Value) {
+        match words {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.name_hosts(item)),
+            Value::String(word) if self.request.cluster.host(word).is_none() => {
+                if let Some(host) = self.model.find(word).and_then(|member| member.host.clone()) {
+                    *word = host;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What a step's guards say of the model: a change that cannot be made then is not planned.
+    pub(super) fn guards(&mut self, path: &str, host: Option<&str>, guards: &[Named]) -> Result<(), String> {
+        for named in guards {
+            let condition = registry::condition(named)?;
+            let site = self.site(host, path);
+            let Some(Verdict::Not { saw, hint }) = condition.on_model(&site, &self.model) else {
+                continue;
+            };
+            let checked = Checked {
+                condition: named.clone(),
+                text: condition.text(&site),
+                saw,
+                accepted: false,
+            };
+            self.not_so(path, checked, hint, condition.accept_name());
+        }
+        Ok(())
+    }
+
+    /// Something needed does not hold: accepted beforehand, or the plan is refused.
+    fn not_so(&mut self, at: &str, found: Checked, hint: Option<String>, accept: Option<&str>) {
+        if let Some(name) = accept.filter(|name| self.request.accept.iter().any(|accepted| accepted == name)) {
+            self.accepted.push(name.to_owned());
+            self.requires.push(Checked {
+                accepted: true,
+                ..found
+            });
+            return;
+        }
+        self.refusals.push(Refusal {
+            hint,
+            accept: accept.map(str::to_owned),
+            ..Refusal::at(at, format!("needed: {}; found: {}", found.text, found.saw))
+        });
+    }
+
     /// Checks what a runbook requires; `place` is the path of the include, empty at the top.
     pub(super) fn requires(&mut self, place: &str, wanted: &[Keyed], scope: &Scope) {
         for keyed in wanted {
@@ -44,7 +99,7 @@ impl Builder<'_> {
     }
 
     fn require(&mut self, at: &str, keyed: &Keyed, scope: &Scope) -> Result<(), String> {
-        let named = named(keyed, scope, None)?;
+        let named = self.named(keyed, scope, None)?;
         let condition = registry::condition(&named)?;
         let host = scope
             .roots
@@ -76,23 +131,14 @@ impl Builder<'_> {
             Verdict::Not { saw, hint } => (saw, hint),
             Verdict::Unknown(why) => (format!("could not be found out: {why}"), None),
         };
-        let accept = condition.accept_name().map(str::to_owned);
-        if accept.as_ref().is_some_and(|name| self.request.accept.contains(name)) {
-            self.accepted.extend(accept);
-            self.requires.push(Checked {
-                condition: named,
-                text,
-                saw,
-                accepted: true,
-            });
-            return Ok(());
-        }
-        let why = format!("needed: {text}; found: {saw}");
-        self.refusals.push(Refusal {
-            hint,
-            accept,
-            ..Refusal::at(at, why)
-        });
+        let accept = condition.accept_name();
+        let found = Checked {
+            condition: named,
+            text,
+            saw,
+            accepted: false,
+        };
+        self.not_so(at, found, hint, accept);
         Ok(())
     }
 }

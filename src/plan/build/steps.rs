@@ -9,7 +9,7 @@ use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 use crate::runbook::scope::plain;
 use crate::runbook::types::{Keyed, Step, Unreachable};
 
-use super::{Builder, Refusal, conditions};
+use super::{Builder, Refusal};
 
 /// Deepest nesting of groups and includes.
 const DEEPEST: usize = 32;
@@ -193,7 +193,7 @@ impl Builder<'_> {
                 [only] => self.on_host(scope, only),
                 _ => scope.clone(),
             };
-            let named = conditions::named(
+            let named = self.named(
                 keyed,
                 &here,
                 hosts.first().filter(|_| hosts.len() == 1).map(String::as_str),
@@ -206,7 +206,7 @@ impl Builder<'_> {
         let mut calls = Vec::new();
         for host in hosts {
             let here = self.on_host(scope, host);
-            calls.push((Some(host.clone()), conditions::named(keyed, &here, Some(host))?));
+            calls.push((Some(host.clone()), self.named(keyed, &here, Some(host))?));
         }
         self.planned(step, path, calls, scope)
     }
@@ -240,9 +240,9 @@ impl Builder<'_> {
             }
             let action = registry::action(&named)?;
             planned.risk = planned.risk.max(action.risk());
-            planned
-                .calls
-                .push(self.call(step, path, host.as_deref(), named, (action.as_ref(), scope))?);
+            let call = self.call(step, path, host.as_deref(), named, (action.as_ref(), scope))?;
+            self.guards(path, host.as_deref(), &call.guard)?;
+            planned.calls.push(call);
             actions.push((action, host));
         }
         if planned.calls.is_empty() {
@@ -265,7 +265,7 @@ impl Builder<'_> {
         let bind = |list: &[Keyed]| -> Result<Vec<Named>, String> {
             list.iter()
                 .map(|keyed| {
-                    let named = conditions::named(keyed, &here, host)?;
+                    let named = self.named(keyed, &here, host)?;
                     registry::condition(&named).map(|_| named)
                 })
                 .collect()
@@ -325,7 +325,10 @@ impl Builder<'_> {
             .collect();
         let simulated = match quorum::simulate(&self.model, &calls, planned.at_once, &planned.allow) {
             Ok(simulated) => simulated,
+            // What follows from a model that cannot be would only hide the reason.
+            Err(_) if self.impossible => return Ok(()),
             Err(why) => {
+                self.impossible = true;
                 let hint = Some("etcdops health".to_owned());
                 self.refusals.push(Refusal {
                     hint,

@@ -284,7 +284,11 @@ impl World {
                 }
             })
             .collect();
-        Model { cluster_id, members }
+        Model {
+            cluster_id,
+            members,
+            ..Model::default()
+        }
     }
 
     /// Whether etcd runs on the host, has joined and logs at debug level.

@@ -1,0 +1,138 @@
+//! `service.listen`: on which addresses etcd must listen for its peers before and after its peer URL changes (safety 33).
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use url::{Host, Url};
+
+use super::{Action, Kind, Probe, Risk, Site, sight};
+use crate::call::{Call, Look, Sight};
+
+const SETTING: &str = "listen-peer-urls";
+/// etcd's own default.
+const DEFAULT: &str = "http://localhost:2380";
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceListen {
+    /// The peer URL that the member will have.
+    pub peer_url: String,
+}
+
+/// Fields of its output.
+pub const OUTPUT: &[(&str, Kind)] = &[("changes", Kind::Bool), ("both", Kind::Text), ("after", Kind::Text)];
+
+/// Where it listens while both URLs must work, and afterwards; `None`: it listens there already.
+fn listening(now: &str, peer_url: &str) -> Result<Option<(String, String)>, String> {
+    let wrong = |text: &str| format!("`{text}` is no URL");
+    let wanted = Url::parse(peer_url).map_err(|_| wrong(peer_url))?;
+    let port = wanted.port_or_known_default();
+    let mut listens = false;
+    let mut first = None;
+    for text in now.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        let url = Url::parse(text).map_err(|_| wrong(text))?;
+        if url.scheme() != wanted.scheme() {
+            return Err(format!(
+                "it listens with {} for its peers ({text}), and the new URL says {}; certificates come first, member by member",
+                url.scheme(),
+                wanted.scheme()
+            ));
+        }
+        listens |= url.port_or_known_default() == port && reaches(&url, &wanted);
+        first = first.or(Some(url));
+    }
+    let mut after = first.ok_or_else(|| wrong(now))?;
+    if listens {
+        return Ok(None);
+    }
+    // etcd binds addresses, not names: the same address as now on the new port, unless the new URL has one of its own.
+    if !reaches(&after, &wanted) {
+        after.set_host(wanted.host_str()).map_err(|_| wrong(peer_url))?;
+    }
+    after.set_port(port).map_err(|()| wrong(peer_url))?;
+    let after = after.as_str().trim_end_matches('/').to_owned();
+    Ok(Some((format!("{now},{after}"), after)))
+}
+
+/// Whether a listener on this address hears who calls that one; of a name it cannot be told, and the listener stays as it is.
+fn reaches(listener: &Url, called: &Url) -> bool {
+    let address = |url: &Url| match url.host()? {
+        Host::Ipv4(address) => Some(IpAddr::from(address)),
+        Host::Ipv6(address) => Some(IpAddr::from(address)),
+        Host::Domain(_) => None,
+    };
+    match (address(listener), address(called)) {
+        (Some(listener), Some(called)) => listener.is_unspecified() || listener == called,
+        _ => true,
+    }
+}
+
+impl Action for ServiceListen {
+    fn risk(&self) -> Risk {
+        Risk::Look
+    }
+
+    fn describe(&self, _site: &Site<'_>) -> String {
+        format!("find out whether etcd listens for {}", self.peer_url)
+    }
+
+    fn looks(&self, site: &Site<'_>) -> Vec<Look> {
+        vec![Look::service(site.host_name())]
+    }
+
+    fn probe(&self, _site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
+        let service = match sight::service(seen) {
+            Ok(service) => service,
+            Err(why) => return Probe::Unknown(why),
+        };
+        let now = service
+            .settings
+            .get(SETTING)
+            .map_or(DEFAULT, |setting| setting.value.as_str());
+        match listening(now, &self.peer_url) {
+            Ok(Some((both, after))) => Probe::Done(json!({ "changes": true, "both": both, "after": after })),
+            Ok(None) => Probe::Done(json!({ "changes": false, "both": now, "after": now })),
+            Err(why) => Probe::Conflict(why),
+        }
+    }
+
+    fn call(&self, _site: &Site<'_>, _seen: &[Sight]) -> Option<Call> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listening;
+
+    #[test]
+    fn it_listens_on_both_first_and_only_where_it_must() {
+        let found = listening("https://0.0.0.0:2380", "https://etcd-3:2390").unwrap();
+        assert_eq!(
+            found,
+            Some((
+                "https://0.0.0.0:2380,https://0.0.0.0:2390".to_owned(),
+                "https://0.0.0.0:2390".to_owned()
+            ))
+        );
+        assert_eq!(
+            listening("https://0.0.0.0:2380", "https://other-name:2380").unwrap(),
+            None
+        );
+        assert!(
+            listening("http://0.0.0.0:2380", "https://etcd-3:2380")
+                .unwrap_err()
+                .contains("certificates")
+        );
+        assert!(listening("", "https://etcd-3:2380").is_err());
+        let moved = listening("http://10.0.0.3:2380", "http://10.0.0.7:2380")
+            .unwrap()
+            .unwrap();
+        assert_eq!(moved.0, "http://10.0.0.3:2380,http://10.0.0.7:2380");
+        let six = listening("http://[::]:2380", "http://[2001:db8::1]:2381")
+            .unwrap()
+            .unwrap();
+        assert_eq!(six.1, "http://[::]:2381");
+    }
+}
