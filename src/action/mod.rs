@@ -12,6 +12,7 @@ pub mod etcd_configure;
 pub mod etcd_log_level;
 pub mod etcd_restore;
 pub mod etcd_survey;
+pub mod etcd_swap;
 pub mod fenced;
 pub mod file_move;
 pub mod file_move_aside;

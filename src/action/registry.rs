@@ -16,6 +16,7 @@ use super::etcd_configure::EtcdConfigure;
 use super::etcd_log_level::EtcdLogLevel;
 use super::etcd_restore::EtcdRestore;
 use super::etcd_survey::{self, EtcdSurvey};
+use super::etcd_swap::EtcdSwap;
 use super::fenced::Fenced;
 use super::file_move::FileMove;
 use super::file_move_aside::FileMoveAside;
@@ -46,7 +47,7 @@ use super::service_start::ServiceStart;
 use super::service_stop::ServiceStop;
 use super::talk::{Confirm, Note, Wait};
 use super::version::VersionIs;
-use super::{Action, Condition, Kind, Named};
+use super::{Action, Condition, Kind, Named, SAYS};
 
 /// A kind of action, as authors see it.
 pub struct ActionKind {
@@ -267,9 +268,15 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<EtcdRestore>(
         "etcd.restore",
-        "Makes a data directory from a backup, beside the old one, with a fresh cluster token. Not carried out by this version: a plan with it is refused.",
+        "Makes a data directory from a backup, beside the old one, with a fresh cluster token; nothing has to be stopped for it.",
         true,
-        &[("path", Kind::Text), ("sha256", Kind::Text)],
+        &[("path", Kind::Text), ("sha256", Kind::Text), (SAYS, Kind::Text)],
+    ),
+    ActionKind::of::<EtcdSwap>(
+        "etcd.swap",
+        "Puts a restored data directory in the place of the old one, which is renamed; of mount points the contents. The cluster begins anew.",
+        true,
+        &[("path", Kind::Text), ("old", Kind::Text)],
     ),
     ActionKind::of::<EtcdSurvey>(
         "etcd.survey",

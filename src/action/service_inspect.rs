@@ -18,8 +18,12 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("version", Kind::Text),
     ("data_dir", Kind::Text),
     ("data_dir_empty", Kind::Bool),
+    ("data_dir_is_mount", Kind::Bool),
     ("wal_dir", Kind::Text),
+    ("wal_dir_is_mount", Kind::Bool),
     ("unit_file", Kind::Text),
+    ("name", Kind::Text),
+    ("as_member", Kind::Text),
     ("fenced", Kind::Bool),
     ("overrides", Kind::List),
     ("leases", Kind::List),
@@ -41,7 +45,7 @@ impl Action for ServiceInspect {
         vec![Look::service(site.host_name())]
     }
 
-    fn probe(&self, _site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
+    fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
         match sight::service(seen) {
             Err(why) => Probe::Unknown(why),
             Ok(service) => Probe::Done(json!({
@@ -50,7 +54,11 @@ impl Action for ServiceInspect {
                 "version": service.version,
                 "data_dir": service.data_dir,
                 "data_dir_empty": service.data_dir_empty || !service.data_dir_exists,
+                "data_dir_is_mount": service.data_dir_is_mount,
                 "wal_dir": service.wal_dir,
+                "wal_dir_is_mount": service.wal_dir_is_mount,
+                "name": name(service, site),
+                "as_member": as_member(service, site),
                 "unit_file": service.unit_file,
                 "fenced": service.fenced,
                 "overrides": service.overrides.keys().collect::<Vec<_>>(),
@@ -65,6 +73,31 @@ impl Action for ServiceInspect {
     fn call(&self, _site: &Site<'_>, _seen: &[Sight]) -> Option<Call> {
         None
     }
+}
+
+/// The member's name, as the unit gives it; else the host's.
+pub(super) fn name(service: &ServiceSeen, site: &Site<'_>) -> String {
+    let given = service.settings.get("name").map(|setting| setting.value.clone());
+    given
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| site.host_name().to_owned())
+}
+
+/// `name=peer-url,…` for an initial cluster: the URLs that the unit advertises, or the inventory's where it advertises none that others
+/// could reach. Empty where neither knows.
+fn as_member(service: &ServiceSeen, site: &Site<'_>) -> String {
+    let advertised = service
+        .settings
+        .get("initial-advertise-peer-urls")
+        .map(|setting| setting.value.as_str());
+    let reachable = advertised.filter(|urls| !urls.is_empty() && !urls.contains("//localhost"));
+    let urls = reachable.or_else(|| site.host.and_then(|host| host.peer_url.as_deref()));
+    let name = name(service, site);
+    let entries = urls.unwrap_or_default().split(',').filter(|url| !url.trim().is_empty());
+    let entries: Vec<String> = entries
+        .map(|url| format!("{name}={}", url.trim().trim_end_matches('/')))
+        .collect();
+    entries.join(",")
 }
 
 /// One line for people.

@@ -132,6 +132,14 @@ pub enum HostOp {
         owner: String,
         mode: Option<String>,
     },
+    /// etcd's own tool makes a data directory from a snapshot; it gets its name only when it is whole.
+    Restore(Box<Restore>),
+    /// `new` takes the place of `path`, whose content goes to `old`: two renames; of a mount point the contents.
+    Swap {
+        path: String,
+        new: String,
+        old: String,
+    },
     /// The author's own command.
     Run {
         command: Command,
@@ -173,6 +181,47 @@ impl HostOp {
                 | Self::Leftovers { .. }
                 | Self::ReadJournal { .. }
                 | Self::Run { look: true, .. }
+        )
+    }
+}
+
+/// A data directory to be made from a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// `etcdutl` or `etcdctl`.
+    pub tool: String,
+    /// The snapshot on the host.
+    pub file: String,
+    /// Of the whole file, 64 hex digits. A file without etcd's own digest is hashed against it.
+    pub sha256: String,
+    /// The directory to make, beside the old one on the same file system.
+    pub into: String,
+    /// The log's directory, where it is a separate one.
+    pub wal_into: Option<String>,
+    /// The old data directory, and the unit's user: they decide owner and mode.
+    pub data_dir: String,
+    pub user: Option<String>,
+    pub name: String,
+    /// `name=peer-url,…`, the same on every host.
+    pub initial_cluster: String,
+    /// Comma-separated, as in `initial_cluster`.
+    pub peer_urls: String,
+    pub token: String,
+    /// Raise the revision by so much; 0: leave it.
+    pub bump: u64,
+}
+
+impl Restore {
+    /// The file beside `into` that proves a whole restore.
+    pub fn marker(into: &str) -> String {
+        format!("{into}.restored")
+    }
+
+    /// What the marker holds: everything that decides what was made.
+    pub fn stamp(&self) -> String {
+        format!(
+            "{} {} {} {} {}",
+            self.sha256, self.token, self.name, self.initial_cluster, self.bump
         )
     }
 }
@@ -231,6 +280,7 @@ pub struct ServiceSeen {
     pub data_dir_empty: bool,
     pub data_dir_is_mount: bool,
     pub wal_dir: Option<String>,
+    pub wal_dir_is_mount: bool,
     /// Any process has the data or WAL directory open (pid and command).
     pub holders: Vec<String>,
     /// Client or peer port accepts connections on the host itself.

@@ -29,6 +29,15 @@ impl Version {
         self >= Self::new(3, 5, 0)
     }
 
+    /// Since 3.4.27, 3.5.10 and 3.6.0 a restore can raise the revision.
+    pub fn restore_can_bump(self) -> bool {
+        match (self.major, self.minor) {
+            (3, 4) => self.patch >= 27,
+            (3, 5) => self.patch >= 10,
+            _ => self >= Self::new(3, 6, 0),
+        }
+    }
+
     /// Since 3.5.30, 3.6.11 and 3.7.0 an add needs a healthy quorum of the enlarged cluster; before, every voter.
     pub fn add_needs_only_quorum(self) -> bool {
         match (self.major, self.minor) {

@@ -8,7 +8,7 @@ use crate::cluster::observed::Observed;
 /// `going`: hosts whose member a call of this same step may have taken down already.
 pub fn differs(model: &Model, observed: &Observed, going: &[String]) -> Option<String> {
     if !observed.member_list_known {
-        return model
+        return without(model, going)
             .has_quorum()
             .then(|| "no member gives the member list any more".to_owned());
     }
@@ -51,6 +51,17 @@ pub fn differs(model: &Model, observed: &Observed, going: &[String]) -> Option<S
         ));
     }
     None
+}
+
+/// The model when the members on these hosts are down.
+pub fn without(model: &Model, going: &[String]) -> Model {
+    let mut left = model.clone();
+    for host in going {
+        if let Some(member) = left.on_host_mut(host) {
+            member.up = false;
+        }
+    }
+    left
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub fn what(op: &HostOp) -> String {
         HostOp::Rename { from, to } => format!("rename {from} to {to}"),
         HostOp::MoveAside { path, to } => format!("move {path} aside to {to}"),
         HostOp::Own { path, .. } => format!("set the owner of {path}"),
+        HostOp::Restore(restore) => format!("restore {} into {}", restore.file, restore.into),
+        HostOp::Swap { path, new, .. } => format!("put {new} in the place of {path}"),
         HostOp::Run { .. } => "run the command".to_owned(),
         HostOp::WriteMarker { .. } => "write the run marker".to_owned(),
         HostOp::ClearMarker { .. } => "clear the run marker".to_owned(),

@@ -385,6 +385,9 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
         service.data_dir_empty = frame.all("dir_empty").contains(path);
         service.data_dir_is_mount = frame.all("dir_mount").contains(path);
     }
+    if let Some(path) = &service.wal_dir {
+        service.wal_dir_is_mount = frame.all("dir_mount").contains(path);
+    }
     let ours = [service.data_dir.as_ref(), service.wal_dir.as_ref()];
     let mut holders: Vec<String> = frame
         .all("holder")

@@ -6,7 +6,7 @@ use super::answer::what;
 use super::shell::{command_text, state_root};
 use crate::base::quote::{join, quote};
 use crate::call::etcd::EtcdOp;
-use crate::call::host::HostOp;
+use crate::call::host::{HostOp, Restore};
 use crate::call::http::HttpRequest;
 use crate::call::{Call, To};
 use crate::cluster::host::{Become, ClusterConfig, Host, ServiceKind, Shell, TlsFiles};
@@ -178,6 +178,10 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
         }
         HostOp::Rename { from, to } => vec![join(["mv", "-n", "-T", from, to])],
         HostOp::MoveAside { path, to } => vec![join(["mv", "-n", "-T", path, to])],
+        HostOp::Restore(restore) => restore_by_hand(restore),
+        HostOp::Swap { path, new, old } => {
+            vec![join(["mv", "-n", "-T", path, old]), join(["mv", "-n", "-T", new, path])]
+        }
         HostOp::Own { path, owner, mode } => {
             let mut lines = vec![join(["chown", "-R", owner, path])];
             lines.extend(mode.iter().map(|mode| join(["chmod", mode, path])));
@@ -186,6 +190,33 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
         HostOp::Run { command, .. } => vec![command_text(command)],
         _ => vec![format!("# {}", what(op))],
     }
+}
+
+fn restore_by_hand(restore: &Restore) -> Vec<String> {
+    let mut words = vec![
+        restore.tool.clone(),
+        "snapshot".to_owned(),
+        "restore".to_owned(),
+        restore.file.clone(),
+        format!("--data-dir={}", restore.into),
+        format!("--name={}", restore.name),
+        format!("--initial-cluster={}", restore.initial_cluster),
+        format!("--initial-cluster-token={}", restore.token),
+        format!("--initial-advertise-peer-urls={}", restore.peer_urls),
+    ];
+    words.extend(restore.wal_into.iter().map(|path| format!("--wal-dir={path}")));
+    if restore.bump > 0 {
+        words.extend([
+            format!("--bump-revision={}", restore.bump),
+            "--mark-compacted".to_owned(),
+        ]);
+    }
+    let owner = restore.user.as_deref().unwrap_or("root");
+    let mut lines = vec![join(words)];
+    for path in std::iter::once(&restore.into).chain(&restore.wal_into) {
+        lines.push(join(["chown", "-R", &format!("{owner}:"), path]));
+    }
+    lines
 }
 
 fn tls_words(tls: &TlsFiles) -> Vec<String> {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use super::frame::encode_base64;
 use crate::base::id::RunId;
 use crate::base::quote::{join, quote};
-use crate::call::host::{Command, HostOp, Tag};
+use crate::call::host::{Command, HostOp, Restore, Tag};
 use crate::cluster::host::{Host, ServiceKind};
 
 /// Read by `sh -c` on the host; takes the script itself from its input.
@@ -24,6 +24,7 @@ const LEASE: &str = include_str!("script/lease.sh");
 const INSPECT: &str = include_str!("script/inspect.sh");
 const PROCESS: &str = include_str!("script/process.sh");
 const RECORD: &str = include_str!("script/record.sh");
+const RESTORE: &str = include_str!("script/restore.sh");
 const RUN: &str = include_str!("script/run.sh");
 const SERVICE: &str = include_str!("script/service.sh");
 
@@ -260,6 +261,8 @@ impl Place<'_> {
             HostOp::Rename { .. } => (&[FILE], "op_rename"),
             HostOp::MoveAside { .. } => (&[FILE], "op_move_aside"),
             HostOp::Own { .. } => (&[FILE], "op_own"),
+            HostOp::Restore(_) => (&[FILE, RESTORE], "op_restore"),
+            HostOp::Swap { .. } => (&[FILE, RESTORE], "op_swap"),
             HostOp::Run { look: true, .. } => (&[RUN], "op_run_look"),
             HostOp::Run { .. } => (&[RUN], "cd /; as_asked sh -c \"$command\""),
         };
@@ -354,6 +357,10 @@ fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, Strin
             values
         }
         HostOp::Own { path, owner, mode } => dressed(path, mode.as_ref(), Some(owner)),
+        HostOp::Restore(restore) => restoring(restore),
+        HostOp::Swap { path, new, old } => {
+            vec![("path", path.clone()), ("new", new.clone()), ("to", old.clone())]
+        }
         HostOp::Rename { from, to } => vec![("from", from.clone()), ("to", to.clone())],
         HostOp::MoveAside { path, to } => vec![("path", path.clone()), ("to", to.clone())],
         HostOp::Run {
@@ -364,6 +371,25 @@ fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, Strin
         HostOp::AppendJournal { from_seq, .. } => vec![("from", from_seq.max(&1).to_string())],
         _ => Vec::new(),
     })
+}
+
+fn restoring(restore: &Restore) -> Vec<(&'static str, String)> {
+    vec![
+        ("tool", restore.tool.clone()),
+        ("file", restore.file.clone()),
+        ("sha256", restore.sha256.clone()),
+        ("into", restore.into.clone()),
+        ("wal_into", restore.wal_into.clone().unwrap_or_default()),
+        ("marker", Restore::marker(&restore.into)),
+        ("stamp", restore.stamp()),
+        ("data_dir", restore.data_dir.clone()),
+        ("user", restore.user.clone().unwrap_or_default()),
+        ("name", restore.name.clone()),
+        ("initial_cluster", restore.initial_cluster.clone()),
+        ("peer_urls", restore.peer_urls.clone()),
+        ("token", restore.token.clone()),
+        ("bump", restore.bump.to_string()),
+    ]
 }
 
 fn dressed(path: &str, mode: Option<&String>, owner: Option<&String>) -> Vec<(&'static str, String)> {

@@ -160,6 +160,7 @@ impl Builder {
             next_pid: 1000,
             alarms: BTreeSet::new(),
             backups: Vec::new(),
+            snapshots: BTreeMap::new(),
         }
     }
 

@@ -139,6 +139,31 @@ impl SimHost {
         Ok(())
     }
 
+    /// What is at `path` goes to `old`, and `new` takes its place; of a mount point the contents.
+    pub(super) fn swap(&mut self, path: &str, new: &str, old: &str) -> Result<(), Trouble> {
+        if !self.files.contains_key(new) {
+            if self.files.contains_key(path) {
+                return Ok(());
+            }
+            return Err((Fault::Missing, format!("neither {new} nor {path} is there")));
+        }
+        if !self.mounts.contains(path) {
+            if self.files.contains_key(path) {
+                self.rename(path, old)?;
+            }
+            return self.rename(new, path);
+        }
+        self.move_aside(path, old)?;
+        let Some(restored) = self.files.remove(new) else {
+            return Ok(());
+        };
+        if let Some(entry) = self.files.get_mut(path) {
+            entry.copy = restored.copy;
+            entry.owner = restored.owner;
+        }
+        Ok(())
+    }
+
     pub(super) fn own(&mut self, path: &str, owner: &str, mode: Option<&str>) -> Result<(), Trouble> {
         let inside = format!("{path}/");
         let mut found = false;

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::machine::refused;
-use super::state::{Change, State};
+use super::state::{Change, Snapshot, State};
 use crate::base::hash::sha256_hex;
 use crate::call::etcd::StatusAnswer;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault};
@@ -231,16 +231,30 @@ impl State {
         }
     }
 
-    fn snapshot(&self, host: usize) -> EtcdAnswer {
-        let Some(process) = &self.hosts[host].process else {
+    fn snapshot(&mut self, host: usize) -> EtcdAnswer {
+        let Some(sha256) = self.freeze_content(host) else {
             return EtcdAnswer::Done;
         };
-        let applied = &self.copies[process.copy].applied;
         EtcdAnswer::Snapshot {
             bytes: DB_SIZE + 32,
-            sha256: sha256_hex(format!("{:x}:{:?}", process.cluster, applied.writes).as_bytes()),
-            revision: applied.revision(),
+            revision: self.snapshots[&sha256].revision(),
+            sha256,
         }
+    }
+
+    /// What the host's member holds now, kept under the digest of its snapshot.
+    pub(super) fn freeze_content(&mut self, host: usize) -> Option<String> {
+        let process = self.hosts[host].process.as_ref()?;
+        let applied = &self.copies[process.copy].applied;
+        let sha256 = sha256_hex(format!("{:x}:{:?}", process.cluster, applied.writes).as_bytes());
+        let content = Snapshot {
+            writes: applied.writes.clone(),
+            bumped: applied.bumped,
+            version: process.version,
+            alarms: self.alarms.clone(),
+        };
+        self.snapshots.insert(sha256.clone(), content);
+        Some(sha256)
     }
 
     fn move_leader(&mut self, host: usize, to: u64) -> Result<EtcdAnswer, String> {

@@ -287,6 +287,8 @@ impl State {
             HostOp::Rename { from, to } => target.rename(from, to),
             HostOp::MoveAside { path, to } => target.move_aside(path, to),
             HostOp::Own { path, owner, mode } => target.own(path, owner, mode.as_deref()),
+            HostOp::Restore(restore) => self.restore(host, restore),
+            HostOp::Swap { path, new, old } => target.swap(path, new, old),
             other => Err((Fault::Unsupported, format!("{} is not simulated", what(other)))),
         }
     }
@@ -359,6 +361,8 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::Rename { from, to } => return format!("rename {from} to {to}"),
         HostOp::MoveAside { path, .. } => return format!("move {path} aside"),
         HostOp::Own { path, .. } => return format!("change the owner of {path}"),
+        HostOp::Restore(restore) => return format!("restore into {}", restore.into),
+        HostOp::Swap { new, path, .. } => return format!("put {new} in the place of {path}"),
         HostOp::Run { .. } => "run a command",
         HostOp::WriteMarker { .. } => "write the marker",
         HostOp::ClearMarker { .. } => "clear the marker",

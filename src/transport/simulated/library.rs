@@ -2,7 +2,6 @@
 
 use super::machine::refused;
 use super::state::State;
-use crate::base::hash::sha256_hex;
 use crate::call::library::{Fetch, Take};
 use crate::call::{CallError, EtcdOp, Fault, LibraryAnswer, LibraryOp};
 use crate::cluster::member::Id;
@@ -91,7 +90,8 @@ impl State {
         self.rpc(&take.endpoint, &EtcdOp::LinearizableRead)?;
         let what = "take a snapshot";
         let host = self.serving_host(&take.endpoint, what)?;
-        let Some(process) = &self.hosts[host].process else {
+        let frozen = self.freeze_content(host);
+        let (Some(process), Some(sha256)) = (&self.hosts[host].process, frozen) else {
             return Err(refused(Fault::Refused, what, &take.endpoint, "no process"));
         };
         let copy = &self.copies[process.copy];
@@ -104,7 +104,7 @@ impl State {
         let manifest = Manifest {
             run: take.run.clone(),
             step: take.step.clone(),
-            sha256: sha256_hex(format!("{:x}:{:?}", process.cluster, copy.applied.writes).as_bytes()),
+            sha256,
             source,
             content: content(copy),
             verified: Some(Verified {

@@ -18,6 +18,7 @@ mod machine;
 mod membership;
 mod promises;
 mod raft;
+mod restore;
 mod service;
 mod state;
 mod web;

@@ -126,6 +126,7 @@ impl State {
             user: Some("etcd".to_owned()),
             env_files: vec![ENV_FILE.to_owned()],
             exec_start: vec!["/usr/bin/etcd".to_owned()],
+            wal_dir_is_mount: value("wal-dir").is_some_and(|path| target.mounts.contains(&path)),
             wal_dir: value("wal-dir"),
             data_dir_exists: entry.is_some(),
             data_dir_empty: empty,

@@ -44,6 +44,18 @@ pub(super) struct State {
     pub(super) alarms: BTreeSet<(u64, String)>,
     /// The library, the oldest first.
     pub(super) backups: Vec<Kept>,
+    /// What each snapshot file holds, by its digest.
+    pub(super) snapshots: BTreeMap<String, Snapshot>,
+}
+
+/// The content of a snapshot file.
+#[derive(Clone, Debug)]
+pub(super) struct Snapshot {
+    pub(super) writes: Vec<u64>,
+    pub(super) bumped: u64,
+    pub(super) version: Version,
+    /// Alarms survive snapshot and restore.
+    pub(super) alarms: BTreeSet<(u64, String)>,
 }
 
 /// How long things take, in milliseconds.
@@ -173,6 +185,8 @@ pub(super) struct Entry {
 pub(super) enum Change {
     Noop,
     Write(u64),
+    /// A restore raised the revision.
+    Bump(u64),
     Add(Box<Member>),
     Remove(u64),
     Update(u64, Vec<String>),
@@ -187,6 +201,7 @@ pub(super) struct Applied {
     pub(super) members: BTreeMap<u64, Member>,
     pub(super) removed: BTreeSet<u64>,
     pub(super) writes: Vec<u64>,
+    pub(super) bumped: u64,
     pub(super) index: usize,
 }
 
@@ -226,6 +241,17 @@ impl FileEntry {
     }
 }
 
+/// 1 for a fresh store, and one more with each write.
+fn revision(writes: &[u64], bumped: u64) -> u64 {
+    1 + writes.len() as u64 + bumped
+}
+
+impl Snapshot {
+    pub(super) fn revision(&self) -> u64 {
+        revision(&self.writes, self.bumped)
+    }
+}
+
 impl Applied {
     pub(super) fn voters(&self) -> impl Iterator<Item = &Member> {
         self.members.values().filter(|member| !member.learner)
@@ -235,9 +261,8 @@ impl Applied {
         self.voters().count()
     }
 
-    /// 1 for a fresh cluster, and one more with each write.
     pub(super) fn revision(&self) -> u64 {
-        1 + self.writes.len() as u64
+        revision(&self.writes, self.bumped)
     }
 
     /// Carries out one committed entry.
@@ -246,6 +271,7 @@ impl Applied {
         match change {
             Change::Noop => {}
             Change::Write(number) => self.writes.push(*number),
+            Change::Bump(by) => self.bumped += by,
             Change::Add(member) => {
                 self.members.insert(member.id.0, (**member).clone());
             }
