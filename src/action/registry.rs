@@ -12,7 +12,7 @@ use super::cluster_condition::ClusterIs;
 use super::command_condition::CommandSays;
 use super::config_freeze::{ConfigFreeze, ConfigThaw};
 use super::disk::Disk;
-use super::etcd_configure::EtcdConfigure;
+use super::etcd_configure::{self, EtcdConfigure};
 use super::etcd_log_level::EtcdLogLevel;
 use super::etcd_restore::EtcdRestore;
 use super::etcd_survey::{self, EtcdSurvey};
@@ -262,9 +262,9 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<EtcdConfigure>(
         "etcd.configure",
-        "Writes settings of etcd wherever each of them lives on the host, and keeps the old file. Not carried out by this version: a plan with it is refused.",
+        "Writes settings of etcd wherever each of them lives on the host, and keeps the old file. A member that joins also gets its URLs where the host sets none. It restarts nothing.",
         true,
-        &[],
+        etcd_configure::OUTPUT,
     ),
     ActionKind::of::<EtcdRestore>(
         "etcd.restore",

@@ -1,6 +1,7 @@
 //! Small things that know nothing of etcd.
 
 pub mod clock;
+pub mod diff;
 pub mod duration;
 pub mod expr;
 pub mod files;
@@ -9,4 +10,5 @@ pub mod id;
 pub mod nearest;
 pub mod quote;
 pub mod secret;
+pub mod systemd;
 pub mod yaml;

@@ -7,6 +7,7 @@
 use serde::de::DeserializeOwned;
 
 mod diagnostic;
+pub mod edit;
 mod positions;
 mod typed;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::configured::ConfigSeen;
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::base::id::RunId;
@@ -34,6 +35,8 @@ pub enum HostOp {
     // ---- looks ----
     /// The unit, its settings, its process, its data directory, the proof of stopped, fence, overrides.
     InspectService,
+    /// What etcd will read at its next start, and the files that say so.
+    ReadConfig,
     /// A path: kind, size, mode, owner; the content where it is a small file.
     Stat {
         path: String,
@@ -75,6 +78,8 @@ pub enum HostOp {
     },
     /// `restart --no-block`, with the same drop-in.
     Restart,
+    /// systemd reads its files again.
+    Reload,
     /// The fence: a drop-in and a marker file, proved by a start that fails (safety 17).
     Fence {
         cluster: String,
@@ -171,6 +176,7 @@ impl HostOp {
         !matches!(
             self,
             Self::InspectService
+                | Self::ReadConfig
                 | Self::Stat { .. }
                 | Self::Disk { .. }
                 | Self::Clock
@@ -394,6 +400,7 @@ pub struct LeftoversSeen {
 #[serde(rename_all = "kebab-case")]
 pub enum HostAnswer {
     Service(Box<ServiceSeen>),
+    Config(Box<ConfigSeen>),
     Stat(StatSeen),
     Disk {
         free: u64,

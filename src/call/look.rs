@@ -56,6 +56,14 @@ impl Look {
         Self::Library(LibraryOp::Find { name: name.to_owned() })
     }
 
+    /// What etcd on a host will read at its next start.
+    pub fn config(host: &str) -> Self {
+        Self::Host {
+            host: host.to_owned(),
+            op: HostOp::ReadConfig,
+        }
+    }
+
     pub fn stat(host: &str, path: &str) -> Self {
         Self::Host {
             host: host.to_owned(),

@@ -1,5 +1,6 @@
 //! Questions to the world and their answers: data only. `Call` is the one thing that crosses the seam (`transport`).
 
+pub mod configured;
 pub mod error;
 pub mod etcd;
 pub mod host;

@@ -248,6 +248,7 @@ fn ways(name: &str) -> Vec<Way> {
                 label: "that is alive, on another host",
                 sizes: &[1, 2, 3, 4],
                 spares: 1,
+                on: |size, version| size > 1 || version.has_learners(),
                 parameters: |size| json!({ "member": host(size), "host": host(size + 1), "take_backup": false }),
                 ..PLAIN
             },
@@ -270,6 +271,8 @@ fn ways(name: &str) -> Vec<Way> {
             Way {
                 sizes: &[1, 2, 3, 4, 6],
                 spares: 1,
+                // Without learners a second voter costs a single member its quorum until it has started.
+                on: |size, version| size > 1 || version.has_learners(),
                 parameters: |size| json!({ "host": host(size + 1), "take_backup": false }),
                 ..PLAIN
             },

@@ -8,6 +8,7 @@ use crate::call::host::{DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker
 pub fn what(op: &HostOp) -> String {
     match op {
         HostOp::InspectService => "look at the service".to_owned(),
+        HostOp::ReadConfig => "read the configuration".to_owned(),
         HostOp::Stat { path } => format!("look at {path}"),
         HostOp::Disk { path } => format!("look at the space for {path}"),
         HostOp::Clock => "read the clock".to_owned(),
@@ -19,6 +20,7 @@ pub fn what(op: &HostOp) -> String {
         HostOp::Start { .. } => "start etcd".to_owned(),
         HostOp::Stop { .. } => "stop etcd".to_owned(),
         HostOp::Restart => "restart etcd".to_owned(),
+        HostOp::Reload => "let systemd read its files again".to_owned(),
         HostOp::Fence { .. } => "fence etcd".to_owned(),
         HostOp::Unfence { .. } => "lift the fence".to_owned(),
         HostOp::Override { name, .. } => format!("set the override {name}"),

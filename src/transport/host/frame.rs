@@ -78,6 +78,11 @@ impl Frame {
         self.text(key).filter(|text| !text.is_empty())
     }
 
+    /// Every record of this key, byte for byte.
+    pub(super) fn every(&self, key: &str) -> &[Vec<u8>] {
+        self.records.get(key).map_or(&[], Vec::as_slice)
+    }
+
     pub(super) fn all(&self, key: &str) -> Vec<String> {
         self.records.get(key).map_or_else(Vec::new, |values| {
             values

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::frame::Frame;
-use super::unit::{self, Argument};
+use crate::base::systemd::{self, Argument, env_file};
+use crate::call::configured::{self, Configured};
 use crate::call::host::{ServiceSeen, Setting, SettingFrom};
 use crate::cluster::host::{Host, ServiceKind};
 use crate::cluster::version::Version;
@@ -21,13 +22,6 @@ pub(super) struct Inspected {
     pub(super) exec: Option<String>,
     /// Config files by path, as they are now.
     pub(super) configs: BTreeMap<String, String>,
-}
-
-/// Settings with the environment that they come from.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Configured {
-    pub(super) settings: BTreeMap<String, Setting>,
-    pub(super) environment: BTreeMap<String, (String, SettingFrom)>,
 }
 
 /// Reads the records of `inspect.sh`.
@@ -133,10 +127,10 @@ fn read_unit(seen: &mut Inspected, frame: &Frame, problems: &mut Vec<String>) {
     let loaded =
         |path: &String| service.drop_ins.contains(path) && property("NeedDaemonReload").as_deref() != Some("yes");
     service.fenced = frame.text("fence").is_some() && frame.text("fence_conf").as_ref().is_some_and(loaded);
-    let lines = unit::section(&frame.text("cat").unwrap_or_default(), "Service");
-    seen.exec = unit::list(&lines, "ExecStart").pop();
+    let lines = systemd::section(&frame.text("cat").unwrap_or_default(), "Service");
+    seen.exec = systemd::list(&lines, "ExecStart").pop();
     let mut environment = BTreeMap::new();
-    for word in unit::words(&property("Environment").unwrap_or_default()).unwrap_or_default() {
+    for word in systemd::words(&property("Environment").unwrap_or_default()).unwrap_or_default() {
         if let Some((name, value)) = word.text.split_once('=') {
             environment.insert(name.to_owned(), (value.to_owned(), SettingFrom::UnitEnvironment));
         }
@@ -146,13 +140,13 @@ fn read_unit(seen: &mut Inspected, frame: &Frame, problems: &mut Vec<String>) {
         .iter()
         .map(|(name, (value, _))| (name.clone(), value.clone()))
         .collect();
-    let (command, expand) = unit::command_of(seen.exec.as_deref().unwrap_or_default());
-    let arguments = unit::arguments(command, expand, &plain).unwrap_or_else(|| {
+    let (command, expand) = systemd::command_of(seen.exec.as_deref().unwrap_or_default());
+    let arguments = systemd::arguments(command, expand, &plain).unwrap_or_else(|| {
         problems.push(format!("ExecStart cannot be read: a quote never ends in `{command}`"));
         Vec::new()
     });
     service.exec_start = arguments.iter().map(|argument| argument.text.clone()).collect();
-    let configured = settings(environment, &arguments, &seen.configs, problems);
+    let configured = configured::settings(environment, &arguments, &seen.configs, problems);
     let machine = frame.text("hostname").unwrap_or_default();
     let percent = configured.settings.iter().find(|(_, setting)| {
         setting.from == SettingFrom::Flag && setting.value.contains('%') && !setting.value.contains("%H")
@@ -208,7 +202,7 @@ fn read_process_kind(seen: &mut Inspected, frame: &Frame) {
         })
         .collect();
     service.exec_start = words.iter().map(|word| word.text.clone()).collect();
-    seen.configured = settings(environment, &words, &seen.configs, &mut Vec::new());
+    seen.configured = configured::settings(environment, &words, &seen.configs, &mut Vec::new());
 }
 
 fn add_env_files(
@@ -219,117 +213,12 @@ fn add_env_files(
 ) {
     for text in frame.all("env_file") {
         let (path, lines) = titled(&text);
-        let file = unit::env_file(&lines);
+        let file = env_file::read(&lines);
         problems.extend(file.doubtful.iter().map(|why| format!("{path}: {why}")));
-        for (name, value) in file.values {
-            environment.insert(name, (value, SettingFrom::EnvFile(path.clone())));
+        for one in file.values {
+            environment.insert(one.name, (one.value, SettingFrom::EnvFile(path.clone())));
         }
         names.push(path);
-    }
-}
-
-/// A config file silences everything else; a flag wins over the environment.
-fn settings(
-    environment: BTreeMap<String, (String, SettingFrom)>,
-    arguments: &[Argument],
-    configs: &BTreeMap<String, String>,
-    problems: &mut Vec<String>,
-) -> Configured {
-    let mut found = BTreeMap::new();
-    for (name, (value, from)) in &environment {
-        if let Some(key) = name.strip_prefix("ETCD_") {
-            let setting = Setting {
-                value: value.clone(),
-                from: from.clone(),
-            };
-            found.insert(key.to_ascii_lowercase().replace('_', "-"), setting);
-        }
-    }
-    for (key, value, variable) in flags(arguments) {
-        let from = match variable {
-            None => SettingFrom::Flag,
-            Some(variable) => SettingFrom::ArgsVariable {
-                file: match environment.get(&variable) {
-                    Some((_, SettingFrom::EnvFile(path))) => Some(path.clone()),
-                    _ => None,
-                },
-                variable,
-            },
-        };
-        found.insert(key, Setting { value, from });
-    }
-    if let Some(config) = found.get("config-file").cloned() {
-        match configs.get(&config.value) {
-            None => problems.push(format!("the config file {} cannot be read", config.value)),
-            Some(text) => match config_values(text) {
-                None => problems.push(format!("the config file {} is no simple YAML mapping", config.value)),
-                Some(values) => {
-                    found = BTreeMap::from([("config-file".to_owned(), config.clone())]);
-                    found.extend(values.into_iter().map(|(key, value)| {
-                        let from = SettingFrom::ConfigFile(config.value.clone());
-                        (key, Setting { value, from })
-                    }));
-                }
-            },
-        }
-    }
-    Configured {
-        settings: found,
-        environment,
-    }
-}
-
-/// Flags with one dash or two, value after `=` or as the next word; a flag without a value is `true`.
-fn flags(arguments: &[Argument]) -> Vec<(String, String, Option<String>)> {
-    let mut found = Vec::new();
-    let mut rest = arguments.iter().skip(1).peekable();
-    while let Some(argument) = rest.next() {
-        let Some(flag) = argument
-            .text
-            .strip_prefix("--")
-            .or_else(|| argument.text.strip_prefix('-'))
-        else {
-            continue;
-        };
-        let (key, value) = match flag.split_once('=') {
-            Some((key, value)) => (key, value.to_owned()),
-            None => match rest.next_if(|next| !next.text.starts_with('-')) {
-                Some(next) => (flag, next.text.clone()),
-                None => (flag, "true".to_owned()),
-            },
-        };
-        if !key.is_empty() {
-            found.push((key.to_owned(), value, argument.variable.clone()));
-        }
-    }
-    found
-}
-
-/// The scalar top-level values of a config file; sections such as `client-transport-security` are joined with a dot.
-fn config_values(text: &str) -> Option<BTreeMap<String, String>> {
-    let value: serde_yaml::Value = serde_yaml::from_str(text).ok()?;
-    let mut found = BTreeMap::new();
-    for (key, value) in value.as_mapping()? {
-        let key = key.as_str()?;
-        match value {
-            serde_yaml::Value::Mapping(inner) => {
-                let scalars = inner
-                    .iter()
-                    .filter_map(|(name, value)| Some((name.as_str()?, scalar(value)?)));
-                found.extend(scalars.map(|(name, value)| (format!("{key}.{name}"), value)));
-            }
-            _ => found.extend(scalar(value).map(|value| (key.to_owned(), value))),
-        }
-    }
-    Some(found)
-}
-
-fn scalar(value: &serde_yaml::Value) -> Option<String> {
-    match value {
-        serde_yaml::Value::String(text) => Some(text.clone()),
-        serde_yaml::Value::Number(number) => Some(number.to_string()),
-        serde_yaml::Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
     }
 }
 
@@ -353,7 +242,7 @@ fn process_settings(
         .into_iter()
         .map(|text| Argument { text, variable: None })
         .collect();
-    let mut found = settings(environment, &arguments, configs, problems).settings;
+    let mut found = configured::settings(environment, &arguments, configs, problems).settings;
     for setting in found.values_mut().filter(|setting| setting.from == SettingFrom::Flag) {
         setting.from = SettingFrom::Process;
     }

@@ -86,6 +86,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
             HostOp::Start { .. }
                 | HostOp::Stop { .. }
                 | HostOp::Restart
+                | HostOp::Reload
                 | HostOp::Fence { .. }
                 | HostOp::Unfence { .. }
         )
@@ -99,6 +100,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
     let reload = || "systemctl daemon-reload".to_owned();
     match op {
         HostOp::InspectService => vec![join(["systemctl", "status", unit])],
+        HostOp::ReadConfig => vec![join(["systemctl", "cat", unit])],
         HostOp::Stat { path } => vec![join(["stat", path])],
         HostOp::Disk { path } => vec![join(["df", "-h", path])],
         HostOp::Clock => vec!["date".to_owned()],
@@ -119,6 +121,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
             lines
         }
         HostOp::Restart => vec![join(["systemctl", "restart", "--no-block", unit])],
+        HostOp::Reload => vec![reload()],
         HostOp::Fence { .. } => vec![
             format!(
                 "mkdir -p {} {}",

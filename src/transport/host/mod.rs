@@ -1,6 +1,7 @@
 //! Hosts: their shells, reached by ssh or here, and what is asked of them.
 
 mod answer;
+mod config;
 mod frame;
 mod inspect;
 mod lease;
@@ -9,7 +10,6 @@ mod manual;
 mod overriding;
 mod shell;
 mod ssh;
-mod unit;
 mod wire;
 
 #[cfg(test)]
@@ -106,6 +106,7 @@ impl Hosts {
         };
         match op {
             HostOp::InspectService => errand.inspect().await.map(|seen| HostAnswer::Service(Box::new(seen))),
+            HostOp::ReadConfig => errand.read_config().await,
             HostOp::Clock => errand.clock().await,
             _ => errand.any(op, tag).await,
         }
@@ -355,6 +356,13 @@ impl Errand<'_> {
                 offset_ms: milliseconds(unix_nanos - began.as_nanosecond()) - round_trip_ms / 2.0,
             })
             .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no nanoseconds"))
+    }
+
+    async fn read_config(&self) -> Result<HostAnswer, CallError> {
+        let script = self.place().read_config().map_err(|why| self.unsaid(why))?;
+        let frame = self.exchange(&script).await?;
+        self.checked(&frame)?;
+        Ok(HostAnswer::Config(Box::new(config::read(&self.reach.host, &frame))))
     }
 
     async fn inspect(&self) -> Result<ServiceSeen, CallError> {

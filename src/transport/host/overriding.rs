@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::frame::encode_base64;
 use super::inspect::Inspected;
 use super::shell::Details;
-use super::unit::{command_of, env_line, words};
+use crate::base::systemd::{command_of, env_file, words};
+
 use crate::call::host::SettingFrom;
 use crate::cluster::host::{Host, ServiceKind};
 
@@ -45,7 +46,7 @@ pub(super) fn details(
         ServiceKind::Systemd => draft
             .environment
             .iter()
-            .map(|(name, value)| env_line(name, value))
+            .map(|(name, value)| env_file::line(name, value))
             .collect(),
         ServiceKind::Process => draft
             .environment

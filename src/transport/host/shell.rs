@@ -21,6 +21,7 @@ const COMMON: &str = include_str!("script/common.sh");
 const DETACHED: &str = include_str!("script/detached.sh");
 const FILE: &str = include_str!("script/file.sh");
 const LEASE: &str = include_str!("script/lease.sh");
+const CONFIG: &str = include_str!("script/config.sh");
 const INSPECT: &str = include_str!("script/inspect.sh");
 const PROCESS: &str = include_str!("script/process.sh");
 const RECORD: &str = include_str!("script/record.sh");
@@ -145,6 +146,18 @@ impl Place<'_> {
         })
     }
 
+    /// The files that hold etcd's settings, and the facts that tell which of them count.
+    pub(super) fn read_config(&self) -> Result<Script, String> {
+        let mut text = self.preamble(None)?;
+        for part in [self.service_functions(), INSPECT, CONFIG, "op_read_config\n"] {
+            text.push_str(part);
+        }
+        Ok(Script {
+            text,
+            feed: Feed::Lifeline,
+        })
+    }
+
     /// What the host itself carries out when a lease ends.
     pub(super) fn lease(&self, variables: &[(&str, String)]) -> Result<String, String> {
         let mut text = self.preamble(None)?;
@@ -230,6 +243,7 @@ impl Place<'_> {
         }
         let (functions, call): (&[&str], &str) = match op {
             HostOp::InspectService => return self.inspect(&[]).map(|script| script.text),
+            HostOp::ReadConfig => return self.read_config().map(|script| script.text),
             HostOp::Stat { .. } => (&[FILE], "op_stat"),
             HostOp::Disk { .. } => (&[FILE], "op_disk"),
             HostOp::Clock => (&[RUN], "op_clock"),
@@ -250,6 +264,7 @@ impl Place<'_> {
             HostOp::Start { .. } => (&[self.service_functions()], "op_start"),
             HostOp::Stop { .. } => (&[self.service_functions()], "op_stop"),
             HostOp::Restart => (&[self.service_functions()], "op_restart"),
+            HostOp::Reload => (&[self.service_functions()], "op_reload"),
             HostOp::Fence { .. } => (&[self.service_functions()], "op_fence"),
             HostOp::Unfence { .. } => (&[self.service_functions()], "op_unfence"),
             HostOp::Override { .. } => (&[self.service_functions()], "op_override"),

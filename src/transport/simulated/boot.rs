@@ -80,10 +80,17 @@ impl State {
     fn run_process(
         &mut self,
         host: usize,
-        settings: BTreeMap<String, (String, SettingFrom)>,
+        mut settings: BTreeMap<String, (String, SettingFrom)>,
         copy: usize,
         stuck: bool,
     ) {
+        // All addresses of the host are its name here.
+        let name = self.hosts[host].name.clone();
+        for key in ["listen-peer-urls", "listen-client-urls"] {
+            if let Some((urls, _)) = settings.get_mut(key) {
+                *urls = urls.replace("0.0.0.0", &name);
+            }
+        }
         self.next_pid += 1;
         let (pid, now) = (self.next_pid, self.now);
         let debug = settings.get("log-level").is_some_and(|(level, _)| level == "debug")

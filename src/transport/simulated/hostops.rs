@@ -95,6 +95,7 @@ impl State {
         let target = &self.hosts[host];
         Ok(match op {
             HostOp::InspectService => HostAnswer::Service(Box::new(self.inspect(host))),
+            HostOp::ReadConfig => HostAnswer::Config(Box::new(self.read_config(host))),
             HostOp::Stat { path } => HostAnswer::Stat(target.stat(path)),
             HostOp::Disk { .. } => HostAnswer::Disk {
                 free: target.disk_free,
@@ -142,6 +143,7 @@ impl State {
             HostOp::Override { name, settings } => {
                 self.hosts[host].overrides.insert(name.clone(), settings.clone());
             }
+            HostOp::Reload => {}
             HostOp::DropOverride { name } => {
                 self.hosts[host].overrides.remove(name);
             }
@@ -338,6 +340,7 @@ fn key(tag: &Tag) -> String {
 pub(super) fn what(op: &HostOp) -> String {
     let text = match op {
         HostOp::InspectService => "look at the unit",
+        HostOp::ReadConfig => "read the configuration",
         HostOp::Stat { path } => return format!("look at {path}"),
         HostOp::Disk { .. } => "look at free space",
         HostOp::Clock => "read the clock",
@@ -349,6 +352,7 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::Start { .. } => "start etcd",
         HostOp::Stop { .. } => "stop etcd",
         HostOp::Restart => "restart etcd",
+        HostOp::Reload => "let systemd read its files again",
         HostOp::Fence { .. } => "fence etcd",
         HostOp::Unfence { .. } => "lift the fence",
         HostOp::Override { name, .. } => return format!("write override {name}"),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{State, time_at};
+use super::state::{SimHost, State, time_at};
 use crate::base::clock::rfc3339;
+use crate::base::systemd::{self, env_file};
+use crate::call::configured::{self, ConfigKind, ConfigSeen, ConfigText};
 use crate::call::host::{ServiceSeen, Setting, SettingFrom};
 
 /// Where Debian's unit keeps its settings.
@@ -11,29 +13,28 @@ pub(super) const ENV_FILE: &str = "/etc/default/etcd";
 
 type Settings = BTreeMap<String, (String, SettingFrom)>;
 
+impl SimHost {
+    fn config_text(&self, path: &str, kind: ConfigKind) -> ConfigText {
+        let entry = self.files.get(path);
+        ConfigText {
+            path: path.to_owned(),
+            target: path.to_owned(),
+            kind,
+            text: entry.filter(|entry| !entry.dir).map(|entry| entry.content.clone()),
+            there: entry.is_some(),
+        }
+    }
+}
+
 impl State {
     /// The settings with which the unit would start now: unit, drop-ins, environment files, our overrides, in systemd's order.
     pub(super) fn unit_settings(&self, host: usize) -> Settings {
         let target = &self.hosts[host];
-        let mut found = Settings::new();
-        let mut env_files = Vec::new();
-        for path in self.unit_parts(host) {
-            let Some(entry) = target.files.get(&path) else { continue };
-            for line in entry.content.lines().map(str::trim) {
-                if let Some(assignment) = line.strip_prefix("Environment=") {
-                    take(&mut found, assignment, &SettingFrom::UnitEnvironment);
-                } else if let Some(file) = line.strip_prefix("EnvironmentFile=") {
-                    env_files.push(file.trim_start_matches('-').to_owned());
-                }
-            }
-        }
-        for file in env_files {
-            let Some(entry) = target.files.get(&file) else { continue };
-            let lines = entry.content.lines().map(str::trim);
-            for line in lines.filter(|line| !line.starts_with('#')) {
-                take(&mut found, line, &SettingFrom::EnvFile(file.clone()));
-            }
-        }
+        let configured = self.read_config(host).settings;
+        let mut found: Settings = configured
+            .into_iter()
+            .map(|(key, setting)| (key, (setting.value, setting.from)))
+            .collect();
         for (name, settings) in &target.overrides {
             let from = SettingFrom::EnvFile(format!("/run/etcdops/{}.{name}.env", target.unit.name));
             for (key, value) in settings {
@@ -41,6 +42,70 @@ impl State {
             }
         }
         found
+    }
+
+    /// The files of the unit, and what etcd would read from them.
+    pub(super) fn read_config(&self, host: usize) -> ConfigSeen {
+        let target = &self.hosts[host];
+        let mut whole = String::new();
+        let mut files = Vec::new();
+        for path in self.unit_parts(host) {
+            let kind = if files.is_empty() {
+                ConfigKind::Unit
+            } else {
+                ConfigKind::DropIn
+            };
+            files.push(target.config_text(&path, kind));
+            if let Some(text) = &files[files.len() - 1].text {
+                whole.push_str(text);
+                whole.push('\n');
+            }
+        }
+        let lines = systemd::section(&whole, "Service");
+        let mut environment = BTreeMap::new();
+        for line in systemd::list(&lines, "Environment") {
+            for word in systemd::words(&line).unwrap_or_default() {
+                if let Some((name, value)) = word.text.split_once('=') {
+                    let value = value.replace("%H", &target.name);
+                    environment.insert(name.to_owned(), (value, SettingFrom::UnitEnvironment));
+                }
+            }
+        }
+        for named in systemd::list(&lines, "EnvironmentFile") {
+            let path = named.trim_start_matches('-');
+            let file = target.config_text(path, ConfigKind::EnvFile);
+            for one in env_file::read(file.text.as_deref().unwrap_or_default()).values {
+                environment.insert(one.name, (one.value, SettingFrom::EnvFile(path.to_owned())));
+            }
+            files.push(file);
+        }
+        let variables: BTreeMap<String, String> = environment
+            .iter()
+            .map(|(name, (value, _))| (name.clone(), value.clone()))
+            .collect();
+        let command = systemd::list(&lines, "ExecStart").pop();
+        let (line, expand) = systemd::command_of(command.as_deref().unwrap_or_default());
+        let arguments = systemd::arguments(line, expand, &variables).unwrap_or_default();
+        let texts = target
+            .files
+            .iter()
+            .filter(|(path, entry)| !entry.dir && path.starts_with("/etc/"));
+        let configs = texts
+            .map(|(path, entry)| (path.clone(), entry.content.clone()))
+            .collect();
+        let configured = configured::settings(environment, &arguments, &configs, &mut Vec::new());
+        if let Some(named) = configured.settings.get("config-file") {
+            files.push(target.config_text(&named.value, ConfigKind::EtcdFile));
+        }
+        ConfigSeen {
+            exists: target.unit.exists,
+            files,
+            settings: configured.settings,
+            variables,
+            command,
+            unreadable: None,
+            stale: false,
+        }
     }
 
     /// The unit file and its drop-ins, in the order in which they are read.
@@ -204,36 +269,4 @@ impl State {
         let skip = found.len().saturating_sub(lines as usize);
         found.split_off(skip)
     }
-}
-
-/// `ETCD_NAME=x`, quoted or not, several on a line as systemd allows.
-fn take(found: &mut Settings, text: &str, from: &SettingFrom) {
-    for word in words(text) {
-        if let Some((key, value)) = word.split_once('=')
-            && let Some(name) = key.strip_prefix("ETCD_")
-        {
-            let name = name.to_ascii_lowercase().replace('_', "-");
-            found.insert(name, (value.to_owned(), from.clone()));
-        }
-    }
-}
-
-/// Words of a line, with quotes taken off.
-fn words(text: &str) -> Vec<String> {
-    let mut found = vec![String::new()];
-    let mut quote = None;
-    for letter in text.chars() {
-        match (quote, letter) {
-            (Some(open), letter) if open == letter => quote = None,
-            (None, '"' | '\'') => quote = Some(letter),
-            (None, letter) if letter.is_whitespace() => found.push(String::new()),
-            (_, letter) => {
-                if let Some(last) = found.last_mut() {
-                    last.push(letter);
-                }
-            }
-        }
-    }
-    found.retain(|word| !word.is_empty());
-    found
 }

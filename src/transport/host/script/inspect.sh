@@ -68,6 +68,12 @@ $(cat "$f")"; done
   [ ! -e "$fence" ] || { put fence "$fence"; put fence_conf "$fence"; }
   if alive; then put pid "$pid $began"; else pid=; tail -n 30 "$folder/log" 2>/dev/null | pute log; fi
 }
+config_files() {
+  printf '%s\n' "$text" | candidates CONFIG_FILE config-file | while IFS= read -r f; do
+    [ ! -f "$f" ] || put config "$f
+$(cat "$f")"
+  done
+}
 op_inspect() {
   binary=; pid=; text=
   "facts_$kind"
@@ -75,10 +81,7 @@ op_inspect() {
   [ -z "$pid" ] || [ "$pid" = 0 ] || text="$text
 $(tr '\0' '\n' <"/proc/$pid/environ")
 $(tr '\0' ' ' <"/proc/$pid/cmdline")"
-  printf '%s\n' "$text" | candidates CONFIG_FILE config-file | while IFS= read -r f; do
-    [ ! -f "$f" ] || put config "$f
-$(cat "$f")"
-  done
+  config_files
   configs=$(printf '%s\n' "$text" | candidates CONFIG_FILE config-file | while IFS= read -r f; do [ ! -f "$f" ] || sed -n 's/^ *\(data\|wal\)-dir: *["'\'']\{0,1\}\([^"'\'']*\).*/\2/p' "$f"; done)
   { printf '%s\n' "$text" | candidates DATA_DIR data-dir; printf '%s\n' "$text" | candidates WAL_DIR wal-dir; printf '%s\n%s\n' "$configs" "$dirs"; } | grep '^/.' | sort -u |
     while IFS= read -r d; do one_dir "$d"; done

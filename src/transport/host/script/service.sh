@@ -5,6 +5,7 @@ fence=$root/$cluster.fenced
 fence_conf=/etc/systemd/system/$unit.service.d/zz-etcdops-fence.conf
 show() { systemctl show "$unit.service" -p "$1" --value 2>/dev/null; }
 exists() { [ "$(show LoadState)" = loaded ] || fail missing "there is no unit $unit.service on this host"; }
+op_reload() { reload; }
 reload() { try systemctl daemon-reload; }
 # Type=notify waits for quorum, and the default limit of 90 s kills a member that receives a big database.
 # Stays in /run until the unit is stopped by us, or the host restarts: taken away earlier it would count again.
