@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use etcdops::event::RunOutcome;
 use etcdops::plan::types::Plan;
+use etcdops::run::consent::questions;
+use etcdops::run::state::State;
 use etcdops::runbook::catalogue::Catalogue;
 use etcdops::transport::simulated::{Ending as End, Mishap, When, World};
 
-use harness::{Record, is_done, live, live_truly};
+use harness::{Fate, Moment, Record, before, declined, is_done, live, live_on, live_truly};
 use scenarios::Scenario;
 
 /// What goes wrong at each change. Nothing heals by itself but what says so.
@@ -67,7 +69,10 @@ struct Sweep<'a> {
     scenario: &'a Scenario,
     plan: Plan,
     end: String,
-    records: usize,
+    /// What the undisturbed run recorded, and the world at each record.
+    record: Record,
+    moments: Vec<Moment>,
+    /// The changes that the plan's steps and their bookkeeping ask for.
     changes: std::ops::Range<usize>,
     tally: &'a Tally,
     /// One in so many, and where the choice begins.
@@ -168,7 +173,7 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     }
     let record = Record::default();
     let first = world.changes() + 1;
-    let (ending, lies) = live_truly(&world, &plan, &record);
+    let (ending, lies, moments) = live_truly(&world, &plan, &record);
     tally.cases.fetch_add(1, Ordering::Relaxed);
     let changes = first..world.changes() + 1;
     world.pass(REST);
@@ -185,13 +190,17 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
         scenario,
         plan,
         end: world.essence(),
-        records: record.events().len(),
+        record,
+        moments,
         changes,
         tally,
         every,
         number: Cell::new(u64::try_from(scenario.to_string().bytes().map(usize::from).sum::<usize>()).unwrap_or(0)),
     };
+    sweep.as_if_never_away();
     sweep.kills();
+    sweep.ctrl_c();
+    sweep.refusals_at_questions();
     sweep.kills_in_the_middle();
     sweep.adoptions();
     sweep.mishaps();
@@ -205,37 +214,86 @@ impl Sweep<'_> {
         number.is_multiple_of(self.every)
     }
 
+    /// That a life may be gone on with between two steps as if it had never been away is what the rest builds upon.
+    fn as_if_never_away(&self) {
+        let last = self.moments.len();
+        let (world, record) = self.before(|number, _| number * 2 < last);
+        let ending = live_on(&world, &self.plan, &record, Fate::Peace);
+        let what = "gone on with from the middle";
+        if !is_done(ending.as_ref()) || world.changes() + 1 != self.changes.end {
+            let text = format!(
+                "{ending:?} after {} changes, not {}",
+                world.changes(),
+                self.changes.end - 1
+            );
+            return self.tally.fail(self.scenario, what, &text, Some(&record));
+        }
+        self.compare(&world, &record, what);
+    }
+
+    fn before(&self, early: impl Fn(usize, &Moment) -> bool) -> (World, Record) {
+        before(&self.moments, &self.scenario.world, &self.record, early)
+    }
+
     fn kills(&self) {
-        for most in (1..self.records).filter(|_| self.chosen()) {
-            let world = self.scenario.world.fork();
-            let record = Record::default();
-            let killed = live(&world, &self.plan, &record, most);
-            let what = format!("killed at record {most}");
-            if let Some(ending) = killed {
-                self.tally.fail(
-                    self.scenario,
-                    &what,
-                    &format!("was not killed: {ending:?}"),
-                    Some(&record),
-                );
-                continue;
-            }
+        for (most, moment) in self.moments.iter().enumerate().skip(1).filter(|_| self.chosen()) {
+            let world = moment.world.fork();
             // At once, and after something like a coffee.
             if most % 2 == 0 {
                 world.pass(REST);
             }
-            self.go_on(&world, &record, &what);
+            self.go_on(&world, &self.record.first(most), &format!("killed at record {most}"));
+        }
+    }
+
+    /// Once: it ends after the call that is under way, and what must be given back is. Twice: it ends at once.
+    fn ctrl_c(&self) {
+        for times in [1, 2] {
+            for number in (1..self.moments.len()).filter(|_| self.chosen()) {
+                let (world, record) = self.before(|at, _| at <= number);
+                let ending = live_on(&world, &self.plan, &record, Fate::Pressed(number, times));
+                let what = format!("Ctrl-C {times} times at record {number}");
+                let outcome = ending.as_ref().map(|ending| ending.outcome);
+                match (outcome, times) {
+                    // Pressed when nothing was left to stop.
+                    (Some(RunOutcome::Done), _) => self.compare(&world, &record, &what),
+                    (Some(RunOutcome::Refused), _) => self.begin_anew(&world, &what),
+                    (Some(RunOutcome::Stopped), _) | (Some(RunOutcome::InDoubt), 2) => {
+                        self.go_on(&world, &record, &what);
+                    }
+                    _ => self
+                        .tally
+                        .fail(self.scenario, &what, &format!("{ending:?}"), Some(&record)),
+                }
+            }
+        }
+    }
+
+    /// Each question answered with no, or not at all: nothing has happened.
+    fn refusals_at_questions(&self) {
+        let questions = questions(&self.plan, &State::default()).len();
+        for number in 0..questions {
+            self.tally.cases.fetch_add(1, Ordering::Relaxed);
+            let world = self.scenario.world.fork();
+            let (before, changes) = (world.essence(), world.changes());
+            let record = Record::default();
+            let ending = declined(&world, &self.plan, &record, number);
+            let begun = ending.is_some() || !record.events().is_empty();
+            if begun || world.essence() != before || world.changes() != changes {
+                let what = format!("declined at question {number}");
+                self.tally
+                    .fail(self.scenario, &what, "something was done all the same", Some(&record));
+            }
         }
     }
 
     /// Changes on hosts take a while, and go on after the program is gone: the next life waits for them.
     fn kills_in_the_middle(&self) {
         for change in self.changes.clone().filter(|_| self.chosen()) {
-            let world = self.scenario.world.fork();
+            let (world, record) = self.before(|_, moment| moment.changes < change);
             world.slow_changes(Some(SLOW));
             world.inject(change, When::Before, Mishap::Killed);
-            let record = Record::default();
-            let ending = live(&world, &self.plan, &record, usize::MAX);
+            let ending = live_on(&world, &self.plan, &record, Fate::Peace);
             let what = format!("killed in the middle of change {change}, which takes {SLOW:?}");
             if is_done(ending.as_ref()) {
                 self.compare(&world, &record, &what);
@@ -247,10 +305,8 @@ impl Sweep<'_> {
 
     /// The bastion is gone as well: another one goes on with the copy of the record that a host has.
     fn adoptions(&self) {
-        for most in (1..self.records).filter(|_| self.chosen()) {
-            let world = self.scenario.world.fork();
-            let lost = Record::default();
-            let _killed = live(&world, &self.plan, &lost, most);
+        for (most, moment) in self.moments.iter().enumerate().skip(1).filter(|_| self.chosen()) {
+            let world = moment.world.fork();
             let what = format!("killed at record {most}, adopted by another bastion");
             match world.journal_copy(&self.plan.run) {
                 Some(copy) => {
@@ -266,10 +322,9 @@ impl Sweep<'_> {
     fn mishaps(&self) {
         for change in self.changes.clone() {
             for (when, mishap) in MISHAPS.into_iter().filter(|_| self.chosen()) {
-                let world = self.scenario.world.fork();
+                let (world, record) = self.before(|_, moment| moment.changes < change);
                 world.inject(change, when, mishap);
-                let record = Record::default();
-                let ending = live(&world, &self.plan, &record, usize::MAX);
+                let ending = live_on(&world, &self.plan, &record, Fate::Peace);
                 let what = format!("{mishap:?} {when:?} change {change}");
                 world.heal_all();
                 world.pass(Duration::from_secs(30));
@@ -298,7 +353,7 @@ impl Sweep<'_> {
     /// The same run goes on, in a new process.
     fn go_on(&self, world: &World, record: &Record, what: &str) {
         world.revive();
-        let ending = live(world, &self.plan, record, usize::MAX);
+        let ending = live(world, &self.plan, record, Fate::Peace);
         if is_done(ending.as_ref()) {
             return self.compare(world, record, what);
         }
@@ -315,7 +370,7 @@ impl Sweep<'_> {
         for life in 2..4 {
             let record = Record::default();
             let ending = match self.scenario.job().plan(world, life) {
-                Ok(plan) => live(world, &plan, &record, usize::MAX),
+                Ok(plan) => live(world, &plan, &record, Fate::Peace),
                 Err(refusals) => {
                     let text = format!("asked once more, no plan: {refusals:?}");
                     return self.tally.fail(self.scenario, what, &text, None);

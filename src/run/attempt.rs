@@ -12,7 +12,7 @@ use crate::call::host::{DetachedState, HostAnswer, HostOp, Tag};
 use crate::call::{Call, CallError, Fault, Look, Reply, Sight, To, Watch};
 use crate::event::{CallEnd, EventKind};
 use crate::look;
-use crate::plan::types::{PlannedCall, PlannedStep};
+use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 
 use super::driver::{Driver, Halt};
 use super::state::CallState;
@@ -206,7 +206,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
     }
 
     async fn start(&mut self, call: Call, so_far: &CallState, seen: &[Sight]) -> Result<Turn, Halt> {
-        if self.driver.interrupt.stop_after_this() && so_far.attempts == 0 {
+        if self.stops_here() {
             return Err(Halt::Stop);
         }
         if let Some(why) = self.guards().await? {
@@ -309,7 +309,16 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         self.driver.transport.now() < self.deadline
     }
 
+    /// After the first Ctrl-C nothing is begun, and what has begun nothing is not waited for. What must be given back is.
+    fn stops_here(&self) -> bool {
+        let gives_back = matches!(self.step.hold, Some(HoldRole::Give { .. }));
+        self.driver.interrupt.stop_after_this() && !gives_back && self.so_far().attempts == 0
+    }
+
     async fn rest(&mut self) -> Result<(), Halt> {
+        if self.stops_here() {
+            return Err(Halt::Stop);
+        }
         let pause = self.pause;
         self.pause = (pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         self.driver.pause(pause).await

@@ -1,6 +1,6 @@
 //! A run from consent to its end, the first time and again.
 
-use crate::event::{EventKind, Operator, Renderer, RunOutcome, SCHEMA};
+use crate::event::{Event, EventKind, Operator, Renderer, RunOutcome, SCHEMA};
 use crate::plan::types::Plan;
 use crate::transport::Transport;
 
@@ -114,6 +114,27 @@ async fn carry_on(
             recorder,
             "the consent is for another plan; nothing was changed".to_owned(),
         ),
+    }
+}
+
+/// Goes on in the life of a run that has just ended a step, as if it had never been away: what a driver knows beyond its records is
+/// made again from them. For trials, where many futures of one run share its past.
+pub async fn go_on(plan: &Plan, events: &[Event], consent: &Consent, means: Means<'_>) -> Ending {
+    let state = State::of(plan, events);
+    let locked = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::Locked { hosts, unreachable } => Some(Locked {
+            hosts: hosts.clone(),
+            unreachable: unreachable.clone(),
+            perhaps: Vec::new(),
+        }),
+        _ => None,
+    });
+    let recorder = Recorder::new(plan, means.transport, state, means.journal, means.renderer);
+    recorder.copied_at_last_call(events);
+    let locked = locked.unwrap_or_default();
+    match Driver::new(plan, consent, means.transport, &recorder, means.interrupt, locked) {
+        Some(driver) => driver.go_on().await,
+        None => refused(&recorder, "the consent is for another plan".to_owned()),
     }
 }
 

@@ -86,6 +86,11 @@ impl<'a, 'r> Driver<'a, 'r> {
     pub async fn run(&self) -> Ending {
         // Before the first change: from now on another bastion can go on.
         self.copy_journal().await;
+        self.go_on().await
+    }
+
+    /// From wherever the records say that it stands.
+    pub(super) async fn go_on(&self) -> Ending {
         let ending = match self.all_steps().await {
             Ok(outcome) => Ending {
                 outcome,
@@ -262,6 +267,12 @@ impl<'a, 'r> Driver<'a, 'r> {
             RunOutcome::Failed => format!("a step failed; when its cause is gone: etcdops resume {run}"),
             RunOutcome::InDoubt => format!("nobody knows how a call ended; look first: etcdops runs show {run}"),
             RunOutcome::Stopped => format!("stopped; go on with: etcdops resume {run}"),
+            RunOutcome::Refused if self.recorder.with_state(|state| state.stopping) => {
+                "stopped before the first change; nothing was changed".to_owned()
+            }
+            RunOutcome::Refused if !self.plan.changes_anything() => {
+                "a step failed; this runbook changes nothing".to_owned()
+            }
             RunOutcome::Refused => "refused; nothing was changed".to_owned(),
         }
     }

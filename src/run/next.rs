@@ -31,8 +31,8 @@ pub fn next(plan: &Plan, state: &State) -> Next {
             (true, _) => RunOutcome::InDoubt,
             (false, true) if only_give_backs_failed(plan, state) => RunOutcome::DoneUncleanly,
             (false, true) if state.changes_began => RunOutcome::Failed,
-            (false, true) => RunOutcome::Refused,
-            (false, false) => RunOutcome::Stopped,
+            (false, false) if state.changes_began => RunOutcome::Stopped,
+            (false, _) => RunOutcome::Refused,
         });
     }
     match plan.steps.iter().position(|step| !state.is_done(&step.path)) {

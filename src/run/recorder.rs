@@ -60,8 +60,7 @@ impl<'a> Recorder<'a> {
         };
         if !event.kind.is_transient() {
             inner.journal.append(&event)?;
-            let line = serde_json::to_string(&event).unwrap_or_default();
-            inner.uncopied.push(line);
+            inner.uncopied.push(line(&event));
             inner.state.add(self.plan, &event);
         }
         inner.renderer.show(&event);
@@ -99,7 +98,19 @@ impl<'a> Recorder<'a> {
         Some((first, text))
     }
 
+    /// What came after the last call began has not been copied to the hosts yet.
+    pub(super) fn copied_at_last_call(&self, events: &[Event]) {
+        let copied = |event: &Event| matches!(event.kind, EventKind::CallStarted { .. } | EventKind::Locked { .. });
+        let from = events.iter().rposition(copied).map_or(0, |place| place + 1);
+        let lines = events[from..].iter().map(line).collect();
+        self.lock().uncopied = lines;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner<'a>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn line(event: &Event) -> String {
+    serde_json::to_string(event).unwrap_or_default()
 }

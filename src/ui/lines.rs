@@ -192,7 +192,8 @@ impl Lines {
             RunOutcome::Failed => ("failed", Tone::Bad),
             RunOutcome::InDoubt => ("in doubt", Tone::Warning),
             RunOutcome::Stopped => ("stopped", Tone::Warning),
-            RunOutcome::Refused => ("refused", Tone::Bad),
+            RunOutcome::Refused if what.is_empty() || what.starts_with("refused") => ("refused", Tone::Bad),
+            RunOutcome::Refused => ("nothing changed", Tone::Bad),
         };
         let head = self.ui.paint().tone(tone, word);
         // What a run that ended badly has to say is this command's error: told once.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etcdops::base::id::RunId;
@@ -10,7 +11,7 @@ use etcdops::cluster::host::ClusterConfig;
 use etcdops::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use etcdops::plan::build::{Refusal, Request};
 use etcdops::plan::types::Plan;
-use etcdops::run::begin::{Means, begin, resume};
+use etcdops::run::begin::{Means, begin, go_on, resume};
 use etcdops::run::consent::{Answer, Ask, Question, obtain};
 use etcdops::run::driver::Ending;
 use etcdops::run::interrupt::Interrupt;
@@ -27,8 +28,21 @@ pub type Includes<'a> = &'a dyn Fn(&str) -> Result<Runbook, String>;
 struct Nobody;
 
 impl Ask for Nobody {
-    fn ask<'a>(&'a self, _: &'a Question) -> std::pin::Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+    fn ask<'a>(&'a self, _: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
         Box::pin(async { Answer::NoTerminal })
+    }
+}
+
+/// Says yes so often, then no.
+struct Unwilling(AtomicUsize);
+
+impl Ask for Unwilling {
+    fn ask<'a>(&'a self, _: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        let patient = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_ok();
+        Box::pin(async move { if patient { Answer::Yes } else { Answer::No } })
     }
 }
 
@@ -44,23 +58,57 @@ pub struct Record {
     events: Arc<Mutex<Vec<Event>>>,
 }
 
-/// A world to compare with the plan, and what differed.
-type Truth = (World, Arc<Plan>, Arc<Mutex<Vec<String>>>);
-
-/// The sink of one life: dies like a killed process when it is full.
-struct Sink {
-    record: Record,
-    most: usize,
-    /// Compares plan and world whenever a call begins.
-    truth: Option<Truth>,
+/// A moment of an undisturbed run: just before a record is kept.
+pub struct Moment {
+    pub world: World,
+    /// Changes asked for until then.
+    pub changes: usize,
+    /// A step is about to begin: a run can go on from here as if it had never been away.
+    between_steps: bool,
 }
 
-struct KilledHere;
+/// Looks on while an undisturbed run is carried out: compares plan and world whenever a call begins, and keeps all moments.
+struct Witness<'a> {
+    world: &'a World,
+    plan: &'a Plan,
+    seen: &'a Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    wrong: Vec<String>,
+    moments: Vec<Moment>,
+}
+
+/// What befalls one life of the program.
+#[derive(Clone, Copy)]
+pub enum Fate {
+    /// Nothing, or what the world has in store.
+    Peace,
+    /// Ctrl-C so many times when it keeps the record of this number.
+    Pressed(usize, u8),
+}
+
+/// The sink of one life.
+struct Sink<'a> {
+    record: Record,
+    fate: Fate,
+    interrupt: &'a Interrupt,
+    witness: Option<Witness<'a>>,
+}
 
 /// More records than any run needs.
 const RUNAWAY: usize = 1500;
 
 impl Record {
+    /// The first so many records, on their own.
+    pub fn first(&self, most: usize) -> Self {
+        let events = self.events()[..most].to_vec();
+        Self {
+            events: Arc::new(Mutex::new(events)),
+        }
+    }
+
     /// The record as a host's copy tells it.
     pub fn parsed(copy: &[u8]) -> Self {
         let events = etcdops::run::journal::parse(std::path::Path::new("copy"), copy).unwrap();
@@ -94,25 +142,38 @@ impl Record {
     }
 }
 
-impl Journal for Sink {
+impl Journal for Sink<'_> {
     fn append(&mut self, event: &Event) -> Result<(), JournalError> {
-        if self.record.events().len() >= self.most {
-            resume_unwind(Box::new(KilledHere));
-        }
-        if let Some((world, plan, wrong)) = &self.truth
-            && let EventKind::CallStarted { step, .. } = &event.kind
-            && !self.record.started(step)
+        let kept = self.record.events().len();
+        if let Fate::Pressed(number, times) = self.fate
+            && kept == number
         {
-            let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
-            wrong.extend(lies(world, plan, step));
+            for _ in 0..times {
+                self.interrupt.press();
+            }
         }
-        assert!(
-            self.record.events().len() < RUNAWAY,
-            "runs for ever:\n{}",
-            self.record.tail()
-        );
+        if let Some(witness) = &self.witness {
+            witness.look(&self.record, event);
+        }
+        assert!(kept < RUNAWAY, "runs for ever:\n{}", self.record.tail());
         self.record.events().push(event.clone());
         Ok(())
+    }
+}
+
+impl Witness<'_> {
+    fn look(&self, record: &Record, event: &Event) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let EventKind::CallStarted { step, .. } = &event.kind
+            && !record.started(step)
+        {
+            seen.wrong.extend(lies(self.world, self.plan, step));
+        }
+        seen.moments.push(Moment {
+            world: self.world.fork(),
+            changes: self.world.changes(),
+            between_steps: matches!(event.kind, EventKind::StepStarted { .. }),
+        });
     }
 }
 
@@ -190,29 +251,77 @@ impl Job<'_> {
     }
 }
 
+/// How a life is lived.
+struct Life<'a> {
+    /// It is the life that kept the record, between two steps; else it begins with consent, as a resumed run where the record says
+    /// that it was begun.
+    same: bool,
+    /// Who answers the questions; `None`: `--yes`.
+    operator: Option<&'a Unwilling>,
+    witness: Option<Witness<'a>>,
+}
+
+const NEW: Life<'_> = Life {
+    same: false,
+    operator: None,
+    witness: None,
+};
+
 /// Carries the plan out, or goes on with it where the record says that it was begun. `None`: killed on the way.
-pub fn live(world: &World, plan: &Plan, record: &Record, most: usize) -> Option<Ending> {
-    drive(world, plan, record, most, None)
+pub fn live(world: &World, plan: &Plan, record: &Record, fate: Fate) -> Option<Ending> {
+    drive(world, plan, record, fate, NEW)
 }
 
-/// The whole plan, undisturbed, each step's model compared with the world. The ending, and where plan and world differ.
-pub fn live_truly(world: &World, plan: &Plan, record: &Record) -> (Option<Ending>, Vec<String>) {
-    let wrong = Arc::new(Mutex::new(Vec::new()));
-    let truth = Some((world.clone(), Arc::new(plan.clone()), wrong.clone()));
-    let ending = drive(world, plan, record, usize::MAX, truth);
-    let wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    (ending, wrong)
+/// The whole plan, undisturbed, each step's model compared with the world. The ending, where plan and world differ, and all
+/// moments on the way.
+pub fn live_truly(world: &World, plan: &Plan, record: &Record) -> (Option<Ending>, Vec<String>, Vec<Moment>) {
+    let seen = Mutex::default();
+    let witness = Witness {
+        world,
+        plan,
+        seen: &seen,
+    };
+    let life = Life {
+        witness: Some(witness),
+        ..NEW
+    };
+    let ending = drive(world, plan, record, Fate::Peace, life);
+    let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (ending, seen.wrong, seen.moments)
 }
 
-fn drive(world: &World, plan: &Plan, record: &Record, most: usize, truth: Option<Truth>) -> Option<Ending> {
-    let state = State::of(plan, &record.events());
+/// The same life from its last moment between two steps at which `early` holds; from the beginning where there is none. Lives that
+/// differ only later need not share their past in vain. Where it is, what it has recorded, and how to let it live.
+pub fn before(
+    moments: &[Moment],
+    beginning: &World,
+    whole: &Record,
+    early: impl Fn(usize, &Moment) -> bool,
+) -> (World, Record) {
+    let fit = |(number, moment): &(usize, &Moment)| moment.between_steps && early(*number, moment);
+    match moments.iter().enumerate().filter(fit).last() {
+        Some((number, moment)) => (moment.world.fork(), whole.first(number)),
+        None => (beginning.fork(), Record::default()),
+    }
+}
+
+/// Goes on with the life of [`before`].
+pub fn live_on(world: &World, plan: &Plan, record: &Record, fate: Fate) -> Option<Ending> {
+    drive(world, plan, record, fate, Life { same: true, ..NEW })
+}
+
+fn drive(world: &World, plan: &Plan, record: &Record, fate: Fate, life: Life<'_>) -> Option<Ending> {
+    let events = record.events().clone();
     let interrupt = Interrupt::default();
     let carried_out = async {
-        let consent = obtain(plan, &state, &Nobody, true).await.ok()?;
+        let state = State::of(plan, &events);
+        let operator: &dyn Ask = life.operator.map_or(&Nobody, |operator| operator);
+        let consent = obtain(plan, &state, operator, life.operator.is_none()).await.ok()?;
         let sink = Sink {
             record: record.clone(),
-            most,
-            truth,
+            fate,
+            interrupt: &interrupt,
+            witness: life.witness,
         };
         let means = Means {
             transport: world,
@@ -226,18 +335,25 @@ fn drive(world: &World, plan: &Plan, record: &Record, most: usize, truth: Option
                 pid_started: 1,
             },
         };
-        let begun = !record.events().is_empty();
-        Some(if begun {
-            resume(plan, state.clone(), &consent, None, means).await
-        } else {
+        Some(if events.is_empty() {
             begin(plan, &consent, means).await
+        } else if life.same {
+            go_on(plan, &events, &consent, means).await
+        } else {
+            resume(plan, state, &consent, None, means).await
         })
     };
-    match catch_unwind(AssertUnwindSafe(|| world.drive(carried_out))) {
-        Ok(ending) => ending.flatten(),
-        Err(payload) if payload.is::<KilledHere>() => None,
-        Err(payload) => resume_unwind(payload),
-    }
+    world.drive(carried_out).flatten()
+}
+
+/// The operator says yes to as many questions, then no. The ending, if it was begun all the same.
+pub fn declined(world: &World, plan: &Plan, record: &Record, after: usize) -> Option<Ending> {
+    let operator = Unwilling(AtomicUsize::new(after));
+    let life = Life {
+        operator: Some(&operator),
+        ..NEW
+    };
+    drive(world, plan, record, Fate::Peace, life)
 }
 
 pub fn is_done(ending: Option<&Ending>) -> bool {
