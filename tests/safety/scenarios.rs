@@ -32,7 +32,7 @@ pub struct Scenario {
     pub cluster: ClusterConfig,
     pub runbook: Runbook,
     pub parameters: BTreeMap<String, Value>,
-    /// Overrides that stay when it has ended well.
+    /// Overrides that stay when it has ended well, and `freeze` where that does.
     pub kept: &'static [&'static str],
     /// It must be refused.
     pub refused: bool,
@@ -150,7 +150,7 @@ fn ways(name: &str) -> Vec<Way> {
         "stop" => vec![Way {
             label: "of one",
             sizes: &[1, 2, 3, 4],
-            agent: false,
+            kept: &["freeze"],
             reboot_undoes: true,
             refused: |size, _| size == 2,
             parameters: |_| json!({ "hosts": "etcd-1" }),

@@ -120,7 +120,7 @@ impl World {
                     broken.push(format!("override {name} still stands on {}", host.name));
                 }
             }
-            if ending == Ending::Done && host.agent && host.frozen {
+            if ending == Ending::Done && host.agent && host.frozen && !kept.contains(&"freeze") {
                 broken.push(format!("configuration management on {} is left frozen", host.name));
             }
             if ending == Ending::Done
