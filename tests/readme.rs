@@ -31,7 +31,7 @@ fn it_is_short_and_opens_with_the_two_commands() {
 #[test]
 fn its_inventory_is_read() {
     let source = Source::new("README.md", block("clusters:"));
-    let inventory = Inventory::load(&source).unwrap_or_else(|found| panic!("{}", render(&found, &source, false)));
+    let inventory = Inventory::load(&source).unwrap_or_else(|found| panic!("{}", render(&found, &source, false, None)));
     let cluster = inventory.cluster("tools-k8s").unwrap();
     assert_eq!(cluster.config.hosts.len(), 3);
 }
@@ -43,5 +43,5 @@ fn its_runbook_is_right() {
         Err(found) => found,
         Ok(document) => check(&document, &Catalogue::embedded()),
     };
-    assert!(found.is_empty(), "{}", render(&found, &source, false));
+    assert!(found.is_empty(), "{}", render(&found, &source, false, None));
 }

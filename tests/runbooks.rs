@@ -23,7 +23,7 @@ fn told(name: &str, text: &str) -> String {
         Err(found) => found,
         Ok(document) => check(&document, &Catalogue::embedded()),
     };
-    render(&found, &source, false)
+    render(&found, &source, false, None)
 }
 
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
@@ -168,7 +168,7 @@ proptest! {
         for one in &found {
             prop_assert!(one.span.end <= source.text.len());
         }
-        let _ = render(&found, &source, false);
+        let _ = render(&found, &source, false, None);
     }
 }
 

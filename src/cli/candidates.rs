@@ -69,7 +69,7 @@ impl Known {
                 cluster: option(before, "--cluster"),
                 ..GlobalOptions::default()
             },
-            around: Surroundings::detect(false),
+            around: Surroundings::detect(false, None),
             runbook: runbook(before),
         }
     }

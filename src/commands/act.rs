@@ -131,10 +131,10 @@ fn load(context: &Context, catalogue: &Catalogue, name: &str) -> Result<crate::r
     if let Some(note) = entry.shadow_note() {
         context.ui.say(&note);
     }
-    let colour = context.ui.screen.color_talk;
+    let (colour, columns) = (context.ui.screen.color_talk, context.ui.screen.talk_columns);
     let shown = |found: &[yaml::Diagnostic]| {
         Failure::usage(format!("runbook {name} has mistakes"))
-            .exhibit(yaml::render(found, &entry.source, colour))
+            .exhibit(yaml::render(found, &entry.source, colour, columns))
             .hint(format!("etcdops runbooks check {name}"))
     };
     let document = entry.document.as_ref().map_err(|found| shown(found))?;
@@ -251,6 +251,7 @@ pub(super) async fn carry_out(
     let journal = store
         .open(&plan.run)
         .map_err(|error| Failure::of(Exit::Refused, &error))?;
+    super::touched::note(plan);
     let interrupt = super::signals::listen(&context.ui);
     let means = Means {
         transport,

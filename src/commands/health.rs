@@ -6,12 +6,14 @@ use std::time::Instant;
 use etcetera::BaseStrategy;
 
 use super::settings::Settings;
+use super::touched;
 use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
+use crate::cluster::host::Host;
 use crate::cluster::observed::Observed;
 use crate::look::record::Record;
 use crate::look::verdict::{Circumstances, Health, Severity, Verdict, verdict};
-use crate::look::{Depth, Evidence, investigate};
+use crate::look::{Depth, Evidence, investigate, leftovers};
 use crate::transport::Transport;
 use crate::ui::{Format, health_view};
 
@@ -45,8 +47,18 @@ pub async fn run(context: &Context, args: &HealthArgs) -> Result<Exit, Failure> 
 }
 
 async fn once(context: &Context, settings: &Settings, transport: &dyn Transport, bound: Span, again: bool) -> Exit {
-    let evidence = investigate(&settings.cluster, transport, bound, Depth::Thorough).await;
-    let health = verdict(
+    let started = Instant::now();
+    let cluster = &settings.cluster;
+    // What runs left is asked only of hosts where something may stand, unless something is wrong: ssh takes longer than all the rest.
+    let touched = touched::hosts(&cluster.name);
+    let first = hosts(settings, |host| {
+        context.ui.manner.verbose > 0 || touched.contains(&host.name)
+    });
+    let (evidence, mut left) = tokio::join!(
+        investigate(cluster, transport, bound, Depth::Thorough),
+        leftovers::ask(cluster, &first, transport, bound)
+    );
+    let mut health = verdict(
         &evidence,
         &settings.cluster,
         Circumstances {
@@ -54,10 +66,24 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
             inventory: settings.file.is_some(),
         },
     );
+    if health.verdict != Verdict::Healthy {
+        let rest = hosts(settings, |host| !left.iter().any(|(asked, _)| *asked == host.name));
+        let remaining = Span(bound.0.saturating_sub(started.elapsed()));
+        left.extend(leftovers::ask(cluster, &rest, transport, remaining).await);
+    }
+    touched::forget(&cluster.name, &left);
+    health.add(leftovers::problems(&left));
     let exit = exit(context.ui.manner.format, &health);
     show(context, settings, &evidence, &health, again);
     remember(context, settings, &evidence.observed);
     exit
+}
+
+/// Hosts that the inventory tells how to reach.
+fn hosts(settings: &Settings, wanted: impl Fn(&Host) -> bool) -> Vec<&Host> {
+    let known = settings.file.is_some();
+    let hosts = settings.cluster.hosts.iter();
+    hosts.filter(|host| known && wanted(host)).collect()
 }
 
 fn show(context: &Context, settings: &Settings, evidence: &Evidence, health: &Health, again: bool) {

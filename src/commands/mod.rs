@@ -22,6 +22,7 @@ pub mod runs;
 pub mod service;
 pub mod settings;
 mod signals;
+mod touched;
 
 pub use context::Context;
 pub use failure::{Exit, Failure};

@@ -60,6 +60,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
         .runs()
         .open(&stored.id)
         .map_err(|error| Failure::of(Exit::Refused, &error))?;
+    super::touched::note(&stored.plan);
     let interrupt = super::signals::listen(&context.ui);
     let means = Means {
         transport: &transport,

@@ -138,7 +138,8 @@ fn report(context: &Context, checked: &[(&Entry, Vec<Diagnostic>)]) {
         return;
     }
     for (entry, found) in checked.iter().filter(|(_, found)| !found.is_empty()) {
-        ui.data(&format!("{}\n", render(found, &entry.source, ui.screen.color_data)));
+        let shown = render(found, &entry.source, ui.screen.color_data, ui.screen.data_columns);
+        ui.data(&format!("{shown}\n"));
     }
     let mistakes: usize = checked.iter().map(|(_, found)| found.len()).sum();
     let runbooks = text::count(checked.len(), "runbook");

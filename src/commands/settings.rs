@@ -218,7 +218,7 @@ impl Context {
 
     /// The process's own surroundings.
     pub fn surroundings(&self) -> Surroundings {
-        Surroundings::detect(self.ui.screen.color_talk)
+        Surroundings::detect(self.ui.screen.color_talk, self.ui.screen.talk_columns)
     }
 }
 

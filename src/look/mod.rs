@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod explain;
+pub mod leftovers;
 pub mod problems;
 pub mod record;
 pub mod rows;

@@ -44,6 +44,8 @@ pub struct Survey<'a> {
     asked_twice: BTreeSet<(usize, Question)>,
     services_asked: BTreeSet<String>,
     old_keys_asked: bool,
+    /// Sick endpoints of which nobody has said that a member runs there; explained only where something is wrong.
+    strays: Vec<usize>,
     pending: Pending<'a>,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Survey<'a> {
             asked_twice: BTreeSet::new(),
             services_asked: BTreeSet::new(),
             old_keys_asked: false,
+            strays: Vec::new(),
             pending: FuturesUnordered::new(),
         }
     }
@@ -82,7 +85,7 @@ impl<'a> Survey<'a> {
         while let Some(finding) = self.pending.next().await {
             self.outstanding.remove(&(finding.endpoint, finding.question));
             self.take(finding);
-            if self.settled() {
+            if self.settled() && !self.explain_strays() {
                 break;
             }
         }
@@ -314,8 +317,33 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Asks the hosts of strays, unless all members are well: a spare host, say. Whether there is more to wait for.
+    fn explain_strays(&mut self) -> bool {
+        let strays = std::mem::take(&mut self.strays);
+        let well = |member: &Member| {
+            let mut answers = self.answers.endpoints.iter().filter_map(EndpointAnswers::status_ok);
+            answers.any(|status| status.member_id == member.id.0)
+        };
+        if self.quorum_proved() && self.known.iter().all(well) {
+            return false;
+        }
+        for endpoint in strays {
+            self.ask_service_now(endpoint);
+        }
+        !self.outstanding.is_empty() && !self.settled()
+    }
+
     /// Once per host: what its unit says about itself.
     fn ask_service(&mut self, endpoint: usize) {
+        let place = &self.answers.endpoints[endpoint];
+        if !place.configured && place.expected.is_none() {
+            self.strays.push(endpoint);
+        } else {
+            self.ask_service_now(endpoint);
+        }
+    }
+
+    fn ask_service_now(&mut self, endpoint: usize) {
         let Some(host) = self.host(endpoint) else { return };
         if self.services_asked.insert(host.name.clone()) {
             self.ask(endpoint, Question::Service, self.bound);

@@ -70,6 +70,14 @@ pub struct Health {
     pub problems: Vec<Problem>,
 }
 
+impl Health {
+    /// More that should be known, told in its place.
+    pub fn add(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
+        self.problems.sort_by_key(|problem| problem.severity);
+    }
+}
+
 /// What a verdict depends on besides what was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {

@@ -106,7 +106,7 @@ impl Catalogue {
         let entry = self.entry(name)?;
         entry.document.as_ref().map_err(|found| CatalogueError::Broken {
             name: name.to_owned(),
-            text: render(found, &entry.source, false),
+            text: render(found, &entry.source, false, None),
         })
     }
 

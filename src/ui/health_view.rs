@@ -324,8 +324,8 @@ pub fn health_text(ui: &Ui, cluster: &ClusterConfig, observed: &Observed, health
 /// The member list for people.
 pub fn members_text(ui: &Ui, observed: &Observed) -> String {
     let mut table = Table::new([
-        Column::Name("ID"),
         Column::Name("NAME"),
+        Column::Name("ID"),
         Column::Name("HOST"),
         Column::Name("ROLE"),
         Column::Name("STATUS"),
@@ -341,8 +341,8 @@ pub fn members_text(ui: &Ui, observed: &Observed) -> String {
             .clone()
             .filter(|host| member.is_none_or(|member| member.name != *host));
         table.row([
+            member_name(seen),
             id(seen).into(),
-            member.map_or_else(|| name(seen), |member| member.name.clone()).into(),
             host.unwrap_or_default().into(),
             role(seen).into(),
             status(seen),

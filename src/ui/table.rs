@@ -23,6 +23,14 @@ pub enum Column {
     Prose(&'static str),
 }
 
+impl Column {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Name(name) | Self::Number(name) | Self::Prose(name) => name,
+        }
+    }
+}
+
 /// One cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
@@ -75,6 +83,9 @@ impl Table {
     /// The table as text without a line feed at its end. `columns`: the terminal's; `None`: nothing is fitted.
     pub fn render(&self, paint: Paint, columns: Option<usize>) -> String {
         let shown = self.shown();
+        if columns.is_some_and(|columns| self.narrowest(&shown) > columns) {
+            return self.blocks(&shown, paint, columns.unwrap_or_default());
+        }
         let mut inner = Inner::new();
         inner.load_style(presets::NOTHING);
         inner.set_content_arrangement(ContentArrangement::Disabled);
@@ -114,11 +125,45 @@ impl Table {
             .collect()
     }
 
-    fn heading(&self, index: usize, paint: Paint) -> Comfy {
-        let name = match self.columns[index] {
-            Column::Name(name) | Column::Number(name) | Column::Prose(name) => name,
+    /// The columns below which names would have to be broken.
+    fn narrowest(&self, shown: &[usize]) -> usize {
+        let widths = shown.iter().map(|&index| {
+            let cells = self.rows.iter().filter_map(|row| row.get(index));
+            let natural = cells.map(|cell| text::width(&cell.text)).max().unwrap_or(0);
+            let natural = natural.max(text::width(self.columns[index].name()));
+            match self.columns[index] {
+                Column::Prose(_) => natural.min(NARROWEST_PROSE),
+                Column::Name(_) | Column::Number(_) => natural,
+            }
+        });
+        widths.sum::<usize>() + usize::from(GAP) * shown.len().saturating_sub(1)
+    }
+
+    /// Where no line has room for a row: its first cell, and the others below it.
+    fn blocks(&self, shown: &[usize], paint: Paint, columns: usize) -> String {
+        let (Some(&first), rest) = (shown.first(), shown.get(1..).unwrap_or_default()) else {
+            return String::new();
         };
-        let heading = Comfy::new(name).set_alignment(alignment(self.columns[index]));
+        let names = rest.iter().map(|&index| text::width(self.columns[index].name()));
+        let room = names.max().unwrap_or(0);
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            let Some(head) = row.get(first) else { continue };
+            lines.push(paint.tone(head.tone, &text::harmless(&head.text)));
+            for &index in rest {
+                let Some(cell) = row.get(index).filter(|cell| !cell.text.is_empty()) else {
+                    continue;
+                };
+                let name = paint.dim(&text::pad(self.columns[index].name(), room));
+                let value = paint.tone(cell.tone, &text::harmless(&cell.text));
+                lines.push(text::wrap(&format!("  {name}  "), &value, columns));
+            }
+        }
+        lines.join("\n")
+    }
+
+    fn heading(&self, index: usize, paint: Paint) -> Comfy {
+        let heading = Comfy::new(self.columns[index].name()).set_alignment(alignment(self.columns[index]));
         if paint.on {
             heading.add_attribute(Attribute::Dim)
         } else {
@@ -126,7 +171,7 @@ impl Table {
         }
     }
 
-    /// Shares what the other columns leave among the prose; gives up where that is too little to read.
+    /// Shares what the other columns leave among the prose.
     fn fit(&self, inner: &mut Inner, shown: &[usize], columns: usize) {
         let natural: Vec<usize> = inner.column_max_content_widths().into_iter().map(usize::from).collect();
         let gaps = usize::from(GAP) * natural.len().saturating_sub(1);
@@ -254,11 +299,25 @@ MEMBER            HOST                                      SIZE  CAUSE
     }
 
     #[test]
-    fn names_are_whole_even_where_they_do_not_fit() {
-        let text = sample().render(Paint::PLAIN, Some(40));
-        assert!(
-            text.contains("91bc3c398fb3c146  tools-k8s-etcd-02.tools.eqiad.wmflabs  1.5 GiB  connection"),
-            "{text}"
+    fn a_row_that_no_line_has_room_for_stands_in_lines_of_its_own() {
+        let text = sample().render(Paint::PLAIN, Some(60));
+        assert_eq!(
+            text,
+            "\
+8211f1d0f64f3269
+  HOST   tools-k8s-etcd-01.tools.eqiad.wmflabs
+  SIZE   20 KiB
+91bc3c398fb3c146
+  HOST   tools-k8s-etcd-02.tools.eqiad.wmflabs
+  SIZE   1.5 GiB
+  CAUSE  connection refused: nothing listens on port 2379
+         there"
         );
+    }
+
+    #[test]
+    fn names_are_whole_even_where_they_do_not_fit() {
+        let text = sample().render(Paint::PLAIN, Some(20));
+        assert!(text.contains("  tools-k8s-etcd-02.tools.eqiad.wmflabs\n"), "{text}");
     }
 }

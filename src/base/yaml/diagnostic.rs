@@ -144,9 +144,13 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All mistakes as text for a person: place, the line, a caret, a hint.
-pub fn render(found: &[Diagnostic], source: &Source, colour: bool) -> String {
+/// All mistakes as text for a person: place, the line, a caret, a hint. Of lines longer than `columns` the part around the mistake.
+pub fn render(found: &[Diagnostic], source: &Source, colour: bool, columns: Option<usize>) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = match columns {
+        Some(columns) => renderer.term_width(columns),
+        None => renderer,
+    };
     let texts: Vec<String> = found.iter().map(|one| render_one(one, source, &renderer)).collect();
     texts.join("\n\n")
 }

@@ -144,7 +144,7 @@ fn printed_like_rustc() {
     let source = Source::new("etcdops.yaml", "title: a\nstesp: []\n");
     let found = parse::<File>(&source).unwrap_err();
     assert_eq!(
-        render(&found, &source, false),
+        render(&found, &source, false, None),
         "error: unknown key `stesp`\n \
          --> etcdops.yaml:2:1\n  \
            |\n\
@@ -153,7 +153,7 @@ fn printed_like_rustc() {
            |\n  \
            = help: did you mean `steps`?"
     );
-    assert!(render(&found, &source, true).contains('\u{1b}'));
+    assert!(render(&found, &source, true, None).contains('\u{1b}'));
     assert_eq!(
         found[0].to_string(),
         "etcdops.yaml:2:1: unknown key `stesp` (did you mean `steps`?)"
@@ -166,7 +166,7 @@ fn survives(bytes: &[u8]) {
         Err(found) => Source::new(found.file.clone(), String::from_utf8_lossy(bytes)),
     };
     for found in [parse::<File>(&source).err(), parse::<serde_json::Value>(&source).err()] {
-        let _ = render(&found.unwrap_or_default(), &source, false);
+        let _ = render(&found.unwrap_or_default(), &source, false, None);
     }
 }
 

@@ -67,7 +67,12 @@ fn parse(path: &Path, bytes: &[u8], around: &Surroundings) -> Result<Loaded, Fai
             1 => "1 mistake".to_owned(),
             several => format!("{several} mistakes"),
         };
-        Failure::usage(format!("the inventory {name} has {count}")).exhibit(render(problems, source, around.colour))
+        Failure::usage(format!("the inventory {name} has {count}")).exhibit(render(
+            problems,
+            source,
+            around.colour,
+            around.columns,
+        ))
     };
     let source = Source::from_bytes(name, bytes).map_err(|problem| {
         let kept = bytes.get(..problem.span.start).unwrap_or_default();

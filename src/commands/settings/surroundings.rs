@@ -50,11 +50,13 @@ pub struct Surroundings {
     pub backups: PathBuf,
     /// Mistakes in files are shown in colour.
     pub colour: bool,
+    /// … and fit into so many columns.
+    pub columns: Option<usize>,
 }
 
 impl Surroundings {
     /// Those of this process.
-    pub fn detect(colour: bool) -> Self {
+    pub fn detect(colour: bool, columns: Option<usize>) -> Self {
         let folders = etcetera::choose_base_strategy().ok();
         let user = folders
             .as_ref()
@@ -71,6 +73,7 @@ impl Surroundings {
             playground: folders.map(|folders| playground_inventory(&folders.data_dir())),
             backups: folders::backups(),
             colour,
+            columns,
         }
     }
 

@@ -29,6 +29,7 @@ impl World {
             playground: Some(folder.path().join("playground/inventory.yaml")),
             backups: folder.path().join("backups"),
             colour: false,
+            columns: None,
         };
         let world = Self { folder, around };
         if !inventory.is_empty() {
