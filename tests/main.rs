@@ -22,3 +22,4 @@ mod runbooks;
 mod safety;
 mod simulated;
 mod support;
+mod survivors;

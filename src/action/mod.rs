@@ -34,6 +34,7 @@ pub mod member_update;
 pub mod members;
 pub mod members_tell;
 mod membership;
+pub mod newest;
 pub mod peers;
 pub mod quorum;
 pub mod recovery_conditions;

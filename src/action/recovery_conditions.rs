@@ -1,5 +1,4 @@
-//! `backup`, `newest`, `content`: what must hold around a recovery. What needs the backup library, or reads data directories, cannot be found out
-//! yet and says so.
+//! `backup`, `content`: what must hold around a recovery. What needs the backup library cannot be found out yet and says so.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,33 +40,6 @@ impl Condition for BackupIs {
 
     fn accept_name(&self) -> Option<&'static str> {
         self.of_cluster.as_ref().map(|_| "backup")
-    }
-}
-
-/// A survivor against all other copies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Newest {
-    /// The host whose copy is taken.
-    pub is: String,
-    /// The hosts that may hold a copy.
-    pub among: Vec<String>,
-    /// Hosts that the operator declared dead: their copies are given up.
-    #[serde(default)]
-    pub dead: Vec<String>,
-}
-
-impl Condition for Newest {
-    fn text(&self, _site: &Site<'_>) -> String {
-        format!("no copy is newer than that on {}", self.is)
-    }
-
-    fn looks(&self, _site: &Site<'_>) -> Vec<Look> {
-        Vec::new()
-    }
-
-    fn judge(&self, _site: &Site<'_>, _seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
-        Verdict::Unknown(later::refuse("newest"))
     }
 }
 

@@ -35,9 +35,10 @@ use super::member_remove::{self, MemberRemove};
 use super::member_update::{self, MemberUpdate};
 use super::members::Members;
 use super::members_tell::{self, MembersTell};
+use super::newest::{Newest, Startable};
 use super::peers::Peers;
 use super::quorum::Quorum;
-use super::recovery_conditions::{BackupIs, Content, Newest};
+use super::recovery_conditions::{BackupIs, Content};
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
 use super::service_listen::{self, ServiceListen};
@@ -280,7 +281,7 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<EtcdSurvey>(
         "etcd.survey",
-        "Reads the data directory of a host without changing it: whose it is, how far its log and database go. Not carried out by this version: a plan with it is refused.",
+        "Reads the data directory of a host without changing it: whose it is, how far its log and database go.",
         true,
         etcd_survey::OUTPUT,
     ),
@@ -347,7 +348,11 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ),
     ConditionKind::of::<Newest>(
         "newest",
-        "No other copy of the data is newer than a survivor's. This version cannot read data directories yet and cannot tell.",
+        "No other copy of the data is newer than a survivor's, no quorum can come back without it, and nothing answers on the hosts that were declared dead.",
+    ),
+    ConditionKind::of::<Startable>(
+        "startable",
+        "Enough voters have intact data on these hosts to make a quorum by being started.",
     ),
     ConditionKind::of::<Content>(
         "content",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::configured::ConfigSeen;
+use super::copy::CopySeen;
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::base::id::RunId;
@@ -168,6 +169,8 @@ pub enum HostOp {
     ReadJournal {
         run: RunId,
     },
+    /// Reads the data directory without changing it: log, raft snapshots, a few pages of the database. Also while etcd runs.
+    ReadCopy,
 }
 
 impl HostOp {
@@ -186,6 +189,7 @@ impl HostOp {
                 | Self::FreezeCheck
                 | Self::Leftovers { .. }
                 | Self::ReadJournal { .. }
+                | Self::ReadCopy
                 | Self::Run { look: true, .. }
         )
     }
@@ -420,5 +424,6 @@ pub enum HostAnswer {
     Leftovers(LeftoversSeen),
     Ran(RunOutput),
     Journal(Option<String>),
+    Copy(Box<CopySeen>),
     Done,
 }

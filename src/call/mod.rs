@@ -1,6 +1,7 @@
 //! Questions to the world and their answers: data only. `Call` is the one thing that crosses the seam (`transport`).
 
 pub mod configured;
+pub mod copy;
 pub mod error;
 pub mod etcd;
 pub mod host;
@@ -10,6 +11,7 @@ pub mod look;
 
 use serde::{Deserialize, Serialize};
 
+pub use copy::{CopySeen, Part};
 pub use error::{CallError, Fault};
 pub use etcd::{EtcdAnswer, EtcdOp};
 pub use host::{HostAnswer, HostOp, Tag};

@@ -67,6 +67,8 @@ enum Command {
     UpdateMember(commands::membership::UpdateArgs),
     /// Debug logging on chosen members, back by itself
     DebugLog(commands::debug_log::DebugLogArgs),
+    /// Bring a cluster back: look at what is left, show what can be done and what it loses, ask
+    Recover(commands::recover::RecoverArgs),
     /// Carry out any runbook
     Run(commands::run::RunArgs),
     /// Show the plan of a runbook; with --plan-out, keep it for `apply`
@@ -104,6 +106,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::PromoteMember(args) => commands::membership::promote(context, args).await,
         Command::UpdateMember(args) => commands::membership::update(context, args).await,
         Command::DebugLog(args) => commands::debug_log::run(context, args).await,
+        Command::Recover(args) => commands::recover::run(context, args).await,
         Command::Run(args) => commands::run::run(context, args).await,
         Command::Plan(args) => commands::run::plan(context, args).await,
         Command::Apply(args) => commands::run::apply(context, args).await,

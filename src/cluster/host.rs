@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::duration::Span;
 use crate::base::secret::Secret;
+use crate::cluster::member::Member;
 
 /// How the host's shell is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,4 +216,26 @@ impl ClusterConfig {
                 .any(|known| known.trim_end_matches('/') == url)
         })
     }
+
+    /// The host that runs this member: by client or peer URL, by name, by the name in a URL.
+    pub fn host_of_member(&self, member: &Member) -> Option<&Host> {
+        let urls = || member.client_urls.iter().chain(&member.peer_urls);
+        urls()
+            .find_map(|url| self.host_of_url(url))
+            .or_else(|| self.hosts.iter().find(|host| host.name == member.name))
+            .or_else(|| {
+                let machines: Vec<String> = urls().filter_map(|url| machine(url)).collect();
+                let named = |host: &&Host| {
+                    machines.contains(&host.name)
+                        || matches!(&host.shell, Shell::Ssh { destination, .. } if machines.contains(destination))
+                };
+                // Several members on one machine (a playground) cannot be told apart by the machine's name.
+                let mut hosts = self.hosts.iter().filter(named);
+                hosts.next().filter(|_| hosts.next().is_none())
+            })
+    }
+}
+
+fn machine(url: &str) -> Option<String> {
+    url::Url::parse(url).ok()?.host_str().map(ToOwned::to_owned)
 }

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod members;
 pub mod membership;
 pub mod playground;
+pub mod recover;
 pub mod resume;
 pub mod run;
 pub mod runbooks;

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod leftovers;
 pub mod problems;
 pub mod record;
+pub mod recovery;
 pub mod rows;
 pub mod survey;
 pub mod verdict;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::base::duration::Span;
-use crate::call::host::ServiceSeen;
+use crate::call::host::{HostOp, ServiceSeen};
 use crate::call::{Call, CallError, EtcdAnswer, EtcdOp, Fault, Look, Reply, Sight, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::observed::{Observed, Standing};
@@ -64,6 +65,9 @@ pub async fn investigate(cluster: &ClusterConfig, transport: &dyn Transport, bou
     rows::evidence(cluster, survey.into_answers())
 }
 
+/// How long reading a data directory may take once the host answers: its log may be hundreds of megabytes.
+pub const READING_BOUND: Span = Span(Duration::from_secs(120));
+
 /// Answers one look. Never fails: what cannot be seen is `Sight::Blind`.
 pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport, bound: Span) -> Sight {
     let to = match look {
@@ -77,7 +81,11 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
         Look::Http(request) => To::Http(request.clone()),
         Look::Library(op) => To::Library(op.clone()),
     };
-    let call = Call { to, timeout: bound };
+    let timeout = match look {
+        Look::Host { op: HostOp::ReadCopy, .. } => READING_BOUND,
+        _ => bound,
+    };
+    let call = Call { to, timeout };
     match transport.perform(&call, &Unwatched).await {
         Ok(Reply::Host(answer)) => Sight::Host(answer),
         Ok(Reply::Http(answer)) => Sight::Http(answer),

@@ -9,31 +9,14 @@ use super::answers::{Answers, EndpointAnswers};
 use super::views::views;
 use crate::call::etcd::StatusAnswer;
 use crate::call::{Fault, HttpAnswer};
-use crate::cluster::host::{ClusterConfig, Host, Shell};
+use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::member::{Id, Member};
 use crate::cluster::observed::{Cause, CauseKind, MemberSeen, Observed, Role, Standing};
 use crate::cluster::version::Version;
 
-/// The inventory's host that runs this member: by client or peer URL, by name, by the name in a URL.
+/// The inventory's host that runs this member.
 pub fn host_of<'a>(cluster: &'a ClusterConfig, member: &Member) -> Option<&'a Host> {
-    let urls = || member.client_urls.iter().chain(&member.peer_urls);
-    urls()
-        .find_map(|url| cluster.host_of_url(url))
-        .or_else(|| cluster.hosts.iter().find(|host| host.name == member.name))
-        .or_else(|| {
-            let machines: Vec<String> = urls().filter_map(|url| machine(url)).collect();
-            let named = |host: &&Host| {
-                machines.contains(&host.name)
-                    || matches!(&host.shell, Shell::Ssh { destination, .. } if machines.contains(destination))
-            };
-            // Several members on one machine (a playground) cannot be told apart by the machine's name.
-            let mut hosts = cluster.hosts.iter().filter(named);
-            hosts.next().filter(|_| hosts.next().is_none())
-        })
-}
-
-fn machine(url: &str) -> Option<String> {
-    url::Url::parse(url).ok()?.host_str().map(ToOwned::to_owned)
+    cluster.host_of_member(member)
 }
 
 /// Safety 2: the client port accepts and says nothing, while the peer port is alive (an answer, or a TLS refusal).

@@ -9,6 +9,7 @@ pub mod live;
 pub mod paint;
 pub mod plan_view;
 pub mod prompt;
+pub mod recover_view;
 pub mod runbook_view;
 pub mod runs_view;
 #[cfg(test)]

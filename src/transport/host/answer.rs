@@ -41,6 +41,7 @@ pub fn what(op: &HostOp) -> String {
         HostOp::ClearMarker { .. } => "clear the run marker".to_owned(),
         HostOp::AppendJournal { .. } => "copy the journal".to_owned(),
         HostOp::ReadJournal { .. } => "read the journal".to_owned(),
+        HostOp::ReadCopy => "read the data directory".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod config;
+mod copy;
 mod frame;
 mod inspect;
 mod lease;
@@ -41,6 +42,9 @@ pub use manual::manual;
 
 /// sshd refuses more sessions on one connection than its MaxSessions, 10 by default.
 const AT_ONCE: usize = 8;
+
+/// How long a host may take to answer at all before a long look begins.
+const FIRST_CONTACT: Duration = Duration::from_secs(10);
 
 /// The hosts of one cluster. Cheap to make; connects on first use.
 pub struct Hosts {
@@ -108,6 +112,16 @@ impl Hosts {
             HostOp::InspectService => errand.inspect().await.map(|seen| HostAnswer::Service(Box::new(seen))),
             HostOp::ReadConfig => errand.read_config().await,
             HostOp::Clock => errand.clock().await,
+            HostOp::ReadCopy => {
+                // A host that does not answer must not hold up the others for as long as reading may take.
+                let first = Errand {
+                    deadline: Instant::now() + bound.min(FIRST_CONTACT),
+                    what: errand.what.clone(),
+                    ..errand
+                };
+                let service = first.inspect().await?;
+                errand.copy(service).await.map(|copy| HostAnswer::Copy(Box::new(copy)))
+            }
             _ => errand.any(op, tag).await,
         }
     }

@@ -17,6 +17,7 @@ use crate::cluster::host::{Host, ServiceKind};
 
 /// Read by `sh -c` on the host; takes the script itself from its input.
 pub(super) const BOOTSTRAP: &str = include_str!("script/bootstrap.sh");
+const COPY: &str = include_str!("script/copy.sh");
 const COMMON: &str = include_str!("script/common.sh");
 const DETACHED: &str = include_str!("script/detached.sh");
 const FILE: &str = include_str!("script/file.sh");
@@ -158,6 +159,33 @@ impl Place<'_> {
         })
     }
 
+    /// Names and sizes of the files of a data directory and of its log.
+    pub(super) fn list_copy(&self, data: &str, log: &str) -> Result<Script, String> {
+        self.copy(&[("data", data), ("log", log)], "op_list\n")
+    }
+
+    /// A part of a file; less than `length` bytes at its end.
+    pub(super) fn range(&self, path: &str, offset: u64, length: u64) -> Result<Script, String> {
+        let (offset, length) = (offset.to_string(), length.to_string());
+        self.copy(
+            &[("path", path), ("offset", &offset), ("length", &length)],
+            "op_range\n",
+        )
+    }
+
+    fn copy(&self, values: &[(&str, &str)], call: &str) -> Result<Script, String> {
+        let mut text = self.preamble(None)?;
+        for (name, value) in values {
+            set(&mut text, name, value)?;
+        }
+        text.push_str(COPY);
+        text.push_str(call);
+        Ok(Script {
+            text,
+            feed: Feed::Lifeline,
+        })
+    }
+
     /// What the host itself carries out when a lease ends.
     pub(super) fn lease(&self, variables: &[(&str, String)]) -> Result<String, String> {
         let mut text = self.preamble(None)?;
@@ -244,6 +272,7 @@ impl Place<'_> {
         let (functions, call): (&[&str], &str) = match op {
             HostOp::InspectService => return self.inspect(&[]).map(|script| script.text),
             HostOp::ReadConfig => return self.read_config().map(|script| script.text),
+            HostOp::ReadCopy => return Err("a copy is read in several steps".to_owned()),
             HostOp::Stat { .. } => (&[FILE], "op_stat"),
             HostOp::Disk { .. } => (&[FILE], "op_disk"),
             HostOp::Clock => (&[RUN], "op_clock"),

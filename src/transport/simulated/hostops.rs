@@ -126,6 +126,7 @@ impl State {
                 let parts = target.journals.get(run.as_str());
                 HostAnswer::Journal(parts.map(|lines| lines.iter().map(|line| format!("{line}\n")).collect()))
             }
+            HostOp::ReadCopy => HostAnswer::Copy(Box::new(self.read_copy(host))),
             HostOp::Run { command, .. } => HostAnswer::Ran(self.run_command(host, command)),
             other => return Err((Fault::Unsupported, format!("{} is no look", what(other)))),
         })
@@ -210,10 +211,12 @@ impl State {
             && let [.., address, port] = words.as_slice()
             && let Some(other) = self.find(address)
         {
-            let listens = self.hosts[other]
-                .process
-                .as_ref()
-                .is_some_and(|process| process.has("listen-peer-urls", &format!("http://{address}:{port}")));
+            let url = format!("http://{address}:{port}");
+            let listens = match &self.hosts[other].process {
+                _ if port == "22" => self.hosts[other].ssh,
+                Some(process) => process.has("listen-peer-urls", &url) || process.has("listen-client-urls", &url),
+                None => false,
+            };
             if !self.hosts_reach(host, other) {
                 output.code = 124;
             } else if !listens {
@@ -372,6 +375,7 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::ClearMarker { .. } => "clear the marker",
         HostOp::AppendJournal { .. } => "copy the journal",
         HostOp::ReadJournal { .. } => "read the journal",
+        HostOp::ReadCopy => "read the data directory",
         #[expect(unreachable_patterns, reason = "operations are added by others")]
         _ => "do something",
     };

@@ -6,6 +6,7 @@
 mod boot;
 mod build;
 mod clock;
+mod copy;
 mod disk;
 mod drive;
 mod etcd;

@@ -1,0 +1,166 @@
+//! `etcdops recover`: looks at everything that is left, shows what can be done and what each way would lose, and leads to it.
+
+use etcetera::BaseStrategy;
+use serde_json::json;
+
+use super::act::{ActOptions, Parameters, act};
+use super::health::remember;
+use super::{Context, Exit, Failure};
+use crate::look::record::Record;
+use crate::look::recovery::{self, Choice, Choices, Way};
+use crate::look::verdict::{Circumstances, Health, Verdict, verdict};
+use crate::ui::prompt::Prompt;
+use crate::ui::{Format, recover_view};
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct RecoverArgs {
+    /// Start what is stopped: loses nothing
+    #[arg(long, conflicts_with = "from_survivor")]
+    pub start: bool,
+    /// Make a cluster of one from the copy on HOST (default: the newest copy), then let the others join it
+    #[arg(long, value_name = "HOST", num_args = 0..=1, default_missing_value = "")]
+    pub from_survivor: Option<String>,
+    #[command(flatten)]
+    pub act: ActOptions,
+}
+
+pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure> {
+    if args.start {
+        return act(context, &args.act, "recover-start", Parameters::new()).await;
+    }
+    if let Some(host) = &args.from_survivor {
+        return act(context, &args.act, "recover-from-survivor", survivor(host)).await;
+    }
+    guided(context, &args.act).await
+}
+
+fn survivor(host: &str) -> Parameters {
+    if host.is_empty() {
+        return Parameters::new();
+    }
+    Parameters::from([("survivor".to_owned(), json!(host))])
+}
+
+/// Without a way: look, show, ask.
+async fn guided(context: &Context, options: &ActOptions) -> Result<Exit, Failure> {
+    if context.ui.manner.format == Format::Nagios {
+        return Err(Failure::usage("`recover` has no nagios output").hint("etcdops health -o nagios"));
+    }
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let found = recovery::find(&settings.cluster, &transport, settings.look_timeout()).await;
+    let around = Circumstances {
+        now: context.now(),
+        inventory: settings.file.is_some(),
+    };
+    let health = verdict(&found.evidence, &settings.cluster, around);
+    let choices = found.choices(
+        &settings.cluster,
+        &[],
+        record(&settings.cluster.name).as_ref(),
+        context.now(),
+    );
+    remember(context, &settings, &found.evidence.observed);
+    if context.ui.is_json() {
+        recover_view::json(
+            &context.ui,
+            &settings.cluster,
+            (health.verdict, health.quorum),
+            &found,
+            &choices,
+        );
+    }
+    if !lost(&health) {
+        return Ok(standing(context, &health));
+    }
+    if context.ui.is_json() {
+        return Ok(Exit::Refused);
+    }
+    context.ui.data(&recover_view::render(&context.ui, &found, &choices));
+    drop(transport);
+    match chosen(context, options, &choices).await? {
+        Some(choice) => carry_out(context, options, choice).await,
+        None => Ok(Exit::Refused),
+    }
+}
+
+/// There is something to recover: no read went through a quorum, and no leader is known.
+fn lost(health: &Health) -> bool {
+    matches!(health.verdict, Verdict::NoQuorum | Verdict::Unknown)
+}
+
+fn standing(context: &Context, health: &Health) -> Exit {
+    if health.verdict == Verdict::Healthy {
+        context.ui.say("The cluster is healthy: there is nothing to recover.");
+        return Exit::Done;
+    }
+    context
+        .ui
+        .say("The cluster has its quorum: there is nothing to recover. What is wrong is told by: etcdops health");
+    Exit::Degraded
+}
+
+/// The way to go. Without a terminal only one that loses nothing is taken, and only with `--yes`.
+async fn chosen<'a>(
+    context: &Context,
+    options: &ActOptions,
+    choices: &'a Choices,
+) -> Result<Option<&'a Choice>, Failure> {
+    let open: Vec<&Choice> = choices.all.iter().filter(|choice| choice.refused.is_none()).collect();
+    if open.is_empty() {
+        return Ok(None);
+    }
+    if options.yes {
+        if open[0].way == Way::Start {
+            return Ok(Some(open[0]));
+        }
+        return Err(
+            Failure::refused("every way loses something, and --yes does not choose one; nothing was changed")
+                .hint(open[0].command.clone()),
+        );
+    }
+    let listed: Vec<(String, String)> = open
+        .iter()
+        .map(|choice| (choice.what.clone(), format!("loses: {}", choice.loses)))
+        .collect();
+    match Prompt::new(&context.ui).choose("Which way?", &listed).await {
+        Err(_) => {
+            Err(Failure::refused("there is no terminal to ask at; nothing was changed").hint(open[0].command.clone()))
+        }
+        Ok(None) => Err(Failure::new(Exit::Declined, "declined; nothing was changed")),
+        Ok(Some(at)) => Ok(Some(open[at])),
+    }
+}
+
+async fn carry_out(context: &Context, options: &ActOptions, choice: &Choice) -> Result<Exit, Failure> {
+    let mut options = options.clone();
+    options.dead.extend(
+        choice
+            .dead
+            .iter()
+            .filter(|host| !options.dead.contains(host))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
+    let from = choice.from.clone().unwrap_or_default();
+    match choice.way {
+        Way::Start => act(context, &options, "recover-start", Parameters::new()).await,
+        Way::FromSurvivor => act(context, &options, "recover-from-survivor", survivor(&from)).await,
+        Way::FromBackup => {
+            let parameters = Parameters::from([("backup".to_owned(), json!(from))]);
+            act(context, &options, "recover-from-backup", parameters).await
+        }
+    }
+}
+
+/// What was last known of the cluster on this bastion.
+fn record(cluster: &str) -> Option<Record> {
+    let folders = etcetera::choose_base_strategy().ok()?;
+    let state = folders
+        .state_dir()
+        .map(|folder| folder.join("etcdops").join("clusters"));
+    state
+        .into_iter()
+        .chain([folders.cache_dir().join("etcdops")])
+        .find_map(|folder| Record::read(&folder, cluster))
+}
