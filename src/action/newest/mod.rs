@@ -22,11 +22,14 @@ pub use startable::Startable;
 #[serde(deny_unknown_fields)]
 pub struct Newest {
     /// The host whose copy is taken.
+    #[schemars(extend("x-host" = true))]
     pub is: String,
     /// The hosts that may hold a copy.
+    #[schemars(extend("x-host" = true))]
     pub among: Vec<String>,
     /// Hosts that the operator declared dead: their copies are given up, and nothing of them may answer.
     #[serde(default)]
+    #[schemars(extend("x-host" = true))]
     pub dead: Vec<String>,
 }
 
