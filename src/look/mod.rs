@@ -82,7 +82,9 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
         Look::Library(op) => To::Library(op.clone()),
     };
     let timeout = match look {
-        Look::Host { op: HostOp::ReadCopy, .. } => READING_BOUND,
+        Look::Host {
+            op: HostOp::ReadCopy, ..
+        } => READING_BOUND,
         _ => bound,
     };
     let call = Call { to, timeout };
