@@ -4,11 +4,10 @@ use super::{Newest, Startable};
 use crate::action::membership::tests::{observed, site_of, three};
 use crate::action::{Condition, Site, Verdict};
 use crate::call::copy::{CopySeen, Part};
-use crate::call::host::{HostAnswer, RunOutput, ServiceSeen};
+use crate::call::host::{HostAnswer, RunOutput};
 use crate::call::{CallError, Fault, HttpAnswer, Look, Sight};
 use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::member::{Id, Member};
-use crate::cluster::observed::Observed;
 
 /// The copy of member `number` of five.
 fn copy(number: u64, commit: u64, last: (u64, u64), term: u64) -> CopySeen {
@@ -45,7 +44,7 @@ fn gone(fault: Fault) -> Sight {
 }
 
 fn nobody() -> Sight {
-    Sight::Cluster(Box::new(Observed::default()))
+    Sight::Cluster(Box::default())
 }
 
 /// Five hosts with URLs.
@@ -222,10 +221,7 @@ fn a_host_that_answers_anyone_is_not_dead() {
         let http = place(&|look| matches!(look, Look::Http(request) if request.url == "http://etcd-3:2380/version"));
         let from_survivor = looks.len() - 1;
         refused(
-            with(
-                shell,
-                Sight::Host(HostAnswer::Service(Box::new(ServiceSeen::default()))),
-            ),
+            with(shell, Sight::Host(HostAnswer::Service(Box::default()))),
             "etcd-2 is not dead: its shell answers",
         );
         refused(with(shell, gone(Fault::HostKey)), "etcd-2 is not dead");

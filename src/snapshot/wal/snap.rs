@@ -50,6 +50,7 @@ fn holds_v2_keys(store: &[u8]) -> bool {
         children: Option<std::collections::BTreeMap<String, Branch>>,
     }
     #[derive(serde::Deserialize)]
+    #[expect(clippy::zero_sized_map_values, reason = "only the names of a JSON object are wanted")]
     struct Branch {
         #[serde(rename = "Children", default)]
         children: Option<std::collections::BTreeMap<String, serde::de::IgnoredAny>>,
