@@ -10,10 +10,12 @@ use super::clients_stop::{ClientsStart, ClientsStop};
 use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
 use super::command_condition::CommandSays;
+use super::content::Content;
 use super::config_freeze::{ConfigFreeze, ConfigThaw};
 use super::disk::Disk;
 use super::etcd_configure::{self, EtcdConfigure};
 use super::etcd_log_level::EtcdLogLevel;
+use super::etcd_prove::EtcdProve;
 use super::etcd_restore::EtcdRestore;
 use super::etcd_survey::{self, EtcdSurvey};
 use super::etcd_swap::EtcdSwap;
@@ -38,7 +40,7 @@ use super::members_tell::{self, MembersTell};
 use super::newest::{Newest, Startable};
 use super::peers::Peers;
 use super::quorum::Quorum;
-use super::recovery_conditions::{BackupIs, Content};
+use super::recovery_conditions::BackupIs;
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
 use super::service_listen::{self, ServiceListen};
@@ -279,6 +281,12 @@ pub static ACTIONS: &[ActionKind] = &[
         true,
         &[("path", Kind::Text), ("old", Kind::Text)],
     ),
+    ActionKind::of::<EtcdProve>(
+        "etcd.prove",
+        "Writes and reads through the host's member: a transaction that goes through the log and changes no key, then a read through the quorum.",
+        true,
+        &[],
+    ),
     ActionKind::of::<EtcdSurvey>(
         "etcd.survey",
         "Reads the data directory of a host without changing it: whose it is, how far its log and database go.",
@@ -356,7 +364,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ),
     ConditionKind::of::<Content>(
         "content",
-        "Members hold the same keys and values. This version cannot compare them with a backup yet.",
+        "Members hold the same keys and values, by etcd's own hash at one revision; as many as a backup has.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),

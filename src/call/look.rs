@@ -20,7 +20,7 @@ pub enum Look {
         op: HostOp,
     },
     Http(HttpRequest),
-    /// The hash of every member at one revision.
+    /// What every member's store comes to at one revision (0: now).
     Hashes {
         revision: u64,
     },
@@ -35,8 +35,8 @@ pub enum Sight {
     Cluster(Box<Observed>),
     Host(HostAnswer),
     Http(HttpAnswer),
-    /// Endpoint → hash, or why not.
-    Hashes(Vec<(String, Result<u32, String>)>),
+    /// Endpoint → what its store comes to, or why not.
+    Hashes(Vec<(String, Result<StoreSeen, String>)>),
     Library(LibraryAnswer),
     /// Could not be seen.
     Blind(CallError),
@@ -70,6 +70,16 @@ impl Look {
             op: HostOp::Stat { path: path.to_owned() },
         }
     }
+}
+
+/// A member's own store, at the revision that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSeen {
+    /// etcd's hash of keys and values.
+    pub hash: u32,
+    pub keys: u64,
+    /// Where the store is by now.
+    pub revision: u64,
 }
 
 /// Default bound of one look on a host.

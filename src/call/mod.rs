@@ -17,7 +17,7 @@ pub use etcd::{EtcdAnswer, EtcdOp};
 pub use host::{HostAnswer, HostOp, Tag};
 pub use http::{HttpAnswer, HttpRequest};
 pub use library::{LibraryAnswer, LibraryOp};
-pub use look::{Look, Sight};
+pub use look::{Look, Sight, StoreSeen};
 
 use crate::base::duration::Span;
 
