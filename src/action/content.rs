@@ -56,15 +56,14 @@ impl Condition for Content {
         vec![Look::Hashes { revision: self.at() }]
     }
 
-    fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
+    fn judge(&self, _site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
         let Some(Sight::Hashes(hashes)) = seen.first() else {
             return Verdict::Unknown("the members' hashes could not be read".to_owned());
         };
         let not = |saw: String| Verdict::Not { saw, hint: None };
         let mut first: Option<(StoreSeen, &str)> = None;
         for host in &self.equal_on {
-            let url = site.cluster.host(host).and_then(|host| host.client_url.as_deref());
-            let found = hashes.iter().find(|(endpoint, _)| Some(endpoint.as_str()) == url);
+            let found = hashes.iter().find(|(place, _)| place == host);
             let store = match found {
                 Some((_, Ok(store))) => *store,
                 Some((_, Err(why))) => return Verdict::Unknown(format!("{host}: {why}")),
@@ -95,21 +94,18 @@ mod tests {
     use crate::action::{Condition, Verdict};
     use crate::call::{Sight, StoreSeen};
 
-    fn judged(content: &Content, stores: &[(u32, u64, u64)]) -> Verdict {
-        let mut verdict = None;
-        site_of(|site| {
-            let seen = content.equal_on.iter().zip(stores).map(|(host, (hash, keys, revision))| {
-                let url = site.cluster.host(host).and_then(|host| host.client_url.clone());
-                let store = StoreSeen {
-                    hash: *hash,
-                    keys: *keys,
-                    revision: *revision,
-                };
-                (url.unwrap_or_default(), Ok(store))
+    fn judged(content: &Content, stores: [(u32, u64, u64); 2]) -> Verdict {
+        let seen = content
+            .equal_on
+            .iter()
+            .zip(stores)
+            .map(|(host, (hash, keys, revision))| {
+                let store = StoreSeen { hash, keys, revision };
+                (host.clone(), Ok(store))
             });
-            let sight = Sight::Hashes(seen.collect());
-            verdict = Some(content.judge(site, &[sight], None));
-        });
+        let sight = Sight::Hashes(seen.collect());
+        let mut verdict = None;
+        site_of(|site| verdict = Some(content.judge(site, &[sight.clone()], None)));
         verdict.unwrap()
     }
 
@@ -121,13 +117,13 @@ mod tests {
             revision: Some(7),
             keys: Some(3),
         };
-        assert!(matches!(judged(&content, &[(1, 3, 7), (1, 3, 9)]), Verdict::Holds(_)));
+        assert!(matches!(judged(&content, [(1, 3, 7), (1, 3, 9)]), Verdict::Holds(_)));
         for (stores, words) in [
             ([(1, 3, 7), (2, 3, 7)], "holds something else"),
             ([(1, 3, 7), (1, 2, 7)], "has 2 keys, not 3"),
             ([(1, 3, 6), (1, 3, 7)], "at revision 6, before 7"),
         ] {
-            let Verdict::Not { saw, .. } = judged(&content, &stores) else {
+            let Verdict::Not { saw, .. } = judged(&content, stores) else {
                 panic!("{stores:?} passed")
             };
             assert!(saw.contains(words), "{saw}");

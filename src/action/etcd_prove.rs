@@ -24,7 +24,8 @@ impl Action for EtcdProve {
     }
 
     fn describe(&self, _site: &Site<'_>) -> String {
-        "write and read through this member: a transaction that changes no key, then a read through the quorum".to_owned()
+        "write and read through this member: a transaction that changes no key, then a read through the quorum"
+            .to_owned()
     }
 
     fn looks(&self, _site: &Site<'_>) -> Vec<Look> {

@@ -10,8 +10,8 @@ use super::clients_stop::{ClientsStart, ClientsStop};
 use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
 use super::command_condition::CommandSays;
-use super::content::Content;
 use super::config_freeze::{ConfigFreeze, ConfigThaw};
+use super::content::Content;
 use super::disk::Disk;
 use super::etcd_configure::{self, EtcdConfigure};
 use super::etcd_log_level::EtcdLogLevel;
@@ -313,14 +313,14 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<ClientsStop>(
         "clients.stop",
-        "Stops the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
+        "Stops the clients with the inventory's command, on the bastion; nothing where it names none.",
         false,
         &[],
     )
     .held(),
     ActionKind::of::<ClientsStart>(
         "clients.start",
-        "Starts the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
+        "Starts the clients with the inventory's command, on the bastion; nothing where it names none.",
         false,
         &[],
     ),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::CallError;
-use super::host::{HostAnswer, HostOp};
+use super::host::{HostAnswer, HostOp, RunOutput};
 use super::http::{HttpAnswer, HttpRequest};
 use super::library::{LibraryAnswer, LibraryOp};
 use crate::base::duration::Span;
@@ -20,6 +20,10 @@ pub enum Look {
         op: HostOp,
     },
     Http(HttpRequest),
+    /// A command of the inventory on the bastion; it must change nothing.
+    Bastion {
+        command: String,
+    },
     /// What every member's store comes to at one revision (0: now).
     Hashes {
         revision: u64,
@@ -35,9 +39,10 @@ pub enum Sight {
     Cluster(Box<Observed>),
     Host(HostAnswer),
     Http(HttpAnswer),
-    /// Endpoint → what its store comes to, or why not.
+    /// Host (endpoint, where the inventory knows no host) → what its store comes to, or why not.
     Hashes(Vec<(String, Result<StoreSeen, String>)>),
     Library(LibraryAnswer),
+    Ran(RunOutput),
     /// Could not be seen.
     Blind(CallError),
 }

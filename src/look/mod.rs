@@ -79,6 +79,10 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
             tag: None,
         },
         Look::Http(request) => To::Http(request.clone()),
+        Look::Bastion { command } => To::Bastion {
+            command: command.clone(),
+            change: false,
+        },
         Look::Library(op) => To::Library(op.clone()),
     };
     let timeout = match look {
@@ -92,6 +96,7 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
         Ok(Reply::Host(answer)) => Sight::Host(answer),
         Ok(Reply::Http(answer)) => Sight::Http(answer),
         Ok(Reply::Library(answer)) => Sight::Library(answer),
+        Ok(Reply::Ran(ran)) => Sight::Ran(ran),
         Ok(Reply::Etcd(_)) => Sight::Blind(CallError::new(
             Fault::Garbage,
             "look",
@@ -115,10 +120,11 @@ async fn hashes(
         .iter()
         .filter(|seen| seen.member.is_some())
         .map(async |seen| {
+            let place = seen.host.clone().unwrap_or_else(|| seen.endpoint.clone());
             if let (Standing::Unreachable, Some(cause)) = (seen.standing, &seen.cause) {
-                return (seen.endpoint.clone(), Err(cause.message.clone()));
+                return (place, Err(cause.message.clone()));
             }
-            (seen.endpoint.clone(), store(&seen.endpoint, revision, transport, bound).await)
+            (place, store(&seen.endpoint, revision, transport, bound).await)
         });
     join_all(asked).await
 }

@@ -365,7 +365,10 @@ fn fill_unknown_user(row: &mut MemberSeen, endpoint: &EndpointAnswers) {
 /// came with a restored backup and holds for all (safety 20).
 fn alarms(errors: &[String], member: Id, listed: &[Id]) -> Vec<String> {
     let holds_here = |word: &str| {
-        let raised_by = word.strip_prefix("memberID:").and_then(|number| number.parse().ok()).map(Id);
+        let raised_by = word
+            .strip_prefix("memberID:")
+            .and_then(|number| number.parse().ok())
+            .map(Id);
         raised_by.is_some_and(|id| id == member || (!listed.is_empty() && !listed.contains(&id)))
     };
     let mut alarms: Vec<String> = errors

@@ -453,6 +453,7 @@ fn odd(place: &str, reply: &Reply) -> CallError {
         Reply::Etcd(_) => "another answer of etcd",
         Reply::Http(_) => "an HTTP answer",
         Reply::Library(_) => "an answer of the library",
+        Reply::Ran(_) => "a command's end",
     };
     CallError::new(Fault::Garbage, "look", place, format!("{kind} to this question"))
 }

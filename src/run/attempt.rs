@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::action::{Action, Named, Probe, Site, late, registry};
-use crate::call::host::{DetachedState, HostAnswer, HostOp, Tag};
+use crate::call::host::{DetachedState, HostAnswer, HostOp, RunOutput, Tag};
 use crate::call::{Call, CallError, Fault, Look, Reply, Sight, To, Watch};
 use crate::event::{CallEnd, EventKind};
 use crate::look;
@@ -370,13 +370,17 @@ fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str
             To::Host {
                 op: HostOp::Run { .. }, ..
             },
-        ) if ran.code != 0 => {
-            let last = ran.stderr.lines().last().unwrap_or_default();
-            let message = format!("the command ended with status {}: {last}", ran.code);
-            Err(CallError::new(Fault::Refused, what, place, message))
+        ) if ran.code != 0 => Err(CallError::new(Fault::Refused, what, place, ended_with(&ran))),
+        (Reply::Ran(ran), To::Bastion { .. }) if ran.code != 0 => {
+            Err(CallError::new(Fault::Refused, what, "this machine", ended_with(&ran)))
         }
         (reply, _) => Ok(reply),
     }
+}
+
+fn ended_with(ran: &RunOutput) -> String {
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    format!("the command ended with status {}: {last}", ran.code)
 }
 
 fn later(at: jiff::Timestamp, by: Duration) -> jiff::Timestamp {

@@ -146,9 +146,7 @@ async fn carry_out(link: &Link, op: &EtcdOp, watch: &dyn Watch) -> Result<EtcdAn
         | EtcdOp::MemberList
         | EtcdOp::LinearizableRead
         | EtcdOp::HashKv { .. }
-        | EtcdOp::CountKeys { .. } => {
-            look(&mut client, op, link).await
-        }
+        | EtcdOp::CountKeys { .. } => look(&mut client, op, link).await,
         _ => change(&mut client, op).await,
     };
     ended.or_else(|error| errors::classify(&error, op, name(op), link))

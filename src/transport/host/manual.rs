@@ -20,6 +20,7 @@ pub fn manual(call: &Call, cluster: &ClusterConfig) -> String {
         },
         To::Etcd { endpoint, op } => etcdctl(cluster, endpoint, op),
         To::Http(request) => curl(cluster, request),
+        To::Bastion { command, .. } => command.clone(),
         To::Library(op) => library::manual(cluster, op),
     }
 }
@@ -236,7 +237,9 @@ fn etcdctl(cluster: &ClusterConfig, endpoint: &str, op: &EtcdOp) -> String {
         EtcdOp::MemberList => vec!["member".into(), "list".into()],
         EtcdOp::LinearizableRead => vec!["endpoint".into(), "health".into()],
         EtcdOp::HashKv { revision } => vec!["endpoint".into(), "hashkv".into(), format!("--rev={revision}")],
-        EtcdOp::CountKeys { .. } => ["get", "", "--from-key", "--count-only", "--write-out=fields"].map(str::to_owned).into(),
+        EtcdOp::CountKeys { .. } => ["get", "", "--from-key", "--count-only", "--write-out=fields"]
+            .map(str::to_owned)
+            .into(),
         EtcdOp::Prove => vec!["endpoint".into(), "health".into()],
         EtcdOp::MemberAdd { peer_urls, learner } => {
             let mut add = vec!["member".to_owned(), "add".to_owned(), "NAME".to_owned()];
