@@ -105,7 +105,7 @@ mod tests {
             });
         let sight = Sight::Hashes(seen.collect());
         let mut verdict = None;
-        site_of(|site| verdict = Some(content.judge(site, &[sight.clone()], None)));
+        site_of(|site| verdict = Some(content.judge(site, std::slice::from_ref(&sight), None)));
         verdict.unwrap()
     }
 
