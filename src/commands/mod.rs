@@ -11,6 +11,7 @@ pub mod failure;
 pub mod folders;
 pub mod generate;
 pub mod health;
+mod inventory_change;
 pub mod logs;
 pub mod members;
 pub mod membership;

@@ -204,12 +204,40 @@ impl<'a> Builder<'a> {
                 // Not looked at yet: the steps cannot be walked without it.
                 Ok(None) => return None,
                 Err(why) => {
-                    self.refusals.push(Refusal::at(&place, why));
+                    let hint = self.other_host(fact, scope);
+                    self.refusals.push(Refusal {
+                        hint,
+                        ..Refusal::at(&place, why)
+                    });
                     return None;
                 }
             }
         }
         Some(found)
+    }
+
+    /// A host that cannot be asked, where the runbook would take another one.
+    fn other_host(&self, fact: &Fact, scope: &Scope) -> Option<String> {
+        let hosts = bind::words(scope.value(fact.hosts.as_ref()?, None).ok()?).ok()?;
+        let mute = hosts
+            .iter()
+            .find(|host| matches!(self.known.service(host), Some(Err(_))))?;
+        let check = format!("etcdops config check {mute}");
+        let chosen = &self.request.runbook.parameters;
+        if !chosen.contains_key("host") {
+            return Some(check);
+        }
+        let carries = |name: &str| self.model.on_host(name).is_some();
+        let spare = self.request.cluster.hosts.iter().map(|host| host.name.as_str());
+        let spare: Vec<&str> = spare.filter(|name| name != mute && !carries(name)).collect();
+        let other = if spare.is_empty() {
+            "--host HOST (the inventory names none that is free)".to_owned()
+        } else {
+            format!("--host {}", spare.join(" or --host "))
+        };
+        Some(format!(
+            "{check}; if {mute} is gone for good, take another host: {other}"
+        ))
     }
 
     /// The output of the one call; with hosts, besides, `all`: each host's output with its name.
