@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod generated;
 mod health;
+mod lab_membership;
 mod lab_runs;
 mod lab_smoke;
 mod layering;
