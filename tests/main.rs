@@ -22,5 +22,6 @@ mod readme;
 mod runbooks;
 mod safety;
 mod simulated;
+mod snapshots;
 mod support;
 mod survivors;

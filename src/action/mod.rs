@@ -1,7 +1,11 @@
 //! Actions and conditions: one file each. All pure: what to look at, what it means, which call to make. Nothing here touches the world.
 
 pub mod alarm_disarm;
-pub mod backup_actions;
+pub mod backup_condition;
+pub mod backup_fetch;
+pub mod backup_prune;
+pub mod backup_take;
+pub mod backup_verify;
 pub mod clients_stop;
 pub mod clock;
 pub mod cluster_condition;
@@ -39,7 +43,6 @@ mod membership;
 pub mod newest;
 pub mod peers;
 pub mod quorum;
-pub mod recovery_conditions;
 pub mod reference;
 pub mod registry;
 pub mod service_condition;

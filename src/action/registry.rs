@@ -5,7 +5,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::alarm_disarm::AlarmDisarm;
-use super::backup_actions::{self, BackupFetch, BackupTake, BackupVerify};
+use super::backup_condition::BackupIs;
+use super::backup_fetch::{self, BackupFetch};
+use super::backup_prune::{self, BackupPrune};
+use super::backup_take::{self, BackupTake};
+use super::backup_verify::{self, BackupVerify};
 use super::clients_stop::{ClientsStart, ClientsStop};
 use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
@@ -40,7 +44,6 @@ use super::members_tell::{self, MembersTell};
 use super::newest::{Newest, Startable};
 use super::peers::Peers;
 use super::quorum::Quorum;
-use super::recovery_conditions::BackupIs;
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
 use super::service_listen::{self, ServiceListen};
@@ -295,21 +298,27 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<BackupTake>(
         "backup.take",
-        "Takes a backup: a snapshot from a healthy member, or a cold copy of a stopped one. Not carried out by this version: a plan with it is refused.",
+        "Takes a backup: a snapshot from a healthy member, verified before it gets its name. A cold copy of a stopped one is not carried out by this version: a plan with it is refused.",
         false,
-        backup_actions::TAKE_OUTPUT,
+        backup_take::OUTPUT,
     ),
     ActionKind::of::<BackupFetch>(
         "backup.fetch",
         "Fetches a cold copy from the host into the library. Not carried out by this version: a plan with it is refused.",
         true,
-        backup_actions::FETCH_OUTPUT,
+        backup_fetch::OUTPUT,
     ),
     ActionKind::of::<BackupVerify>(
         "backup.verify",
-        "Verifies a backup of the library and records the proof. Not carried out by this version: a plan with it is refused.",
+        "Reads every page of a backup of the library again and records the proof.",
         false,
-        backup_actions::VERIFY_OUTPUT,
+        backup_verify::OUTPUT,
+    ),
+    ActionKind::of::<BackupPrune>(
+        "backup.prune",
+        "Removes live backups that the inventory's rules no longer keep; never the newest verified one.",
+        false,
+        backup_prune::OUTPUT,
     ),
     ActionKind::of::<ClientsStop>(
         "clients.stop",
@@ -350,10 +359,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "service",
         "The unit on a host: there, running, proved stopped, fenced, without data.",
     ),
-    ConditionKind::of::<BackupIs>(
-        "backup",
-        "A backup of the library: there, verified, of this cluster. This version has no library yet and cannot tell.",
-    ),
+    ConditionKind::of::<BackupIs>("backup", "A backup of the library: there, verified, of this cluster."),
     ConditionKind::of::<Newest>(
         "newest",
         "No other copy of the data is newer than a survivor's, no quorum can come back without it, and nothing answers on the hosts that were declared dead.",

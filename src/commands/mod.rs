@@ -2,6 +2,8 @@
 //! (without `async` where nothing is waited for).
 
 pub mod act;
+pub mod backup;
+pub mod backups;
 pub mod completions;
 pub mod config;
 mod connect;

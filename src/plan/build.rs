@@ -15,6 +15,7 @@ use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
 use crate::runbook::types::{Fact, Runbook, Unreachable};
+use crate::snapshot::Shelf;
 
 use super::bind::{self, Earlier, Scope};
 use super::known::Known;
@@ -84,10 +85,14 @@ impl Refusal {
 
 /// Builds the plan, or says what is missing or why not.
 pub fn build(request: &Request<'_>, known: &Known) -> Built {
-    let Some(observed) = known.cluster() else {
+    let (Some(observed), Some(library)) = (known.cluster(), known.library()) else {
         return Built::Missing(known.take_missing());
     };
     let mut builder = Builder::new(request, known, observed);
+    match library {
+        Ok(shelf) => builder.library = shelf.clone(),
+        Err(error) => builder.no_library = Some(error.to_string()),
+    }
     builder.whole();
     let missing = known.take_missing();
     if !missing.is_empty() {
@@ -103,6 +108,9 @@ struct Builder<'a> {
     request: &'a Request<'a>,
     known: &'a Known,
     observed: &'a Observed,
+    library: Shelf,
+    /// Why it cannot be read.
+    no_library: Option<String>,
     model: Model,
     title: String,
     parameters: BTreeMap<String, Value>,
@@ -125,6 +133,8 @@ impl<'a> Builder<'a> {
             request,
             known,
             observed,
+            library: Shelf::default(),
+            no_library: None,
             model: observed.model(),
             title: String::new(),
             parameters: BTreeMap::new(),
@@ -188,6 +198,8 @@ impl<'a> Builder<'a> {
             config: self.request.cluster,
             model: &self.model,
             observed: self.observed,
+            library: &self.library,
+            no_library: self.no_library.as_deref(),
             run: self.request.run,
             dead: self.request.dead,
         }

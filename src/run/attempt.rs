@@ -239,15 +239,18 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
         let tagged = self.tagged(call.clone(), attempt);
         // Trying the same thing again does not buy more time: nothing waits for ever.
-        if !self.begun.contains(&call) {
+        // A call has its own bound, and what it took is not taken from the wait that follows.
+        let is_new = !self.begun.contains(&call);
+        if is_new {
             self.begun.push(call.clone());
-            self.deadline = self
-                .driver
-                .in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
+            self.deadline = self.patient();
         }
         self.made = Some(call);
         self.pause = SHORTEST_PAUSE;
         let reply = self.driver.perform(&tagged, self).await?;
+        if is_new {
+            self.deadline = self.patient();
+        }
         match checked(reply, &tagged, &self.call.describe, &self.place()) {
             Ok(reply) => {
                 if let Some(output) = self.action.settled_by(&reply) {
@@ -303,6 +306,11 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             self.waiting(&format!("an earlier call still runs on {host} ({seconds} s)"));
             self.rest().await?;
         }
+    }
+
+    fn patient(&self) -> jiff::Timestamp {
+        let patience = self.step.within.unwrap_or_else(|| self.action.patience());
+        self.driver.in_time(patience.0)
     }
 
     fn has_time(&self) -> bool {

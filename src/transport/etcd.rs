@@ -61,6 +61,12 @@ impl Etcd {
             }
             ended
         };
+        // A stream may take as long as it moves; that it does is seen to where it is read.
+        let bound = if matches!(op, EtcdOp::Snapshot { .. }) {
+            Duration::MAX
+        } else {
+            bound
+        };
         tokio::time::timeout(bound, call).await.unwrap_or_else(|_| {
             let late = out_of_time(&link.notes, bound);
             Err(CallError::new(late.fault, what, endpoint, late.message))

@@ -62,7 +62,7 @@ impl RealTransport {
             http: Http::new(dialer.clone(), world),
             dialer,
             hosts,
-            library: cluster.library().map(Library::at),
+            library: cluster.library().map(|folder| Library::at(folder, &cluster.name)),
         })
     }
 
@@ -77,7 +77,7 @@ impl RealTransport {
             To::Etcd { endpoint, op } => self.etcd.perform(endpoint, op, bound, watch).await.map(Reply::Etcd),
             To::Http(request) => self.http.perform(request, bound).await.map(Reply::Http),
             To::Library(op) => match &self.library {
-                Some(library) => library.perform(op, &self.etcd, bound, watch).map(Reply::Library),
+                Some(library) => library.perform(op, &self.etcd, bound, watch).await.map(Reply::Library),
                 None => {
                     let why = "the cluster has no backup library: name one with `backups: {store: …}`";
                     Err(CallError::new(Fault::Missing, op.what(), "this machine", why))
