@@ -1,6 +1,7 @@
 //! Texts to values: everything known now is computed, outputs of earlier steps become slots.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -47,10 +48,14 @@ impl Earlier {
     }
 }
 
+/// The values behind the first names of dotted paths.
+pub type Roots = BTreeMap<String, Arc<Value>>;
+
 /// What expressions see at one place: the roots, `let` names (evaluated when used), earlier steps.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    pub roots: Map<String, Value>,
+    /// Shared: a plan has many scopes, and they differ little.
+    pub roots: Roots,
     pub names: BTreeMap<String, String>,
     pub earlier: Earlier,
 }
@@ -91,6 +96,9 @@ impl Scope {
     }
 
     fn template(&self, text: &str, host: Option<&str>, depth: u8) -> Result<Value, String> {
+        if !text.contains("${{") {
+            return Ok(Value::from(text));
+        }
         let template = Template::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
         let references = template.references();
         if !references.iter().any(|reference| self.is_late(reference, depth)) {
@@ -166,14 +174,17 @@ impl Scope {
             })
     }
 
-    /// The roots, and the `let` names that are used.
+    /// The roots and the `let` names that are used.
     fn context(&self, references: &[String], depth: u8) -> Result<Value, String> {
-        let mut context = self.roots.clone();
+        let mut context = Map::new();
         for reference in references {
             let root = reference.split('.').next().unwrap_or(reference);
-            if let Some(text) = self.names.get(root)
-                && !context.contains_key(root)
-            {
+            if context.contains_key(root) {
+                continue;
+            }
+            if let Some(value) = self.roots.get(root) {
+                context.insert(root.to_owned(), (**value).clone());
+            } else if let Some(text) = self.names.get(root) {
                 if depth >= MOST_NAMES {
                     return Err(format!("`let` names refer to each other in a circle: {root}"));
                 }

@@ -4,6 +4,7 @@ mod conditions;
 mod steps;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -15,9 +16,8 @@ use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
 use crate::runbook::types::{Fact, Runbook, Unreachable};
-use crate::snapshot::Shelf;
 
-use super::bind::{self, Earlier, Scope};
+use super::bind::{self, Earlier, Roots, Scope};
 use super::known::Known;
 use super::scope::Ground;
 use super::types::{Checked, Plan, PlannedStep, SCHEMA};
@@ -85,14 +85,10 @@ impl Refusal {
 
 /// Builds the plan, or says what is missing or why not.
 pub fn build(request: &Request<'_>, known: &Known) -> Built {
-    let (Some(observed), Some(library)) = (known.cluster(), known.library()) else {
+    let Some(observed) = known.cluster() else {
         return Built::Missing(known.take_missing());
     };
     let mut builder = Builder::new(request, known, observed);
-    match library {
-        Ok(shelf) => builder.library = shelf.clone(),
-        Err(error) => builder.no_library = Some(error.to_string()),
-    }
     builder.whole();
     let missing = known.take_missing();
     if !missing.is_empty() {
@@ -108,10 +104,9 @@ struct Builder<'a> {
     request: &'a Request<'a>,
     known: &'a Known,
     observed: &'a Observed,
-    library: Shelf,
-    /// Why it cannot be read.
-    no_library: Option<String>,
     model: Model,
+    /// The roots that follow the model, and the model that they were made from.
+    drawn: Option<(Model, Roots)>,
     title: String,
     parameters: BTreeMap<String, Value>,
     requires: Vec<Checked>,
@@ -133,9 +128,8 @@ impl<'a> Builder<'a> {
             request,
             known,
             observed,
-            library: Shelf::default(),
-            no_library: None,
             model: observed.model(),
+            drawn: None,
             title: String::new(),
             parameters: BTreeMap::new(),
             requires: Vec::new(),
@@ -158,7 +152,7 @@ impl<'a> Builder<'a> {
             .runbook
             .parameters
             .keys()
-            .filter_map(|name| Some((name.clone(), plain(scope.roots.get(name)?.clone()))))
+            .filter_map(|name| Some((name.clone(), plain((**scope.roots.get(name)?).clone()))))
             .collect();
         match scope.text(&request.runbook.title) {
             Ok(title) => self.title = title,
@@ -184,12 +178,12 @@ impl<'a> Builder<'a> {
             }
         }
         let mut scope = Scope {
-            roots,
+            roots: roots.into_iter().map(|(name, value)| (name, Arc::new(value))).collect(),
             names: runbook.names.clone(),
             earlier: Earlier::default(),
         };
         let facts = self.facts(&runbook.facts, &scope)?;
-        scope.roots.insert("facts".to_owned(), Value::Object(facts));
+        scope.roots.insert("facts".to_owned(), Arc::new(Value::Object(facts)));
         Some(scope)
     }
 
@@ -198,8 +192,6 @@ impl<'a> Builder<'a> {
             config: self.request.cluster,
             model: &self.model,
             observed: self.observed,
-            library: &self.library,
-            no_library: self.no_library.as_deref(),
             run: self.request.run,
             dead: self.request.dead,
         }
@@ -216,40 +208,12 @@ impl<'a> Builder<'a> {
                 // Not looked at yet: the steps cannot be walked without it.
                 Ok(None) => return None,
                 Err(why) => {
-                    let hint = self.other_host(fact, scope);
-                    self.refusals.push(Refusal {
-                        hint,
-                        ..Refusal::at(&place, why)
-                    });
+                    self.refusals.push(Refusal::at(&place, why));
                     return None;
                 }
             }
         }
         Some(found)
-    }
-
-    /// A host that cannot be asked, where the runbook would take another one.
-    fn other_host(&self, fact: &Fact, scope: &Scope) -> Option<String> {
-        let hosts = bind::words(scope.value(fact.hosts.as_ref()?, None).ok()?).ok()?;
-        let mute = hosts
-            .iter()
-            .find(|host| matches!(self.known.service(host), Some(Err(_))))?;
-        let check = format!("etcdops config check {mute}");
-        let chosen = &self.request.runbook.parameters;
-        if !chosen.contains_key("host") {
-            return Some(check);
-        }
-        let carries = |name: &str| self.model.on_host(name).is_some();
-        let spare = self.request.cluster.hosts.iter().map(|host| host.name.as_str());
-        let spare: Vec<&str> = spare.filter(|name| name != mute && !carries(name)).collect();
-        let other = if spare.is_empty() {
-            "--host HOST (the inventory names none that is free)".to_owned()
-        } else {
-            format!("--host {}", spare.join(" or --host "))
-        };
-        Some(format!(
-            "{check}; if {mute} is gone for good, take another host: {other}"
-        ))
     }
 
     /// The output of the one call; with hosts, besides, `all`: each host's output with its name.

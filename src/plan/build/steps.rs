@@ -1,9 +1,11 @@
 //! Steps, groups, includes and holds, flattened in order.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::action::{Action, Named, Risk, registry};
-use crate::plan::bind::{self, Scope};
+use crate::plan::bind::{self, Roots, Scope};
 use crate::plan::quorum;
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 use crate::runbook::scope::plain;
@@ -45,7 +47,7 @@ impl Builder<'_> {
                     other => other.to_string(),
                 };
                 let mut inner = scope.clone();
-                inner.roots.insert(name.clone(), item);
+                inner.roots.insert(name.clone(), Arc::new(item));
                 let once = Step {
                     for_each: None,
                     ..step.clone()
@@ -68,9 +70,7 @@ impl Builder<'_> {
             Unreachable::Skip => self.answering(hosts, path),
         };
         if hosts.is_empty() && step.hosts.is_some() {
-            if step.unreachable == Unreachable::Refuse {
-                self.notes.push(format!("{path} is left out: there is no host for it"));
-            }
+            self.notes.push(format!("{path} is left out: there is no host for it"));
             return Ok(());
         }
         if let Some(name) = &step.include {
@@ -372,17 +372,26 @@ impl Builder<'_> {
     }
 
     /// `cluster` and `inventory` follow the model from step to step.
-    fn refresh(&self, scope: &mut Scope) {
-        scope.roots.extend(self.ground().roots());
+    fn refresh(&mut self, scope: &mut Scope) {
+        if let Some((model, roots)) = &self.drawn
+            && *model == self.model
+        {
+            scope.roots.extend(roots.clone());
+            return;
+        }
+        let roots = self.ground().roots().into_iter();
+        let roots: Roots = roots.map(|(name, value)| (name, Arc::new(value))).collect();
+        scope.roots.extend(roots.clone());
+        self.drawn = Some((self.model.clone(), roots));
     }
 
     /// The scope as one host sees it: `host.*`, and of each fact what was found there.
     fn on_host(&self, scope: &Scope, name: &str) -> Scope {
         let mut here = scope.clone();
         if let Some(host) = self.request.cluster.host(name) {
-            here.roots.insert("host".to_owned(), self.ground().host(host));
+            here.roots.insert("host".to_owned(), Arc::new(self.ground().host(host)));
         }
-        let Some(Value::Object(facts)) = here.roots.get_mut("facts") else {
+        let Some(Value::Object(facts)) = here.roots.get_mut("facts").map(Arc::make_mut) else {
             return here;
         };
         for fact in facts.values_mut() {
