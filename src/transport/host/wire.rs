@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
@@ -96,10 +97,8 @@ impl Exchange<'_> {
         let result = {
             let talk = self.talk(&mut stdin, stage);
             let errors = self.read_errors(&mut pipes.stderr, &mut said, &tell);
-            let others = async {
-                let (sent, ()) = tokio::join!(talk, errors);
-                sent
-            };
+            // A password that is not accepted ends it at once: sudo would wait for another one.
+            let others = async { tokio::try_join!(talk, errors.map(Ok)).map(|_| ()) };
             tokio::pin!(others);
             let answer = self.read_answer(&mut pipes.stdout, &tell);
             tokio::pin!(answer);

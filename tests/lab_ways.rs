@@ -1,0 +1,209 @@
+//! The ways to a host: sudo with a password, IPv6, etcd's ports through ssh; and a bastion whose disk is full.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use etcdops::base::files::write_private;
+use expectrl::{Expect, Session};
+
+use crate::support::lab::{Finished, Lab};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const HOSTS: [(&str, &str); 3] = [("etcd-1", "11"), ("etcd-2", "12"), ("etcd-3", "13")];
+
+/// As `tests/lab` sets it.
+const SUDO_PASSWORD: &str = "lab-sudo-password";
+
+/// An inventory beside the lab's own.
+fn written(lab: &Lab, name: &str, text: &str) -> String {
+    let path = lab.bastion().home().join(name);
+    write_private(&path, text.as_bytes()).unwrap();
+    path.display().to_string()
+}
+
+fn own(lab: &Lab) -> String {
+    fs::read_to_string(lab.folder().join("etcdops.yaml")).unwrap()
+}
+
+/// When the host's etcd was started, as systemd tells it.
+fn invocation(lab: &Lab, host: &str) -> String {
+    lab.exec(host, "systemctl show -P InvocationID etcd")
+}
+
+/// Runs etcdops on a terminal and types the password of sudo when asked. What was shown after that.
+fn with_password(lab: &Lab, arguments: &[&str], password: &str) -> String {
+    let mut command = lab.bastion().etcdops_command(arguments);
+    command.stdin(Stdio::inherit());
+    let mut session = Session::spawn(command).unwrap();
+    session.set_expect_timeout(Some(PATIENCE));
+    session.expect("Password of sudo on the hosts of lab").unwrap();
+    session.send(format!("{password}\r")).unwrap();
+    let shown = session.expect(expectrl::Eof).unwrap();
+    String::from_utf8_lossy(shown.as_bytes()).into_owned()
+}
+
+/// Everything that etcdops has written below the operator's home.
+fn records(lab: &Lab) -> String {
+    let mut folders = vec![lab.bastion().home().to_owned()];
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            let path: PathBuf = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                text.push_str(&String::from_utf8_lossy(&fs::read(&path).unwrap()));
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn sudo_asks_for_its_password_and_ipv6_is_a_way_like_any_other() {
+    let wide = "ETCD_LISTEN_CLIENT_URLS=http://[::]:2379";
+    let Some(lab) = Lab::up(&["--members", "3", "--etcd", "3.5", "--sudo", "password", "--set", wide]) else {
+        return;
+    };
+    let before = invocation(&lab, "etcd-1");
+    let unasked = lab.etcdops(&["restart", "etcd-1", "--yes", "--timeout", "30s"]);
+    assert_eq!(unasked.code, Some(3), "{unasked:#?}");
+    assert!(unasked.stderr.contains("-K"), "{}", unasked.stderr);
+
+    let wrong = with_password(
+        &lab,
+        &["restart", "etcd-1", "--yes", "-K", "--timeout", "30s"],
+        "no-such-password",
+    );
+    assert!(wrong.contains("sudo"), "{wrong}");
+    assert_eq!(invocation(&lab, "etcd-1"), before, "nothing was changed:\n{wrong}");
+
+    let good = with_password(
+        &lab,
+        &["restart", "etcd-1", "--yes", "-K", "--timeout", "30s"],
+        SUDO_PASSWORD,
+    );
+    assert_ne!(invocation(&lab, "etcd-1"), before, "{good}");
+    for text in [&good, &wrong, &records(&lab)] {
+        assert!(!text.contains(SUDO_PASSWORD), "the password is told: {text}");
+    }
+
+    // The same hosts by their IPv6 addresses, API and ssh.
+    let bastion = |arguments: &[&str]| {
+        let output = lab.bastion().command("ip", arguments).output().unwrap();
+        Finished::from(output).good()
+    };
+    bastion(&["-6", "addr", "add", "fd77::1/64", "dev", "br0", "nodad"]);
+    let mut inventory = own(&lab);
+    let mut ssh = String::new();
+    for (host, number) in HOSTS {
+        lab.exec(host, &format!("ip -6 addr add fd77::{number}/64 dev eth0 nodad"));
+        inventory = inventory.replace(
+            &format!("http://10.77.0.{number}:2379"),
+            &format!("http://[fd77::{number}]:2379"),
+        );
+        inventory = inventory.replace(&format!("http://{host}:2379"), &format!("http://[fd77::{number}]:2379"));
+        inventory = inventory.replace(&format!("{{ssh: {host},"), &format!("{{ssh: \"[fd77::{number}]\","));
+        ssh.push_str(&format!("Host fd77::{number}\n  HostKeyAlias {host}\n\n"));
+    }
+    let config = lab.folder().join("ssh/config");
+    let text = fs::read_to_string(&config).unwrap();
+    write_private(&config, format!("{ssh}{text}").as_bytes()).unwrap();
+    let six = written(&lab, "six.yaml", &inventory);
+    let health = lab.etcdops(&["--config", &six, "health", "-o", "json"]).good();
+    let health: serde_json::Value = serde_json::from_str(&health).unwrap();
+    assert_eq!(health["quorum"]["healthy"], 3, "{health:#}");
+    assert_eq!(health["members"][0]["endpoint"], "http://[fd77::11]:2379");
+    let logs = lab.etcdops(&["--config", &six, "logs", "etcd-2", "--since", "1h"]);
+    assert!(logs.stdout.contains("etcd-2"), "{logs:#?}");
+}
+
+/// Stops etcd, and gives it back whatever happens. What the first step says is longer than the room that a full disk leaves in the
+/// last block of the journal.
+const COLD: &str = "\
+title: Keep etcd-1 stopped for a while
+steps:
+  - {id: away, do: {leader.move: {away_from: etcd-1}}}
+  - id: cold
+    hosts: etcd-1
+    hold: {service.stop: {}}
+    steps:
+      - {id: first, do: {host.run: {script: sleep 3; seq 3000}}}
+      - {id: second, do: {host.run: {argv: [touch, /var/tmp/second]}}}
+";
+
+/// Fills the disk of the state folder as soon as the first step inside is on record.
+const FILL: &str = "\
+cd \"$HOME/.local/state/etcdops\"
+until grep -q '\"step\":\"cold/first\"' runs/*/journal.jsonl 2>/dev/null; do sleep 0.05; done
+cat /dev/zero >filling 2>/dev/null; true
+";
+
+#[test]
+fn etcd_is_reached_through_ssh_and_a_full_disk_stops_a_run_in_order() {
+    let Some(lab) = Lab::up(&["--members", "3", "--etcd", "3.6", "--tls", "--client-cert-auth"]) else {
+        return;
+    };
+    lab.etcdops(&["config", "check"]).good();
+    let wrong = own(&lab).replace("unit: etcd", "unit: etcdd");
+    let wrong = lab.etcdops(&["--config", &written(&lab, "wrong.yaml", &wrong), "config", "check"]);
+    assert_ne!(wrong.code, Some(0), "{wrong:#?}");
+    assert!(
+        format!("{}{}", wrong.stdout, wrong.stderr).contains("etcdd"),
+        "{wrong:#?}"
+    );
+
+    let state = lab.bastion().home().join(".local/state/etcdops");
+    fs::create_dir_all(&state).unwrap();
+    let state = state.display().to_string();
+    let mount = ["-t", "tmpfs", "-o", "size=512k,mode=0700", "none", &state];
+    Finished::from(lab.bastion().command("mount", &mount).output().unwrap()).good();
+    let book = written(&lab, "cold.yaml", COLD);
+    let mut filler = lab.bastion().command("sh", &["-c", FILL]).spawn().unwrap();
+    let stopped = lab.etcdops(&["run", &book, "--yes"]);
+    filler.wait().unwrap();
+    assert_eq!(stopped.code, Some(6), "{stopped:#?}");
+    assert!(
+        stopped.stderr.contains("start etcd on etcd-1: done"),
+        "{}",
+        stopped.stderr
+    );
+    assert_eq!(lab.exec("etcd-1", "systemctl is-active etcd"), "active\n");
+    assert_eq!(
+        lab.try_exec("etcd-1", "test -e /var/tmp/second").code,
+        Some(1),
+        "nothing more was changed"
+    );
+    Finished::from(
+        lab.bastion()
+            .command("rm", &[&format!("{state}/filling")])
+            .output()
+            .unwrap(),
+    )
+    .good();
+    lab.etcdops(&["resume", "--yes"]).good();
+    lab.exec("etcd-1", "test -e /var/tmp/second && systemctl is-active etcd");
+    Finished::from(lab.bastion().command("umount", &[&state]).output().unwrap()).good();
+
+    for host in HOSTS.map(|(host, _)| host) {
+        for port in ["2379", "2380"] {
+            lab.cut(host, &["--from", "bastion", "--port", port, "--reject"]);
+        }
+    }
+    assert_eq!(
+        lab.etcdops(&["health", "--timeout", "5s"]).code,
+        Some(12),
+        "nothing answers directly"
+    );
+    for way in ["ssh", "auto"] {
+        let inventory = own(&lab).replacen("    data_dir:", &format!("    api: {way}\n    data_dir:"), 1);
+        let config = written(&lab, &format!("{way}.yaml"), &inventory);
+        lab.etcdops(&["--config", &config, "health"]).good();
+    }
+    let config = lab.bastion().home().join("ssh.yaml").display().to_string();
+    let before = invocation(&lab, "etcd-2");
+    lab.etcdops(&["--config", &config, "restart", "etcd-2", "--yes"]).good();
+    assert_ne!(invocation(&lab, "etcd-2"), before);
+}
