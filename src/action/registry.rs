@@ -5,21 +5,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::alarm_disarm::AlarmDisarm;
-use super::backup_condition::BackupIs;
-use super::backup_fetch::{self, BackupFetch};
-use super::backup_prune::{self, BackupPrune};
-use super::backup_take::{self, BackupTake};
-use super::backup_verify::{self, BackupVerify};
+use super::backup_actions::{self, BackupFetch, BackupTake, BackupVerify};
 use super::clients_stop::{ClientsStart, ClientsStop};
 use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
 use super::command_condition::CommandSays;
 use super::config_freeze::{ConfigFreeze, ConfigThaw};
-use super::content::Content;
 use super::disk::Disk;
 use super::etcd_configure::{self, EtcdConfigure};
 use super::etcd_log_level::EtcdLogLevel;
-use super::etcd_prove::EtcdProve;
 use super::etcd_restore::EtcdRestore;
 use super::etcd_survey::{self, EtcdSurvey};
 use super::etcd_swap::EtcdSwap;
@@ -44,6 +38,7 @@ use super::members_tell::{self, MembersTell};
 use super::newest::{Newest, Startable};
 use super::peers::Peers;
 use super::quorum::Quorum;
+use super::recovery_conditions::{BackupIs, Content};
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
 use super::service_listen::{self, ServiceListen};
@@ -284,12 +279,6 @@ pub static ACTIONS: &[ActionKind] = &[
         true,
         &[("path", Kind::Text), ("old", Kind::Text)],
     ),
-    ActionKind::of::<EtcdProve>(
-        "etcd.prove",
-        "Writes and reads through the host's member: a transaction that goes through the log and changes no key, then a read through the quorum.",
-        true,
-        &[],
-    ),
     ActionKind::of::<EtcdSurvey>(
         "etcd.survey",
         "Reads the data directory of a host without changing it: whose it is, how far its log and database go.",
@@ -298,38 +287,32 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<BackupTake>(
         "backup.take",
-        "Takes a backup: a snapshot from a healthy member, verified before it gets its name. A cold copy of a stopped one is not carried out by this version: a plan with it is refused.",
+        "Takes a backup: a snapshot from a healthy member, or a cold copy of a stopped one. Not carried out by this version: a plan with it is refused.",
         false,
-        backup_take::OUTPUT,
+        backup_actions::TAKE_OUTPUT,
     ),
     ActionKind::of::<BackupFetch>(
         "backup.fetch",
         "Fetches a cold copy from the host into the library. Not carried out by this version: a plan with it is refused.",
         true,
-        backup_fetch::OUTPUT,
+        backup_actions::FETCH_OUTPUT,
     ),
     ActionKind::of::<BackupVerify>(
         "backup.verify",
-        "Reads every page of a backup of the library again and records the proof.",
+        "Verifies a backup of the library and records the proof. Not carried out by this version: a plan with it is refused.",
         false,
-        backup_verify::OUTPUT,
-    ),
-    ActionKind::of::<BackupPrune>(
-        "backup.prune",
-        "Removes live backups that the inventory's rules no longer keep; never the newest verified one.",
-        false,
-        backup_prune::OUTPUT,
+        backup_actions::VERIFY_OUTPUT,
     ),
     ActionKind::of::<ClientsStop>(
         "clients.stop",
-        "Stops the clients with the inventory's command, on the bastion; nothing where it names none.",
+        "Stops the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
         false,
         &[],
     )
     .held(),
     ActionKind::of::<ClientsStart>(
         "clients.start",
-        "Starts the clients with the inventory's command, on the bastion; nothing where it names none.",
+        "Starts the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
         false,
         &[],
     ),
@@ -359,7 +342,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "service",
         "The unit on a host: there, running, proved stopped, fenced, without data.",
     ),
-    ConditionKind::of::<BackupIs>("backup", "A backup of the library: there, verified, of this cluster."),
+    ConditionKind::of::<BackupIs>(
+        "backup",
+        "A backup of the library: there, verified, of this cluster. This version has no library yet and cannot tell.",
+    ),
     ConditionKind::of::<Newest>(
         "newest",
         "No other copy of the data is newer than a survivor's, no quorum can come back without it, and nothing answers on the hosts that were declared dead.",
@@ -370,7 +356,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ),
     ConditionKind::of::<Content>(
         "content",
-        "Members hold the same keys and values, by etcd's own hash at one revision; as many as a backup has.",
+        "Members hold the same keys and values. This version cannot compare them with a backup yet.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
@@ -378,6 +364,13 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ConditionKind::of::<HttpAnswers>("http", "What a URL answers."),
     ConditionKind::of::<CommandSays>("command", "What a command on a host says; it must change nothing."),
 ];
+
+/// Conditions whose refusal an operator may take upon themselves with `--accept` (see [`Condition::accept_name`]), with their text.
+pub fn acceptable() -> impl Iterator<Item = (&'static str, &'static str)> {
+    const NAMES: [&str; 6] = ["backup", "clock", "disk", "peers", "quorum", "version"];
+    let kinds = CONDITIONS.iter().filter(|kind| NAMES.contains(&kind.name));
+    kinds.map(|kind| (kind.name, kind.doc))
+}
 
 pub fn action_kind(name: &str) -> Option<&'static ActionKind> {
     ACTIONS.iter().find(|kind| kind.name == name)

@@ -2,7 +2,6 @@
 
 pub mod clock;
 pub mod diff;
-pub mod draft;
 pub mod duration;
 pub mod expr;
 pub mod files;
@@ -11,6 +10,5 @@ pub mod id;
 pub mod nearest;
 pub mod quote;
 pub mod secret;
-pub mod size;
 pub mod systemd;
 pub mod yaml;

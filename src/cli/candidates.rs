@@ -17,10 +17,7 @@ use crate::look::{Depth, observe};
 use crate::run::store::Store;
 use crate::runbook::catalogue::Catalogue;
 use crate::runbook::types::{ParameterType, Runbook};
-use crate::snapshot::Kept;
-use crate::transport::library;
 use crate::transport::real::RealTransport;
-use crate::ui::text;
 
 /// How long etcd may take to answer.
 const BUDGET: Span = Span::milliseconds(80);
@@ -34,7 +31,7 @@ pub(super) enum Wanted {
     Endpoints,
     Runs,
     Runbooks,
-    Backups,
+    Guards,
     /// `name=value`.
     Parameters,
 }
@@ -45,15 +42,21 @@ impl Wanted {
         Some(match (id, value) {
             ("cluster", _) | (_, "CLUSTER") => Self::Clusters,
             ("endpoints", _) => Self::Endpoints,
+            ("accept", _) => Self::Guards,
             (_, "NAME=VALUE") => Self::Parameters,
             ("dead", _) | (_, "HOST" | "HOSTS") => Self::Hosts,
             (_, "MEMBER" | "MEMBERS" | "ID") => Self::Members,
-            (_, "BACKUP" | "BACKUPS") => Self::Backups,
             (_, "RUN" | "RUNS") => Self::Runs,
             (_, "RUNBOOK" | "RUNBOOKS") => Self::Runbooks,
             _ => return None,
         })
     }
+}
+
+/// The refusals that an operator may take upon themselves.
+fn guards() -> Vec<(String, String)> {
+    let names = crate::action::registry::acceptable();
+    names.map(|(name, doc)| (name.to_owned(), doc.to_owned())).collect()
 }
 
 /// What the line says so far, and what is on this machine.
@@ -88,7 +91,7 @@ impl Known {
             Wanted::Endpoints => self.endpoints(),
             Wanted::Runs => Self::runs(),
             Wanted::Runbooks => Self::runbooks(),
-            Wanted::Backups => self.backups(),
+            Wanted::Guards => guards(),
             Wanted::Parameters => self.parameters(current),
         };
         found.retain(|(name, _)| name.starts_with(current));
@@ -176,24 +179,6 @@ impl Known {
         runs.iter().map(|run| (run.to_string(), String::new())).collect()
     }
 
-    /// Newest first, with size and revision.
-    fn backups(&self) -> Vec<(String, String)> {
-        let entries = self.entries();
-        let of = |entry: &Entry| {
-            let mut config = entry.config.clone();
-            config.backups.store.get_or_insert_with(folders::backups);
-            let found = config.library().and_then(|folder| library::list(&folder).ok());
-            let backups = found.map(|found| found.backups).unwrap_or_default();
-            let line = |kept: Kept| {
-                let content = &kept.manifest.content;
-                let help = format!("revision {}, {}", content.revision, text::bytes(kept.manifest.size));
-                (kept.manifest.name, help)
-            };
-            backups.into_iter().map(line).collect::<Vec<_>>()
-        };
-        entries.iter().flat_map(of).collect()
-    }
-
     fn catalogue() -> Catalogue {
         Catalogue::open(&folders::runbooks()).unwrap_or_else(|_| Catalogue::embedded())
     }
@@ -242,7 +227,6 @@ impl Known {
         match runbook.parameters.get(name) {
             Some(parameter) => match parameter.kind {
                 ParameterType::Host => self.hosts(),
-                ParameterType::Backup => self.backups(),
                 ParameterType::Member => self.members(),
                 ParameterType::Bool => plain(&["true", "false"]),
                 ParameterType::Choice => {

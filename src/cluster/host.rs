@@ -150,7 +150,6 @@ pub struct Credentials {
 pub struct Clients {
     pub stop: String,
     pub start: String,
-    /// Exit status 0 while they are stopped.
     pub check: Option<String>,
 }
 

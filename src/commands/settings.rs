@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Context, Failure};
 use crate::base::duration::Span;
 use crate::cluster::discover;
-use crate::cluster::host::ClusterConfig;
+use crate::cluster::host::{ClusterConfig, Shell};
 use crate::cluster::inventory::{Discovery, Entry, Inventory, Origin, Origins};
 use crate::ui::screen::ColorWhen;
 use crate::ui::{Format, Manner};
@@ -201,7 +201,8 @@ impl Context {
         Ok(settings)
     }
 
-    /// The settings for a run's cluster, as its plan has it: named by the run, unless the flags name another way to it.
+    /// The settings for a run's cluster, as its plan has it: named by the run, unless the flags name another way to it. What is a
+    /// matter of this machine (certificate and password files, ssh's configuration) is as its own inventory says.
     pub async fn settings_of(&self, cluster: &ClusterConfig) -> Result<Settings, Failure> {
         let mut global = self.global.clone();
         if global.cluster.is_none() && global.endpoints.is_empty() && global.discovery_srv.is_none() {
@@ -212,7 +213,7 @@ impl Context {
             }
         }
         let mut settings = resolve(&global, &self.surroundings()).await?;
-        settings.cluster = cluster.clone();
+        settings.cluster = here(cluster, &settings.cluster);
         Ok(settings)
     }
 
@@ -220,6 +221,24 @@ impl Context {
     pub fn surroundings(&self) -> Surroundings {
         Surroundings::detect(self.ui.screen.color_talk, self.ui.screen.talk_columns)
     }
+}
+
+/// The cluster of a plan, with the files of this machine instead of those of the machine that made the plan.
+fn here(planned: &ClusterConfig, own: &ClusterConfig) -> ClusterConfig {
+    let mut cluster = planned.clone();
+    if planned.name != own.name {
+        return cluster;
+    }
+    cluster.tls = own.tls.clone();
+    cluster.auth = own.auth.clone();
+    for host in &mut cluster.hosts {
+        let Some(same) = own.host(&host.name) else { continue };
+        host.tls.clone_from(&same.tls);
+        if let (Shell::Ssh { config, .. }, Shell::Ssh { config: mine, .. }) = (&mut host.shell, &same.shell) {
+            config.clone_from(mine);
+        }
+    }
+    cluster
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub async fn begin(plan: &Plan, consent: &Consent, means: Means<'_>) -> Ending {
     let created = EventKind::Created {
         schema: SCHEMA.to_owned(),
         plan: Box::new(plan.clone()),
-        hash: plan.hash(),
+        hash: consent.hash().to_owned(),
         operator: means.operator.clone(),
     };
     let opened = recorder

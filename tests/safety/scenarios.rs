@@ -334,8 +334,7 @@ fn ways(name: &str) -> Vec<Way> {
         }],
         "recover-from-backup" => vec![Way {
             sizes: &[3],
-            prepare: |world, _| world.take_backup("2026-11-20-1200-k3f9-take"),
-            parameters: |_| json!({}),
+            parameters: |_| json!({ "backup": "newest" }),
             ..PLAIN
         }],
         "recover-from-survivor" => vec![Way {

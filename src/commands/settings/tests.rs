@@ -368,3 +368,25 @@ fn the_playgrounds_own_inventory_reads_as_what_it_runs() {
     let read = &inventory.cluster(layout::CLUSTER).unwrap().config;
     assert_eq!(*read, layout::cluster_config(root.path(), &state));
 }
+
+#[test]
+fn a_run_of_another_bastion_is_carried_on_with_the_files_of_this_one() {
+    let inventory = |folder: &str, host: &str| {
+        let text = format!(
+            "clusters:\n  c:\n    endpoints: [https://{host}:2379]\n    tls: {{ca: {folder}/ca, cert: {folder}/c, key: {folder}/k}}\n    ssh: {{config: {folder}/ssh}}\n    hosts: {{{host}: {{}}}}\n"
+        );
+        let source = crate::base::yaml::Source::new("inventory", text);
+        let inventory = crate::cluster::inventory::Inventory::load(&source).unwrap();
+        inventory.cluster("c").unwrap().config.clone()
+    };
+    let (theirs, ours) = (inventory("/theirs", "etcd-1"), inventory("/ours", "etcd-1"));
+    assert_ne!(theirs, ours);
+    assert_eq!(here(&theirs, &ours), ours);
+    let moved = here(&theirs, &inventory("/ours", "etcd-9"));
+    assert_eq!(moved.endpoints, theirs.endpoints, "what was agreed to stays");
+    let other = ClusterConfig {
+        name: "other".to_owned(),
+        ..ours
+    };
+    assert_eq!(here(&theirs, &other), theirs);
+}

@@ -14,6 +14,15 @@ use crate::runbook::place::child;
 use crate::runbook::shape::{Misfit, misfits};
 use crate::runbook::types::Keyed;
 
+/// Conditions that ask the host of their step where this parameter names none.
+const ASK_THE_STEPS_HOST: [(&str, &str); 5] = [
+    ("clock", "of"),
+    ("command", "on"),
+    ("disk", "of"),
+    ("service", "on"),
+    ("version", "of"),
+];
+
 impl<'a> Checker<'a> {
     /// An action with its parameters; gives its kind where it is known.
     pub(super) fn action(
@@ -65,6 +74,13 @@ impl<'a> Checker<'a> {
             self.unread(with, &below, seen);
             return;
         };
+        let hosts = ASK_THE_STEPS_HOST.iter().find(|(condition, _)| condition == name);
+        if let Some((_, parameter)) = hosts.filter(|(_, parameter)| !seen.on_hosts && with.get(parameter).is_none()) {
+            let message = format!("`{name}` asks a host, and this place has none");
+            let one = self.place.at_key(&below, message);
+            let hint = format!("name it, `{parameter}: …`, or give the step `hosts:`");
+            self.found.push(one.hint(hint));
+        }
         let before = self.found.len();
         self.with(with, &(kind.schema)().to_value(), &below, seen, known);
         if self.found.len() == before && is_literal(with) {
