@@ -94,7 +94,10 @@ impl Action for AlarmDisarm {
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let observed = sight::cluster(seen).ok()?;
-        let member = self.raised(observed).ok()?.first()?.member.as_ref()?.id;
+        let raised = self.raised(observed).ok()?;
+        let first = raised.first()?.member.as_ref()?.id;
+        // Without a member it is disarmed whoever raised it: a restored backup carries alarms of members that are gone.
+        let member = self.member.as_ref().map(|_| first);
         let through = observed.members.iter().find(|seen| seen.standing == Standing::Healthy);
         let endpoint = through.or_else(|| observed.members.first())?.endpoint.clone();
         let op = EtcdOp::AlarmDisarm {

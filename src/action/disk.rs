@@ -31,7 +31,7 @@ pub(super) fn hosts<'a>(named: &'a [String], site: &'a Site<'_>) -> Vec<&'a str>
 }
 
 /// Bytes for people.
-fn readable(bytes: f64) -> String {
+pub(super) fn readable(bytes: f64) -> String {
     let mut left = bytes;
     for unit in ["B", "KiB", "MiB"] {
         if left < 1024.0 {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disk::readable;
 use super::{Condition, Late, Site, Verdict, sight};
 use crate::call::{Look, Sight};
 use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
@@ -94,6 +95,7 @@ impl Condition for MemberIs {
 }
 
 impl MemberIs {
+    #[expect(clippy::cast_precision_loss, reason = "sizes of databases are far below 2^53")]
     fn missing(&self, found: &MemberSeen, leader_before: Option<u64>) -> Option<String> {
         let word = self.word();
         if self.started
@@ -116,7 +118,13 @@ impl MemberIs {
             };
             let applied = found.raft_applied_index.or(found.raft_index).unwrap_or(0);
             if applied < goal {
-                return Some(format!("{word} has applied {applied} of {goal} entries"));
+                let size = found
+                    .db_size
+                    .map(|size| format!(", its database has {}", readable(size as f64)));
+                return Some(format!(
+                    "{word} has applied {applied} of {goal} entries{}",
+                    size.unwrap_or_default()
+                ));
             }
         }
         None

@@ -5,15 +5,21 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::alarm_disarm::AlarmDisarm;
-use super::backup_actions::{self, BackupFetch, BackupTake, BackupVerify};
+use super::backup_condition::BackupIs;
+use super::backup_fetch::{self, BackupFetch};
+use super::backup_prune::{self, BackupPrune};
+use super::backup_take::{self, BackupTake};
+use super::backup_verify::{self, BackupVerify};
 use super::clients_stop::{ClientsStart, ClientsStop};
 use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
 use super::command_condition::CommandSays;
 use super::config_freeze::{ConfigFreeze, ConfigThaw};
+use super::content::Content;
 use super::disk::Disk;
 use super::etcd_configure::{self, EtcdConfigure};
 use super::etcd_log_level::EtcdLogLevel;
+use super::etcd_prove::EtcdProve;
 use super::etcd_restore::EtcdRestore;
 use super::etcd_survey::{self, EtcdSurvey};
 use super::etcd_swap::EtcdSwap;
@@ -38,7 +44,6 @@ use super::members_tell::{self, MembersTell};
 use super::newest::{Newest, Startable};
 use super::peers::Peers;
 use super::quorum::Quorum;
-use super::recovery_conditions::{BackupIs, Content};
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
 use super::service_listen::{self, ServiceListen};
@@ -279,6 +284,12 @@ pub static ACTIONS: &[ActionKind] = &[
         true,
         &[("path", Kind::Text), ("old", Kind::Text)],
     ),
+    ActionKind::of::<EtcdProve>(
+        "etcd.prove",
+        "Writes and reads through the host's member: a transaction that goes through the log and changes no key, then a read through the quorum.",
+        true,
+        &[],
+    ),
     ActionKind::of::<EtcdSurvey>(
         "etcd.survey",
         "Reads the data directory of a host without changing it: whose it is, how far its log and database go.",
@@ -287,32 +298,38 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<BackupTake>(
         "backup.take",
-        "Takes a backup: a snapshot from a healthy member, or a cold copy of a stopped one. Not carried out by this version: a plan with it is refused.",
+        "Takes a backup: a snapshot from a healthy member, verified before it gets its name. A cold copy of a stopped one is not carried out by this version: a plan with it is refused.",
         false,
-        backup_actions::TAKE_OUTPUT,
+        backup_take::OUTPUT,
     ),
     ActionKind::of::<BackupFetch>(
         "backup.fetch",
         "Fetches a cold copy from the host into the library. Not carried out by this version: a plan with it is refused.",
         true,
-        backup_actions::FETCH_OUTPUT,
+        backup_fetch::OUTPUT,
     ),
     ActionKind::of::<BackupVerify>(
         "backup.verify",
-        "Verifies a backup of the library and records the proof. Not carried out by this version: a plan with it is refused.",
+        "Reads every page of a backup of the library again and records the proof.",
         false,
-        backup_actions::VERIFY_OUTPUT,
+        backup_verify::OUTPUT,
+    ),
+    ActionKind::of::<BackupPrune>(
+        "backup.prune",
+        "Removes live backups that the inventory's rules no longer keep; never the newest verified one.",
+        false,
+        backup_prune::OUTPUT,
     ),
     ActionKind::of::<ClientsStop>(
         "clients.stop",
-        "Stops the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
+        "Stops the clients with the inventory's command, on the bastion; nothing where it names none.",
         false,
         &[],
     )
     .held(),
     ActionKind::of::<ClientsStart>(
         "clients.start",
-        "Starts the clients with the inventory's command; nothing where it names none. Not carried out by this version where it names one: a plan with it is refused.",
+        "Starts the clients with the inventory's command, on the bastion; nothing where it names none.",
         false,
         &[],
     ),
@@ -342,10 +359,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "service",
         "The unit on a host: there, running, proved stopped, fenced, without data.",
     ),
-    ConditionKind::of::<BackupIs>(
-        "backup",
-        "A backup of the library: there, verified, of this cluster. This version has no library yet and cannot tell.",
-    ),
+    ConditionKind::of::<BackupIs>("backup", "A backup of the library: there, verified, of this cluster."),
     ConditionKind::of::<Newest>(
         "newest",
         "No other copy of the data is newer than a survivor's, no quorum can come back without it, and nothing answers on the hosts that were declared dead.",
@@ -356,7 +370,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ),
     ConditionKind::of::<Content>(
         "content",
-        "Members hold the same keys and values. This version cannot compare them with a backup yet.",
+        "Members hold the same keys and values, by etcd's own hash at one revision; as many as a backup has.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),

@@ -2,8 +2,9 @@
 
 use crate::base::duration::Span;
 use crate::call::host::{HostAnswer, HostOp, ServiceSeen, StatSeen};
-use crate::call::{Call, Sight, To};
+use crate::call::{Call, LibraryAnswer, Sight, To};
 use crate::cluster::observed::{MemberSeen, Observed};
+use crate::snapshot::Kept;
 
 use super::Site;
 
@@ -34,6 +35,15 @@ pub fn stat(seen: &[Sight], nth: usize) -> Result<&StatSeen, String> {
         Some(Sight::Blind(error)) => Err(error.to_string()),
         _ => Err("the path was not looked at".to_owned()),
     }
+}
+
+/// The backup that was looked for; `None`: the library has none of this name.
+pub fn backup(seen: &[Sight]) -> Result<Option<&Kept>, String> {
+    pick(seen, "the library was not looked at", |sight| match sight {
+        Sight::Library(LibraryAnswer::Found(found)) => Some(found),
+        _ => None,
+    })
+    .map(Option::as_deref)
 }
 
 /// The first sight of one sort; the first blind one explains why it is missing.

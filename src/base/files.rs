@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::base::quote::quote;
@@ -54,7 +54,7 @@ impl FileError {
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.to_owned();
     move |source| FileError::Io { action, path, source }
 }
@@ -82,6 +82,25 @@ pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
         .mode(0o700)
         .create(path)
         .map_err(failed("make the folder", path))
+}
+
+/// Puts other content into a file of the operator's, whole or not at all; owner and mode stay, and a link to it stays a link.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let write = || -> io::Result<()> {
+        let real = path.canonicalize()?;
+        let was = real.metadata()?;
+        let folder = folder_of(&real);
+        let mut temporary = tempfile::Builder::new()
+            .prefix(".etcdops-")
+            .permissions(was.permissions())
+            .tempfile_in(folder)?;
+        std::os::unix::fs::fchown(temporary.as_file(), Some(was.uid()), Some(was.gid()))?;
+        temporary.write_all(content)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(&real).map_err(|error| error.error)?;
+        sync_dir(folder)
+    };
+    write().map_err(failed("write", path))
 }
 
 /// Puts the content into the file with mode 0600, whole or not at all, also through a power cut.
@@ -205,7 +224,8 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-fn sync_dir(folder: &Path) -> io::Result<()> {
+/// Brings the names in a folder to the disk.
+pub fn sync_dir(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

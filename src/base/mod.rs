@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod diff;
+pub mod draft;
 pub mod duration;
 pub mod expr;
 pub mod files;
@@ -10,5 +11,6 @@ pub mod id;
 pub mod nearest;
 pub mod quote;
 pub mod secret;
+pub mod size;
 pub mod systemd;
 pub mod yaml;

@@ -17,6 +17,10 @@ pub enum EtcdOp {
     HashKv {
         revision: u64,
     },
+    /// How many keys this member's own store has at a revision (0: now).
+    CountKeys {
+        revision: u64,
+    },
     // Changes.
     MemberAdd {
         peer_urls: Vec<String>,
@@ -36,10 +40,14 @@ pub enum EtcdOp {
     MoveLeader {
         to: Id,
     },
+    /// `member: None`: whoever raised it, also one that is no member any more.
     AlarmDisarm {
-        member: Id,
+        member: Option<Id>,
         alarm: String,
     },
+    /// A write and a read through this member: a transaction whose condition cannot hold goes through the log of all members and
+    /// changes no key and no revision; then a linearizable read.
+    Prove,
     /// Streams to a file on the bastion; partial files are never visible under `path`.
     Snapshot {
         path: String,
@@ -50,7 +58,12 @@ impl EtcdOp {
     pub fn is_change(&self) -> bool {
         !matches!(
             self,
-            Self::Status | Self::MemberList | Self::LinearizableRead | Self::HashKv { .. } | Self::Snapshot { .. }
+            Self::Status
+                | Self::MemberList
+                | Self::LinearizableRead
+                | Self::HashKv { .. }
+                | Self::CountKeys { .. }
+                | Self::Snapshot { .. }
         )
     }
 }
@@ -102,6 +115,9 @@ pub enum EtcdAnswer {
         hash: u32,
         revision: u64,
         compacted: u64,
+    },
+    Counted {
+        keys: u64,
     },
     Added {
         id: Id,

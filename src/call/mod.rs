@@ -17,7 +17,7 @@ pub use etcd::{EtcdAnswer, EtcdOp};
 pub use host::{HostAnswer, HostOp, Tag};
 pub use http::{HttpAnswer, HttpRequest};
 pub use library::{LibraryAnswer, LibraryOp};
-pub use look::{Look, Sight};
+pub use look::{Look, Sight, StoreSeen};
 
 use crate::base::duration::Span;
 
@@ -41,6 +41,8 @@ pub enum To {
     Http(HttpRequest),
     /// The cluster's backup library, on the bastion.
     Library(LibraryOp),
+    /// A shell command of the inventory, on the bastion.
+    Bastion { command: String, change: bool },
 }
 
 impl To {
@@ -51,6 +53,7 @@ impl To {
             Self::Etcd { op, .. } => op.is_change(),
             Self::Http(request) => request.change,
             Self::Library(op) => op.is_change(),
+            Self::Bastion { change, .. } => *change,
         }
     }
 }
@@ -63,6 +66,7 @@ pub enum Reply {
     Etcd(EtcdAnswer),
     Http(HttpAnswer),
     Library(LibraryAnswer),
+    Ran(host::RunOutput),
 }
 
 /// Told while a call runs. Never decides anything.

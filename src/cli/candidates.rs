@@ -17,7 +17,10 @@ use crate::look::{Depth, observe};
 use crate::run::store::Store;
 use crate::runbook::catalogue::Catalogue;
 use crate::runbook::types::{ParameterType, Runbook};
+use crate::snapshot::Kept;
+use crate::transport::library;
 use crate::transport::real::RealTransport;
+use crate::ui::text;
 
 /// How long etcd may take to answer.
 const BUDGET: Span = Span::milliseconds(80);
@@ -31,6 +34,7 @@ pub(super) enum Wanted {
     Endpoints,
     Runs,
     Runbooks,
+    Backups,
     Guards,
     /// `name=value`.
     Parameters,
@@ -46,6 +50,7 @@ impl Wanted {
             (_, "NAME=VALUE") => Self::Parameters,
             ("dead", _) | (_, "HOST" | "HOSTS") => Self::Hosts,
             (_, "MEMBER" | "MEMBERS" | "ID") => Self::Members,
+            (_, "BACKUP" | "BACKUPS") => Self::Backups,
             (_, "RUN" | "RUNS") => Self::Runs,
             (_, "RUNBOOK" | "RUNBOOKS") => Self::Runbooks,
             _ => return None,
@@ -91,6 +96,7 @@ impl Known {
             Wanted::Endpoints => self.endpoints(),
             Wanted::Runs => Self::runs(),
             Wanted::Runbooks => Self::runbooks(),
+            Wanted::Backups => self.backups(),
             Wanted::Guards => guards(),
             Wanted::Parameters => self.parameters(current),
         };
@@ -179,6 +185,24 @@ impl Known {
         runs.iter().map(|run| (run.to_string(), String::new())).collect()
     }
 
+    /// Newest first, with size and revision.
+    fn backups(&self) -> Vec<(String, String)> {
+        let entries = self.entries();
+        let of = |entry: &Entry| {
+            let mut config = entry.config.clone();
+            config.backups.store.get_or_insert_with(folders::backups);
+            let found = config.library().and_then(|folder| library::list(&folder).ok());
+            let backups = found.map(|found| found.backups).unwrap_or_default();
+            let line = |kept: Kept| {
+                let content = &kept.manifest.content;
+                let help = format!("revision {}, {}", content.revision, text::bytes(kept.manifest.size));
+                (kept.manifest.name, help)
+            };
+            backups.into_iter().map(line).collect::<Vec<_>>()
+        };
+        entries.iter().flat_map(of).collect()
+    }
+
     fn catalogue() -> Catalogue {
         Catalogue::open(&folders::runbooks()).unwrap_or_else(|_| Catalogue::embedded())
     }
@@ -227,6 +251,7 @@ impl Known {
         match runbook.parameters.get(name) {
             Some(parameter) => match parameter.kind {
                 ParameterType::Host => self.hosts(),
+                ParameterType::Backup => self.backups(),
                 ParameterType::Member => self.members(),
                 ParameterType::Bool => plain(&["true", "false"]),
                 ParameterType::Choice => {

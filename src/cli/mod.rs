@@ -69,6 +69,10 @@ enum Command {
     DebugLog(commands::debug_log::DebugLogArgs),
     /// Bring a cluster back: look at what is left, show what can be done and what it loses, ask
     Recover(commands::recover::RecoverArgs),
+    /// Take a verified backup
+    Backup(commands::backup::BackupArgs),
+    /// The backup library: list, show, verify, prune, copy, add
+    Backups(commands::backups::BackupsArgs),
     /// Carry out any runbook
     Run(commands::run::RunArgs),
     /// Show the plan of a runbook; with --plan-out, keep it for `apply`
@@ -107,6 +111,8 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::UpdateMember(args) => commands::membership::update(context, args).await,
         Command::DebugLog(args) => commands::debug_log::run(context, args).await,
         Command::Recover(args) => commands::recover::run(context, args).await,
+        Command::Backup(args) => commands::backup::run(context, args).await,
+        Command::Backups(args) => commands::backups::run(context, args).await,
         Command::Run(args) => commands::run::run(context, args).await,
         Command::Plan(args) => commands::run::plan(context, args).await,
         Command::Apply(args) => commands::run::apply(context, args).await,

@@ -150,6 +150,7 @@ pub struct Credentials {
 pub struct Clients {
     pub stop: String,
     pub start: String,
+    /// Exit status 0 while they are stopped.
     pub check: Option<String>,
 }
 

@@ -12,6 +12,7 @@ use crate::base::yaml::{self, Diagnostic, Positions, Source};
 use crate::cluster::host::{ClusterConfig, Host};
 
 pub mod address;
+pub mod edit;
 mod keys;
 mod origin;
 mod reader;

@@ -62,11 +62,24 @@ pub async fn act(
 ) -> Result<Exit, Failure> {
     let settings = context.settings().await?;
     let transport = context.connect(&settings).await?;
-    let plan = planned(context, options, &settings, &transport, (runbook, &parameters)).await?;
+    let carried_out = act_on(context, options, &settings, &transport, (runbook, &parameters)).await?;
+    Ok(carried_out.map_or(Exit::Done, |(_, exit)| exit))
+}
+
+/// The same on a cluster that is known: the plan and how it ended; `None` where it was only shown.
+pub(super) async fn act_on(
+    context: &Context,
+    options: &ActOptions,
+    settings: &Settings,
+    transport: &dyn Transport,
+    what: (&str, &Parameters),
+) -> Result<Option<(Box<Plan>, Exit)>, Failure> {
+    let plan = planned(context, options, settings, transport, what).await?;
     if show(context, options, &plan)? {
-        return Ok(Exit::Done);
+        return Ok(None);
     }
-    carry_out(context, options.yes, &plan, &transport).await
+    let exit = carry_out(context, options.yes, &plan, transport).await?;
+    Ok(Some((plan, exit)))
 }
 
 /// Makes the plan, or says why there is none.

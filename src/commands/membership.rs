@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::act::{ActOptions, Parameters, act};
-use super::{Context, Exit, Failure};
+use super::act::{ActOptions, Parameters, act, act_on};
+use super::{Context, Exit, Failure, inventory_change};
 use crate::call::{Look, Sight};
 use crate::cluster::observed::{MemberSeen, Observed, Standing};
 use crate::look;
@@ -15,6 +15,9 @@ pub struct ChangeOptions {
     /// Take no backup first; recorded with the run
     #[arg(long)]
     pub no_backup: bool,
+    /// Write the change of the list of endpoints into the inventory; without it, it is only shown
+    #[arg(long)]
+    pub write_inventory: bool,
     #[command(flatten)]
     pub act: ActOptions,
 }
@@ -119,7 +122,14 @@ async fn change<'a>(
     if options.no_backup {
         parameters.insert("take_backup".to_owned(), Value::Bool(false));
     }
-    act(context, &options.act, runbook, parameters).await
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let ended = act_on(context, &options.act, &settings, &transport, (runbook, &parameters)).await?;
+    let Some((plan, exit)) = ended else {
+        return Ok(Exit::Done);
+    };
+    inventory_change::tell(context, &settings, &transport, &plan, options.write_inventory).await?;
+    Ok(exit)
 }
 
 /// Shows the members in question and asks for one, the sick ones first.

@@ -2,6 +2,8 @@
 //! (without `async` where nothing is waited for).
 
 pub mod act;
+pub mod backup;
+pub mod backups;
 pub mod completions;
 pub mod config;
 mod connect;
@@ -11,6 +13,7 @@ pub mod failure;
 pub mod folders;
 pub mod generate;
 pub mod health;
+mod inventory_change;
 pub mod logs;
 pub mod members;
 pub mod membership;

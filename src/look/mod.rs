@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 
 use crate::base::duration::Span;
 use crate::call::host::{HostOp, ServiceSeen};
-use crate::call::{Call, CallError, EtcdAnswer, EtcdOp, Fault, Look, Reply, Sight, To, Unwatched};
+use crate::call::{Call, CallError, EtcdAnswer, EtcdOp, Fault, Look, Reply, Sight, StoreSeen, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::observed::{Observed, Standing};
 use crate::transport::Transport;
@@ -79,6 +79,10 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
             tag: None,
         },
         Look::Http(request) => To::Http(request.clone()),
+        Look::Bastion { command } => To::Bastion {
+            command: command.clone(),
+            change: false,
+        },
         Look::Library(op) => To::Library(op.clone()),
     };
     let timeout = match look {
@@ -92,6 +96,7 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
         Ok(Reply::Host(answer)) => Sight::Host(answer),
         Ok(Reply::Http(answer)) => Sight::Http(answer),
         Ok(Reply::Library(answer)) => Sight::Library(answer),
+        Ok(Reply::Ran(ran)) => Sight::Ran(ran),
         Ok(Reply::Etcd(_)) => Sight::Blind(CallError::new(
             Fault::Garbage,
             "look",
@@ -102,35 +107,44 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
     }
 }
 
-/// The hash of every started member at one revision.
+/// What the store of every started member comes to at one revision.
 async fn hashes(
     revision: u64,
     cluster: &ClusterConfig,
     transport: &dyn Transport,
     bound: Span,
-) -> Vec<(String, Result<u32, String>)> {
+) -> Vec<(String, Result<StoreSeen, String>)> {
     let observed = observe(cluster, transport, bound, Depth::Brief).await;
     let asked = observed
         .members
         .iter()
         .filter(|seen| seen.member.is_some())
         .map(async |seen| {
+            let place = seen.host.clone().unwrap_or_else(|| seen.endpoint.clone());
             if let (Standing::Unreachable, Some(cause)) = (seen.standing, &seen.cause) {
-                return (seen.endpoint.clone(), Err(cause.message.clone()));
+                return (place, Err(cause.message.clone()));
             }
-            let call = Call {
-                to: To::Etcd {
-                    endpoint: seen.endpoint.clone(),
-                    op: EtcdOp::HashKv { revision },
-                },
-                timeout: bound,
-            };
-            let hash = match transport.perform(&call, &Unwatched).await {
-                Ok(Reply::Etcd(EtcdAnswer::Hash { hash, .. })) => Ok(hash),
-                Ok(_) => Err("an answer that is no hash".to_owned()),
-                Err(error) => Err(error.to_string()),
-            };
-            (seen.endpoint.clone(), hash)
+            (place, store(&seen.endpoint, revision, transport, bound).await)
         });
     join_all(asked).await
+}
+
+async fn store(endpoint: &str, revision: u64, transport: &dyn Transport, bound: Span) -> Result<StoreSeen, String> {
+    let ask = async |op| {
+        let to = To::Etcd {
+            endpoint: endpoint.to_owned(),
+            op,
+        };
+        let call = Call { to, timeout: bound };
+        let reply = transport.perform(&call, &Unwatched).await;
+        reply.map_err(|error| error.to_string())
+    };
+    let hash = ask(EtcdOp::HashKv { revision }).await?;
+    let count = ask(EtcdOp::CountKeys { revision }).await?;
+    match (hash, count) {
+        (Reply::Etcd(EtcdAnswer::Hash { hash, revision, .. }), Reply::Etcd(EtcdAnswer::Counted { keys })) => {
+            Ok(StoreSeen { hash, keys, revision })
+        }
+        _ => Err("an answer that is no hash".to_owned()),
+    }
 }

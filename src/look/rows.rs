@@ -285,7 +285,15 @@ fn blank(url: &str) -> MemberSeen {
 fn fill(endpoint: &EndpointAnswers) -> MemberSeen {
     let mut row = blank(&endpoint.url);
     match &endpoint.status {
-        Some(Ok((status, took_ms))) => fill_status(&mut row, status, *took_ms),
+        Some(Ok((status, took_ms))) => {
+            fill_status(&mut row, status, *took_ms);
+            let listed = endpoint.members.as_ref().and_then(|members| members.as_ref().ok());
+            let listed: Vec<Id> = listed
+                .map(|(_, members)| members.iter().map(|member| member.id).collect())
+                .unwrap_or_default();
+            let errors = status.errors.as_ref();
+            row.alarms = errors.map(|errors| alarms(errors, Id(status.member_id), &listed));
+        }
         Some(Err(error)) if error.fault == Fault::Auth => fill_unknown_user(&mut row, endpoint),
         Some(Err(error)) => {
             row.cause = Some(if is_mute(endpoint) {
@@ -330,10 +338,6 @@ fn fill_status(row: &mut MemberSeen, status: &StatusAnswer, took_ms: f64) {
     row.raft_index = Some(status.raft_index);
     row.raft_applied_index = status.raft_applied_index;
     row.revision = Some(status.revision);
-    row.alarms = status
-        .errors
-        .as_ref()
-        .map(|errors| alarms(errors, Id(status.member_id)));
     row.leader = status.leader;
     row.cluster_id = Some(Id(status.cluster_id));
     row.certificate_not_after = status.certificate_not_after;
@@ -357,12 +361,19 @@ fn fill_unknown_user(row: &mut MemberSeen, endpoint: &EndpointAnswers) {
     };
 }
 
-/// `memberID:N alarm:NOSPACE`, with one blank or two, of this member (safety 3: alarms stand in Status.errors).
-fn alarms(errors: &[String], member: Id) -> Vec<String> {
-    let mine = format!("memberID:{}", member.0);
+/// `memberID:N alarm:NOSPACE`, with one blank or two, of this member (safety 3: alarms stand in Status.errors). One of an ID that is no member
+/// came with a restored backup and holds for all (safety 20).
+fn alarms(errors: &[String], member: Id, listed: &[Id]) -> Vec<String> {
+    let holds_here = |word: &str| {
+        let raised_by = word
+            .strip_prefix("memberID:")
+            .and_then(|number| number.parse().ok())
+            .map(Id);
+        raised_by.is_some_and(|id| id == member || (!listed.is_empty() && !listed.contains(&id)))
+    };
     let mut alarms: Vec<String> = errors
         .iter()
-        .filter(|error| error.split_whitespace().any(|word| word == mine))
+        .filter(|error| error.split_whitespace().any(holds_here))
         .filter_map(|error| error.split_whitespace().find_map(|word| word.strip_prefix("alarm:")))
         .map(ToOwned::to_owned)
         .collect();

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 
@@ -20,6 +21,11 @@ use crate::transport::Transport;
 
 /// Sizes above this make the quota interesting where the version does not tell it (80 % of etcd's default of 2 GiB).
 const QUOTA_INTERESTS_ABOVE: u64 = (2 << 30) / 10 * 8;
+
+/// How long a brief look waits at least for those that say nothing while the others have answered and quorum is proved.
+const ENOUGH: Duration = Duration::from_secs(1);
+/// Somebody who takes so many times longer than the slowest that answered counts as silent in a brief look.
+const SLOWER: u32 = 8;
 
 struct Finding {
     endpoint: usize,
@@ -47,6 +53,8 @@ pub struct Survey<'a> {
     /// Sick endpoints of which nobody has said that a member runs there; explained only where something is wrong.
     strays: Vec<usize>,
     pending: Pending<'a>,
+    /// The longest time that an answer took.
+    slowest: Duration,
 }
 
 impl<'a> Survey<'a> {
@@ -65,6 +73,7 @@ impl<'a> Survey<'a> {
             old_keys_asked: false,
             strays: Vec::new(),
             pending: FuturesUnordered::new(),
+            slowest: Duration::ZERO,
         }
     }
 
@@ -82,13 +91,57 @@ impl<'a> Survey<'a> {
                 self.add_endpoint(EndpointAnswers::new(url, false, None));
             }
         }
-        while let Some(finding) = self.pending.next().await {
+        while let Some(finding) = self.next().await {
             self.outstanding.remove(&(finding.endpoint, finding.question));
+            self.slowest = self
+                .slowest
+                .max(Duration::from_secs_f64(finding.took_ms.max(0.0) / 1000.0));
             self.take(finding);
             if self.settled() && !self.explain_strays() {
                 break;
             }
         }
+    }
+
+    /// The next answer; `None` also when a brief look has waited long enough for those that say nothing at all.
+    async fn next(&mut self) -> Option<Finding> {
+        if self.depth == Depth::Thorough || !self.only_the_silent_remain() {
+            return self.pending.next().await;
+        }
+        let enough = ENOUGH.max(self.slowest * SLOWER);
+        let elapsed = self.transport.now().duration_since(self.started).unsigned_abs();
+        let left = enough.saturating_sub(elapsed);
+        if !left.is_zero() {
+            let pause = self.transport.pause(left);
+            match futures_util::future::select(self.pending.next(), pause).await {
+                Either::Left((finding, _)) => return finding,
+                Either::Right(_) => {}
+            }
+        }
+        for (endpoint, question) in std::mem::take(&mut self.outstanding) {
+            let place = &mut self.answers.endpoints[endpoint];
+            if question == Question::Status && place.status.is_none() {
+                let text = format!("no answer within {}, while others answered", Span(enough));
+                place.status = Some(Err(CallError::new(
+                    Fault::Timeout,
+                    "ask for the status",
+                    &place.url,
+                    text,
+                )));
+            }
+        }
+        None
+    }
+
+    /// Quorum is proved, and nobody who has said anything owes more.
+    fn only_the_silent_remain(&self) -> bool {
+        let said_something =
+            |place: &EndpointAnswers| place.status.is_some() || place.members.is_some() || place.read.is_some();
+        self.quorum_proved()
+            && self
+                .outstanding
+                .iter()
+                .all(|(endpoint, _)| !said_something(&self.answers.endpoints[*endpoint]))
     }
 
     fn remaining(&self) -> Duration {
@@ -415,7 +468,8 @@ impl<'a> Survey<'a> {
                     .any(|other| other.status_ok().is_some_and(|status| status.member_id == id.0))
             });
         // A host of the inventory that runs no member (yet): nobody waits for it.
-        let spare = !place.configured && place.expected.is_none() && !self.known.is_empty();
+        let stranger = self.depth == Depth::Brief && proved && self.member(endpoint).is_none();
+        let spare = (!place.configured && place.expected.is_none() || stranger) && !self.known.is_empty();
         match question {
             Question::Status | Question::Members | Question::Read if spare => true,
             Question::Read => {
@@ -453,6 +507,7 @@ fn odd(place: &str, reply: &Reply) -> CallError {
         Reply::Etcd(_) => "another answer of etcd",
         Reply::Http(_) => "an HTTP answer",
         Reply::Library(_) => "an answer of the library",
+        Reply::Ran(_) => "a command's end",
     };
     CallError::new(Fault::Garbage, "look", place, format!("{kind} to this question"))
 }

@@ -16,6 +16,7 @@ use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
 use crate::runbook::types::{Fact, Runbook, Unreachable};
+use crate::snapshot::Shelf;
 
 use super::bind::{self, Earlier, Roots, Scope};
 use super::known::Known;
@@ -85,10 +86,14 @@ impl Refusal {
 
 /// Builds the plan, or says what is missing or why not.
 pub fn build(request: &Request<'_>, known: &Known) -> Built {
-    let Some(observed) = known.cluster() else {
+    let (Some(observed), Some(library)) = (known.cluster(), known.library()) else {
         return Built::Missing(known.take_missing());
     };
     let mut builder = Builder::new(request, known, observed);
+    match library {
+        Ok(shelf) => builder.library = shelf.clone(),
+        Err(error) => builder.no_library = Some(error.to_string()),
+    }
     builder.whole();
     let missing = known.take_missing();
     if !missing.is_empty() {
@@ -104,6 +109,9 @@ struct Builder<'a> {
     request: &'a Request<'a>,
     known: &'a Known,
     observed: &'a Observed,
+    library: Shelf,
+    /// Why it cannot be read.
+    no_library: Option<String>,
     model: Model,
     /// The roots that follow the model, and the model that they were made from.
     drawn: Option<(Model, Roots)>,
@@ -128,6 +136,8 @@ impl<'a> Builder<'a> {
             request,
             known,
             observed,
+            library: Shelf::default(),
+            no_library: None,
             model: observed.model(),
             drawn: None,
             title: String::new(),
@@ -192,6 +202,8 @@ impl<'a> Builder<'a> {
             config: self.request.cluster,
             model: &self.model,
             observed: self.observed,
+            library: &self.library,
+            no_library: self.no_library.as_deref(),
             run: self.request.run,
             dead: self.request.dead,
         }
@@ -208,12 +220,40 @@ impl<'a> Builder<'a> {
                 // Not looked at yet: the steps cannot be walked without it.
                 Ok(None) => return None,
                 Err(why) => {
-                    self.refusals.push(Refusal::at(&place, why));
+                    let hint = self.other_host(fact, scope);
+                    self.refusals.push(Refusal {
+                        hint,
+                        ..Refusal::at(&place, why)
+                    });
                     return None;
                 }
             }
         }
         Some(found)
+    }
+
+    /// A host that cannot be asked, where the runbook would take another one.
+    fn other_host(&self, fact: &Fact, scope: &Scope) -> Option<String> {
+        let hosts = bind::words(scope.value(fact.hosts.as_ref()?, None).ok()?).ok()?;
+        let mute = hosts
+            .iter()
+            .find(|host| matches!(self.known.service(host), Some(Err(_))))?;
+        let check = format!("etcdops config check {mute}");
+        let chosen = &self.request.runbook.parameters;
+        if !chosen.contains_key("host") {
+            return Some(check);
+        }
+        let carries = |name: &str| self.model.on_host(name).is_some();
+        let spare = self.request.cluster.hosts.iter().map(|host| host.name.as_str());
+        let spare: Vec<&str> = spare.filter(|name| name != mute && !carries(name)).collect();
+        let other = if spare.is_empty() {
+            "--host HOST (the inventory names none that is free)".to_owned()
+        } else {
+            format!("--host {}", spare.join(" or --host "))
+        };
+        Some(format!(
+            "{check}; if {mute} is gone for good, take another host: {other}"
+        ))
     }
 
     /// The output of the one call; with hosts, besides, `all`: each host's output with its name.

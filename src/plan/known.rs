@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 
 use crate::call::host::{HostAnswer, HostOp, ServiceSeen};
-use crate::call::{CallError, Look, Sight};
+use crate::call::{CallError, LibraryAnswer, LibraryOp, Look, Sight};
 use crate::cluster::observed::Observed;
+use crate::snapshot::Shelf;
 
 /// Looks and what they saw.
 #[derive(Debug, Default)]
@@ -49,6 +50,15 @@ impl Known {
     pub fn cluster(&self) -> Option<&Observed> {
         match self.get(&Look::Cluster)? {
             Sight::Cluster(observed) => Some(observed),
+            _ => None,
+        }
+    }
+
+    /// The backup library, once it has been looked at; `Some(Err)` when it cannot be read.
+    pub fn library(&self) -> Option<Result<&Shelf, &CallError>> {
+        match self.get(&Look::Library(LibraryOp::List))? {
+            Sight::Library(LibraryAnswer::Shelf(found)) => Some(Ok(found)),
+            Sight::Blind(error) => Some(Err(error)),
             _ => None,
         }
     }

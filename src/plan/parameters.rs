@@ -95,6 +95,9 @@ fn one(
             let value = Expr::parse(&text)
                 .and_then(|expression| expression.eval(context))
                 .map_err(wrong)?;
+            if value.is_null() && parameter.kind == ParameterType::Backup && text.trim() != "none" {
+                return Err(no_backup(name, ground.no_library));
+            }
             if value.is_null() && text.trim() != "none" {
                 return Err(format!(
                     "parameter `{name}` is needed: --set {name}=… (its default, `{text}`, is nothing here)"
@@ -110,7 +113,7 @@ fn one(
         return Ok(value);
     }
     let value = if parameter.many { listed(value) } else { value };
-    let check = |value: &Value| typed(name, parameter, value, ground.config, ground.model);
+    let check = |value: &Value| typed(name, parameter, value, ground);
     match (&value, parameter.many) {
         (Value::Array(items), true) => items.iter().map(check).collect::<Result<_, _>>().map(Value::Array),
         (Value::Array(_), false) => Err(format!("parameter `{name}` takes one value, not a list")),
@@ -133,17 +136,12 @@ fn listed(value: Value) -> Value {
     }
 }
 
-fn typed(
-    name: &str,
-    parameter: &Parameter,
-    value: &Value,
-    config: &ClusterConfig,
-    model: &Model,
-) -> Result<Value, String> {
+fn typed(name: &str, parameter: &Parameter, value: &Value, ground: &Ground<'_>) -> Result<Value, String> {
+    let (config, model) = (ground.config, ground.model);
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let wrong = |what: &str| Err(format!("parameter `{name}`: `{text}` is no {what}"));
     match parameter.kind {
-        ParameterType::Text | ParameterType::Path | ParameterType::Backup => Ok(Value::String(text)),
+        ParameterType::Text | ParameterType::Path => Ok(Value::String(text)),
         ParameterType::Number => match text.parse::<i64>() {
             Ok(number) => Ok(Value::from(number)),
             Err(_) => wrong("whole number"),
@@ -168,11 +166,36 @@ fn typed(
             wrong(&format!("choice; one of: {}", parameter.values.join(", ")))
         }
         ParameterType::Host => known_host(name, &text, config),
+        ParameterType::Backup => known_backup(name, &text, ground),
         ParameterType::Member => match known_member(name, &text, model) {
             Err(_) if parameter.gone && may_be_gone(&text, config) => Ok(Value::String(text)),
             known => known,
         },
     }
+}
+
+fn no_backup(name: &str, no_library: Option<&str>) -> String {
+    match no_library {
+        Some(why) => format!("parameter `{name}`: the backup library cannot be read: {why}"),
+        None => format!(
+            "parameter `{name}`: the library has no verified backup of this cluster; `etcdops backups list` shows what it has, \
+             `etcdops backups add FILE` takes in what others made"
+        ),
+    }
+}
+
+fn known_backup(name: &str, text: &str, ground: &Ground<'_>) -> Result<Value, String> {
+    if ground.library.find(text).is_some() {
+        return Ok(Value::String(text.to_owned()));
+    }
+    if ground.no_library.is_some() {
+        return Err(no_backup(name, ground.no_library));
+    }
+    let names = ground.library.backups.iter().map(|kept| kept.manifest.name.as_str());
+    Err(match nearest(text, names) {
+        Some(close) => format!("parameter `{name}`: there is no backup `{text}`; did you mean `{close}`?"),
+        None => format!("parameter `{name}`: there is no backup `{text}`: etcdops backups list"),
+    })
 }
 
 fn known_host(name: &str, text: &str, config: &ClusterConfig) -> Result<Value, String> {

@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::id::RunId;
-use crate::cluster::host::{ClusterConfig, Host, ServiceKind};
+use crate::cluster::host::{ClusterConfig, Host, Keep, ServiceKind};
 use crate::cluster::member::Member;
 use crate::cluster::model::{Model, ModelMember};
 use crate::cluster::observed::Observed;
 use crate::cluster::version::Version;
 use crate::runbook::scope::entity;
 use crate::runbook::types::ParameterType;
+use crate::snapshot::{Kept, Shelf};
 
 /// What values are made from, at one place in the plan.
 #[derive(Clone, Copy)]
@@ -17,6 +18,9 @@ pub struct Ground<'a> {
     pub config: &'a ClusterConfig,
     pub model: &'a Model,
     pub observed: &'a Observed,
+    pub library: &'a Shelf,
+    /// Why the library cannot be read.
+    pub no_library: Option<&'a str>,
     pub run: &'a RunId,
     pub dead: &'a [String],
 }
@@ -38,10 +42,7 @@ impl Ground<'_> {
         let mut roots = Map::new();
         roots.insert("cluster".to_owned(), self.cluster());
         roots.insert("inventory".to_owned(), self.inventory());
-        roots.insert(
-            "backups".to_owned(),
-            json!({ "all": [], "newest": null, "newest_verified": null }),
-        );
+        roots.insert("backups".to_owned(), self.backups());
         roots.insert("run".to_owned(), json!({ "id": self.run.as_str(), "dead": self.dead }));
         roots
     }
@@ -85,6 +86,7 @@ impl Ground<'_> {
         json!({
             "hosts": self.hosts(|_| true),
             "spare_hosts": self.hosts(|host| self.model.on_host(&host.name).is_none()),
+            "has_retention": self.config.backups.keep != Keep::default(),
             "has_clients": self.config.clients.is_some(),
         })
     }
@@ -148,6 +150,12 @@ impl Ground<'_> {
         standing_for(word, fields)
     }
 
+    fn backups(&self) -> Value {
+        let all: Vec<Value> = self.library.backups.iter().map(backup).collect();
+        let verified = self.library.newest_verified(self.model.cluster_id);
+        json!({ "newest": all.first(), "newest_verified": verified.map(backup), "all": all })
+    }
+
     fn members(&self, wanted: impl Fn(&ModelMember) -> bool) -> Vec<Value> {
         let mut members: Vec<&ModelMember> = self.model.members.iter().filter(|member| wanted(member)).collect();
         members.sort_by(|one, other| one.name.cmp(&other.name));
@@ -167,7 +175,7 @@ impl Ground<'_> {
         self.observed.leader.is_some() && member.id == self.observed.leader
     }
 
-    /// A bound parameter as expressions see it: hosts and members with their fields.
+    /// A bound parameter as expressions see it: hosts, members and backups with their fields.
     pub fn parameter(&self, kind: ParameterType, value: &Value) -> Value {
         match (kind, value) {
             (_, Value::Array(items)) => Value::Array(items.iter().map(|item| self.parameter(kind, item)).collect()),
@@ -179,9 +187,29 @@ impl Ground<'_> {
                 .model
                 .find(name)
                 .map_or_else(|| self.gone(name), |member| self.member(member)),
+            (ParameterType::Backup, Value::String(name)) => {
+                self.library.find(name).map_or_else(|| value.clone(), backup)
+            }
             _ => value.clone(),
         }
     }
+}
+
+fn backup(kept: &Kept) -> Value {
+    let manifest = &kept.manifest;
+    let fields = json!({
+        "name": manifest.name,
+        "path": kept.path,
+        "size": manifest.size,
+        "sha256": manifest.sha256,
+        "revision": manifest.content.revision,
+        "keys": manifest.content.keys,
+        "cluster_id": manifest.source.cluster_id,
+        "version": manifest.source.version,
+        "taken": manifest.taken.to_string(),
+        "verified": manifest.is_good(),
+    });
+    standing_for(&manifest.name, fields)
 }
 
 fn standing_for(name: &str, fields: Value) -> Value {
@@ -256,6 +284,8 @@ mod tests {
             config: &config,
             model: &model,
             observed: &observed,
+            library: &crate::snapshot::Shelf::default(),
+            no_library: None,
             run: &run,
             dead: &[],
         };

@@ -131,7 +131,7 @@ async fn on_host(host: &str, op: HostOp, transport: &dyn Transport) -> Result<Ho
     let timeout = LOCAL_BOUND;
     match transport.perform(&Call { to, timeout }, &Unwatched).await? {
         Reply::Host(answer) => Ok(answer),
-        Reply::Etcd(_) | Reply::Http(_) | Reply::Library(_) => {
+        Reply::Etcd(_) | Reply::Http(_) | Reply::Library(_) | Reply::Ran(_) => {
             Err(CallError::new(Fault::Garbage, "ask", host, "an answer of another kind"))
         }
     }

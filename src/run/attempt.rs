@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::action::{Action, Named, Probe, Site, late, registry};
-use crate::call::host::{DetachedState, HostAnswer, HostOp, Tag};
+use crate::call::host::{DetachedState, HostAnswer, HostOp, RunOutput, Tag};
 use crate::call::{Call, CallError, Fault, Look, Reply, Sight, To, Watch};
 use crate::event::{CallEnd, EventKind};
 use crate::look;
@@ -239,15 +239,18 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
         let tagged = self.tagged(call.clone(), attempt);
         // Trying the same thing again does not buy more time: nothing waits for ever.
-        if !self.begun.contains(&call) {
+        // A call has its own bound, and what it took is not taken from the wait that follows.
+        let is_new = !self.begun.contains(&call);
+        if is_new {
             self.begun.push(call.clone());
-            self.deadline = self
-                .driver
-                .in_time(self.step.within.unwrap_or_else(|| self.action.patience()).0);
+            self.deadline = self.patient();
         }
         self.made = Some(call);
         self.pause = SHORTEST_PAUSE;
         let reply = self.driver.perform(&tagged, self).await?;
+        if is_new {
+            self.deadline = self.patient();
+        }
         match checked(reply, &tagged, &self.call.describe, &self.place()) {
             Ok(reply) => {
                 if let Some(output) = self.action.settled_by(&reply) {
@@ -303,6 +306,11 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             self.waiting(&format!("an earlier call still runs on {host} ({seconds} s)"));
             self.rest().await?;
         }
+    }
+
+    fn patient(&self) -> jiff::Timestamp {
+        let patience = self.step.within.unwrap_or_else(|| self.action.patience());
+        self.driver.in_time(patience.0)
     }
 
     fn has_time(&self) -> bool {
@@ -370,13 +378,17 @@ fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str
             To::Host {
                 op: HostOp::Run { .. }, ..
             },
-        ) if ran.code != 0 => {
-            let last = ran.stderr.lines().last().unwrap_or_default();
-            let message = format!("the command ended with status {}: {last}", ran.code);
-            Err(CallError::new(Fault::Refused, what, place, message))
+        ) if ran.code != 0 => Err(CallError::new(Fault::Refused, what, place, ended_with(&ran))),
+        (Reply::Ran(ran), To::Bastion { .. }) if ran.code != 0 => {
+            Err(CallError::new(Fault::Refused, what, "this machine", ended_with(&ran)))
         }
         (reply, _) => Ok(reply),
     }
+}
+
+fn ended_with(ran: &RunOutput) -> String {
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    format!("the command ended with status {}: {last}", ran.code)
 }
 
 fn later(at: jiff::Timestamp, by: Duration) -> jiff::Timestamp {

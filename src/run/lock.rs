@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::duration::Span;
 use crate::call::host::{HostAnswer, HostOp, Marker};
-use crate::call::{Call, CallError, Reply, To, Unwatched};
+use crate::call::{Call, CallError, Fault, Reply, To, Unwatched};
 use crate::event::Operator;
 use crate::plan::types::Plan;
 use crate::transport::Transport;
@@ -67,6 +67,11 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
             locked.hosts.push(host.to_owned());
             continue;
         };
+        let never_arrived = matches!(failed.fault, Fault::Name | Fault::Connect | Fault::Timeout) && !failed.maybe_done;
+        if never_arrived && !needed.contains(&host) {
+            locked.unreachable.push(host.to_owned());
+            continue;
+        }
         let error = match read(plan, transport, host).await {
             Ok(Some(other)) if other.run != plan.run => LockError::Taken {
                 host: host.to_owned(),

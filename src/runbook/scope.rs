@@ -111,6 +111,7 @@ static CLUSTER: &[Field] = &[
 static INVENTORY: &[Field] = &[
     field("hosts", HOSTS, "All hosts of the cluster, in the inventory's order."),
     field("spare_hosts", HOSTS, "Those that carry no member."),
+    field("has_retention", Type::Bool, "Rules say which backups are kept."),
     field(
         "has_clients",
         Type::Bool,

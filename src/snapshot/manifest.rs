@@ -172,3 +172,68 @@ impl Shelf {
             .find(of_cluster)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A proved live backup.
+    pub(crate) fn sample(name: &str, taken: Timestamp) -> Kept {
+        let manifest = Manifest {
+            schema: SCHEMA.to_owned(),
+            name: name.to_owned(),
+            cluster: "c".to_owned(),
+            taken,
+            how: How::Live,
+            form: Form::Snapshot,
+            run: None,
+            step: None,
+            file: "snapshot.db".to_owned(),
+            size: 20_512,
+            sha256: "ab".repeat(32),
+            source: Source {
+                cluster_id: Some(Id(0x1a)),
+                ..Source::default()
+            },
+            content: Content::default(),
+            v2_data: false,
+            verified: Some(Verified {
+                at: taken,
+                run: None,
+                boot: None,
+            }),
+            damage: None,
+        };
+        let path = format!("/library/{name}/snapshot.db");
+        Kept { manifest, path }
+    }
+
+    #[test]
+    fn a_manifest_is_one_flat_object_and_reads_back() {
+        let kept = sample("b", Timestamp::UNIX_EPOCH);
+        let text = serde_json::to_string(&kept.manifest).unwrap();
+        assert!(
+            text.contains("\"cluster_id\":\"1a\"") && text.contains("\"revision\":0"),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), kept.manifest);
+    }
+
+    #[test]
+    fn the_newest_verified_one_of_the_cluster_is_found() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut other = sample("other", at(9));
+        other.manifest.source.cluster_id = Some(Id(0x2b));
+        let mut damaged = sample("damaged", at(8));
+        damaged.manifest.damage = Some("page 3: …".to_owned());
+        let own = sample("own", at(7));
+        let shelf = Shelf {
+            backups: vec![other, damaged, own],
+            broken: Vec::new(),
+        };
+        let found = |id| shelf.newest_verified(id).map(|kept| kept.manifest.name.as_str());
+        assert_eq!(found(Some(Id(0x1a))), Some("own"));
+        assert_eq!(found(None), Some("other"));
+        assert_eq!(found(Some(Id(0x3c))), None);
+    }
+}

@@ -1,7 +1,16 @@
 //! What etcd leaves on the disk, read strictly read-only, of bytes that nobody vouches for: snapshot files, logs; and the manifest that is kept
 //! beside each backup.
 
+pub mod bolt;
+pub mod content;
+pub mod damage;
+pub mod file;
 pub mod manifest;
+mod proto;
+pub mod retention;
+pub mod source;
 pub mod wal;
 
+pub use damage::Damage;
+pub use file::{Inspected, inspect};
 pub use manifest::{Content, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use etcd_client::{AlarmAction, AlarmOptions, AlarmType, Client, GetOptions, MemberAddOptions};
+use etcd_client::{
+    AlarmAction, AlarmOptions, AlarmType, Client, Compare, CompareOp, GetOptions, MemberAddOptions, Txn, TxnOp,
+};
 
 pub(super) use self::errors::foreign;
 use self::link::Link;
@@ -58,6 +60,12 @@ impl Etcd {
                 return Err(CallError::new(why.fault, what, endpoint, why.message));
             }
             ended
+        };
+        // A stream may take as long as it moves; that it does is seen to where it is read.
+        let bound = if matches!(op, EtcdOp::Snapshot { .. }) {
+            Duration::MAX
+        } else {
+            bound
         };
         tokio::time::timeout(bound, call).await.unwrap_or_else(|_| {
             let late = out_of_time(&link.notes, bound);
@@ -116,6 +124,8 @@ fn name(op: &EtcdOp) -> &'static str {
         EtcdOp::MemberList => "list the members",
         EtcdOp::LinearizableRead => "read through the quorum",
         EtcdOp::HashKv { .. } => "hash the keys",
+        EtcdOp::CountKeys { .. } => "count the keys",
+        EtcdOp::Prove => "write and read",
         EtcdOp::MemberAdd { .. } => "add a member",
         EtcdOp::MemberRemove { .. } => "remove a member",
         EtcdOp::MemberUpdate { .. } => "change a member's peer URLs",
@@ -138,9 +148,11 @@ async fn carry_out(link: &Link, op: &EtcdOp, watch: &dyn Watch) -> Result<EtcdAn
                 format!("`{alarm}` is no alarm of etcd (NOSPACE, CORRUPT)"),
             ));
         }
-        EtcdOp::Status | EtcdOp::MemberList | EtcdOp::LinearizableRead | EtcdOp::HashKv { .. } => {
-            look(&mut client, op, link).await
-        }
+        EtcdOp::Status
+        | EtcdOp::MemberList
+        | EtcdOp::LinearizableRead
+        | EtcdOp::HashKv { .. }
+        | EtcdOp::CountKeys { .. } => look(&mut client, op, link).await,
         _ => change(&mut client, op).await,
     };
     ended.or_else(|error| errors::classify(&error, op, name(op), link))
@@ -153,6 +165,15 @@ async fn look(client: &mut Client, op: &EtcdOp, link: &Link) -> Result<EtcdAnswe
         EtcdOp::HashKv { revision } => {
             let revision = i64::try_from(*revision).unwrap_or(i64::MAX);
             convert::hash(&client.hash_kv(revision).await?)
+        }
+        EtcdOp::CountKeys { revision } => {
+            let revision = i64::try_from(*revision).unwrap_or(i64::MAX);
+            let options = GetOptions::new()
+                .with_all_keys()
+                .with_count_only()
+                .with_serializable()
+                .with_revision(revision);
+            convert::count(&client.get(vec![], Some(options)).await?)
         }
         _ => {
             let options = GetOptions::new().with_limit(1).with_keys_only();
@@ -183,15 +204,33 @@ async fn change(client: &mut Client, op: &EtcdOp) -> Result<EtcdAnswer, etcd_cli
             client.move_leader(to.0).await?;
         }
         EtcdOp::AlarmDisarm { member, alarm } => {
-            let mut options = AlarmOptions::new();
-            options.with_member(member.0);
             let alarm = alarm_type(alarm).unwrap_or(AlarmType::None);
-            client.alarm(AlarmAction::Deactivate, alarm, Some(options)).await?;
+            let raised = client.alarm(AlarmAction::Get, AlarmType::None, None).await?;
+            let mut by: Vec<u64> = raised
+                .alarms()
+                .iter()
+                .filter(|one| one.alarm() == alarm)
+                .map(etcd_client::AlarmMember::member_id)
+                .collect();
+            by.retain(|id| member.is_none_or(|wanted| wanted.0 == *id));
+            for id in by {
+                let mut options = AlarmOptions::new();
+                options.with_member(id);
+                client.alarm(AlarmAction::Deactivate, alarm, Some(options)).await?;
+            }
+        }
+        EtcdOp::Prove => {
+            // No key has a negative version.
+            let never = Compare::version(PROBE_KEY, CompareOp::Less, 0);
+            let write = TxnOp::put(PROBE_KEY, "", None);
+            client.txn(Txn::new().when([never]).and_then([write])).await?;
+            client.get(PROBE_KEY, None).await?;
         }
         EtcdOp::Status
         | EtcdOp::MemberList
         | EtcdOp::LinearizableRead
         | EtcdOp::HashKv { .. }
+        | EtcdOp::CountKeys { .. }
         | EtcdOp::Snapshot { .. } => {}
     }
     Ok(EtcdAnswer::Done)

@@ -3,11 +3,17 @@
 //! A backup is made in a folder whose name begins with a dot, and gets its name by one rename when everything in it is on the disk:
 //! what can be seen is whole. Folders 0700, files 0600.
 
+mod check;
+mod keeping;
 mod shelf;
+mod take;
+
+pub use shelf::list;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::base::files::FileError;
 use crate::call::{CallError, Fault, LibraryAnswer, LibraryOp, Watch};
 
 use super::etcd::Etcd;
@@ -16,38 +22,65 @@ use super::etcd::Etcd;
 #[derive(Clone, Debug)]
 pub struct Library {
     folder: PathBuf,
+    /// The cluster's name in the inventory.
+    cluster: String,
 }
 
 impl Library {
     /// `folder`: the cluster's own folder below the store. Nothing is made before the first backup.
-    pub fn at(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn at(folder: PathBuf, cluster: &str) -> Self {
+        Self {
+            folder,
+            cluster: cluster.to_owned(),
+        }
     }
 
     /// One look or change. `bound` is for each answer that is waited for, not for streams: these end when they stall.
-    pub fn perform(
+    pub async fn perform(
         &self,
         op: &LibraryOp,
-        _etcd: &Etcd,
-        _bound: Duration,
-        _watch: &dyn Watch,
+        etcd: &Etcd,
+        bound: Duration,
+        watch: &dyn Watch,
     ) -> Result<LibraryAnswer, CallError> {
         match op {
-            LibraryOp::List => shelf::list(&self.folder).map(LibraryAnswer::Shelf),
+            LibraryOp::List => return shelf::list(&self.folder).map(LibraryAnswer::Shelf),
             LibraryOp::Find { name } => {
-                shelf::find(&self.folder, name).map(|found| LibraryAnswer::Found(found.map(Box::new)))
+                let found = shelf::find(&self.folder, name)?;
+                return Ok(LibraryAnswer::Found(found.map(Box::new)));
             }
-            other => Err(CallError::new(
-                Fault::Unsupported,
-                other.what(),
-                place(&self.folder),
-                "this version of etcdops does not carry it out",
-            )),
+            LibraryOp::Take(take) => self.take(take, etcd, bound, watch).await?,
+            LibraryOp::Verify { name, run, .. } => self.verify(name, run.as_ref()).await?,
+            LibraryOp::Add { name, from } => tokio::task::block_in_place(|| self.add(name, from, watch))?,
+            LibraryOp::Copy { name, to } => tokio::task::block_in_place(|| self.copy(name, to, watch))?,
+            LibraryOp::Remove { names } => self.remove(names)?,
+            other @ LibraryOp::Fetch(_) => {
+                let why = "this version of etcdops does not carry it out";
+                return Err(CallError::new(Fault::Unsupported, other.what(), self.place(), why));
+            }
         }
+        Ok(LibraryAnswer::Done)
+    }
+
+    fn place(&self) -> String {
+        place(&self.folder)
     }
 }
 
 /// For errors.
 fn place(folder: &Path) -> String {
     format!("the library {}", folder.display())
+}
+
+fn on_disk(what: &str, error: &FileError) -> CallError {
+    let fault = if error.is_disk_full() {
+        Fault::DiskFull
+    } else {
+        Fault::Refused
+    };
+    CallError::new(fault, what, "this machine", error.to_string())
+}
+
+fn unreadable(path: &Path, why: String) -> CallError {
+    CallError::new(Fault::Refused, "read the backup", path.display().to_string(), why)
 }

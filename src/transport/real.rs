@@ -10,9 +10,11 @@ use super::dial::{DialError, Dialer, Forwarder};
 use super::etcd::{Credentials, Etcd};
 use super::http::Http;
 use super::library::Library;
+use super::process;
 use super::tls::{Tls, TlsError};
 use super::{Answer, Transport};
 use crate::base::clock;
+use crate::call::host::RunOutput;
 use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, Reply, Tag, To, Watch};
 use crate::cluster::host::{ClusterConfig, TlsFiles};
 
@@ -60,7 +62,7 @@ impl RealTransport {
             http: Http::new(dialer.clone(), world),
             dialer,
             hosts,
-            library: cluster.library().map(Library::at),
+            library: cluster.library().map(|folder| Library::at(folder, &cluster.name)),
         })
     }
 
@@ -75,12 +77,13 @@ impl RealTransport {
             To::Etcd { endpoint, op } => self.etcd.perform(endpoint, op, bound, watch).await.map(Reply::Etcd),
             To::Http(request) => self.http.perform(request, bound).await.map(Reply::Http),
             To::Library(op) => match &self.library {
-                Some(library) => library.perform(op, &self.etcd, bound, watch).map(Reply::Library),
+                Some(library) => library.perform(op, &self.etcd, bound, watch).await.map(Reply::Library),
                 None => {
                     let why = "the cluster has no backup library: name one with `backups: {store: …}`";
                     Err(CallError::new(Fault::Missing, op.what(), "this machine", why))
                 }
             },
+            To::Bastion { command, .. } => here(command, bound).await.map(Reply::Ran),
             To::Host { host, op, tag } => match &self.hosts {
                 Some(hosts) => {
                     let call = HostCall {
@@ -103,6 +106,23 @@ impl RealTransport {
             },
         }
     }
+}
+
+/// A shell command on this machine.
+async fn here(command: &str, bound: Duration) -> Result<RunOutput, CallError> {
+    let wrong = |error: std::io::Error| {
+        let fault = match error.kind() {
+            std::io::ErrorKind::TimedOut => Fault::Timeout,
+            _ => Fault::Unsupported,
+        };
+        CallError::new(fault, format!("run `{command}`"), "this machine", error.to_string())
+    };
+    let ended = process::run(&["sh", "-c", command], &[], bound).await.map_err(wrong)?;
+    Ok(RunOutput {
+        code: ended.code.unwrap_or(-1),
+        stdout: ended.stdout,
+        stderr: ended.stderr,
+    })
 }
 
 impl Transport for RealTransport {

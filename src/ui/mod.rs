@@ -1,5 +1,6 @@
 //! The only printer: data on stdout, talk on stderr, readable without colour, never a panic because a reader went away.
 
+pub mod backups_view;
 pub mod error_view;
 pub mod health_view;
 pub mod json;

@@ -334,7 +334,8 @@ fn ways(name: &str) -> Vec<Way> {
         }],
         "recover-from-backup" => vec![Way {
             sizes: &[3],
-            parameters: |_| json!({ "backup": "newest" }),
+            prepare: |world, _| world.take_backup("2026-11-20-1200-k3f9-take"),
+            parameters: |_| json!({}),
             ..PLAIN
         }],
         "recover-from-survivor" => vec![Way {

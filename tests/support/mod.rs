@@ -5,6 +5,8 @@ pub mod cli;
 pub mod etcd;
 pub mod fakes;
 pub mod lab;
+pub mod runs;
+pub mod writer;
 
 use std::time::{Duration, Instant};
 

@@ -120,12 +120,16 @@ impl Builder<'_> {
         };
         let (saw, hint) = match verdict {
             Verdict::Holds(saw) => {
-                self.requires.push(Checked {
+                let found = Checked {
                     condition: named,
                     text,
                     saw,
                     accepted: false,
-                });
+                };
+                // What an include requires as well is told once.
+                if !self.requires.contains(&found) {
+                    self.requires.push(found);
+                }
                 return Ok(());
             }
             Verdict::Not { saw, hint } => (saw, hint),

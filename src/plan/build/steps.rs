@@ -70,7 +70,9 @@ impl Builder<'_> {
             Unreachable::Skip => self.answering(hosts, path),
         };
         if hosts.is_empty() && step.hosts.is_some() {
-            self.notes.push(format!("{path} is left out: there is no host for it"));
+            if step.unreachable == Unreachable::Refuse {
+                self.notes.push(format!("{path} is left out: there is no host for it"));
+            }
             return Ok(());
         }
         if let Some(name) = &step.include {

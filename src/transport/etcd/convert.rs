@@ -75,6 +75,12 @@ pub(super) fn read(answer: &GetResponse) -> EtcdAnswer {
     }
 }
 
+pub(super) fn count(answer: &GetResponse) -> EtcdAnswer {
+    EtcdAnswer::Counted {
+        keys: unsigned(answer.count()),
+    }
+}
+
 pub(super) fn hash(answer: &HashKvResponse) -> EtcdAnswer {
     EtcdAnswer::Hash {
         hash: answer.hash(),

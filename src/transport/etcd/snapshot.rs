@@ -1,6 +1,5 @@
 //! A snapshot, streamed to a file that gets its name only when it is whole, checked and on the disk.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::errors;
 use super::link::Link;
+use crate::base::files::sync_dir;
+use crate::base::hash::hex;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 
 /// A stream that brings nothing for this long has stalled.
@@ -38,7 +39,6 @@ impl Drop for Partial {
 /// Two digests of one stream: of everything, and of everything but the last 32 bytes.
 #[derive(Default)]
 struct Digests {
-    whole: Sha256,
     body: Sha256,
     held_back: Vec<u8>,
     bytes: u64,
@@ -46,7 +46,6 @@ struct Digests {
 
 impl Digests {
     fn take(&mut self, blob: &[u8]) {
-        self.whole.update(blob);
         self.bytes += blob.len() as u64;
         self.held_back.extend_from_slice(blob);
         let sure = self.held_back.len().saturating_sub(TRAILER);
@@ -59,15 +58,12 @@ impl Digests {
         if self.bytes % 512 != TRAILER as u64 {
             return Err(format!("{} bytes came, which is no whole snapshot", self.bytes));
         }
+        let mut whole = self.body.clone();
         if self.body.finalize().as_slice() != self.held_back {
             return Err("the digest at its end does not match its content".to_owned());
         }
-        let hex = self.whole.finalize().iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a text never fails.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        Ok((hex, self.bytes))
+        whole.update(&self.held_back);
+        Ok((hex(&whole.finalize()), self.bytes))
     }
 }
 
@@ -90,7 +86,7 @@ pub(super) async fn take(link: &Link, path: &Path, watch: &dyn Watch) -> Result<
         .map_err(|error| disk(&error))?;
     std::fs::rename(&partial.path, path).map_err(|error| disk(&error))?;
     partial.finished = true;
-    sync_folder(path).map_err(|error| disk(&error))?;
+    sync_dir(path.parent().unwrap_or(Path::new("."))).map_err(|error| disk(&error))?;
     Ok(EtcdAnswer::Snapshot {
         bytes,
         sha256,
@@ -147,11 +143,6 @@ async fn stream(
         digests.take(blob.blob());
         watch.bytes(digests.bytes, Some(digests.bytes + blob.remaining_bytes()));
     }
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub fn manual(call: &Call, cluster: &ClusterConfig) -> String {
         },
         To::Etcd { endpoint, op } => etcdctl(cluster, endpoint, op),
         To::Http(request) => curl(cluster, request),
+        To::Bastion { command, .. } => command.clone(),
         To::Library(op) => library::manual(cluster, op),
     }
 }
@@ -234,8 +235,11 @@ fn etcdctl(cluster: &ClusterConfig, endpoint: &str, op: &EtcdOp) -> String {
     let verb: Vec<String> = match op {
         EtcdOp::Status => vec!["endpoint".into(), "status".into()],
         EtcdOp::MemberList => vec!["member".into(), "list".into()],
-        EtcdOp::LinearizableRead => vec!["endpoint".into(), "health".into()],
+        EtcdOp::LinearizableRead | EtcdOp::Prove => vec!["endpoint".into(), "health".into()],
         EtcdOp::HashKv { revision } => vec!["endpoint".into(), "hashkv".into(), format!("--rev={revision}")],
+        EtcdOp::CountKeys { .. } => ["get", "", "--from-key", "--count-only", "--write-out=fields"]
+            .map(str::to_owned)
+            .into(),
         EtcdOp::MemberAdd { peer_urls, learner } => {
             let mut add = vec!["member".to_owned(), "add".to_owned(), "NAME".to_owned()];
             add.push(format!("--peer-urls={}", peer_urls.join(",")));

@@ -23,7 +23,7 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 /// All backups, the newest first. No folder yet: none.
-pub(super) fn list(folder: &Path) -> Result<Shelf, CallError> {
+pub fn list(folder: &Path) -> Result<Shelf, CallError> {
     let failed =
         |error: &io::Error| CallError::new(Fault::Refused, "list the backups", place(folder), error.to_string());
     let entries = match std::fs::read_dir(folder) {

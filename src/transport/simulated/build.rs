@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use super::World;
 use super::boot::founder;
 use super::clock::AGENT_PERIOD;
+use super::fault::{CLIENTS_CHECK, CLIENTS_START, CLIENTS_STOP};
 use super::service::ENV_FILE;
 use super::state::{FileEntry, Later, Pace, SimHost, State, Unit};
 use crate::base::duration::Span;
-use crate::cluster::host::{AuthUser, Backups, ClusterConfig, Freeze, Host, Route, TlsFiles};
+use crate::cluster::host::{AuthUser, Backups, Clients, ClusterConfig, Freeze, Host, Route, TlsFiles};
 use crate::cluster::version::Version;
 
 /// Where members keep their data.
@@ -161,6 +162,7 @@ impl Builder {
             alarms: BTreeSet::new(),
             backups: Vec::new(),
             snapshots: BTreeMap::new(),
+            clients_stopped: false,
         }
     }
 
@@ -243,7 +245,11 @@ impl Builder {
             route: Route::Direct,
             tls: TlsFiles::default(),
             auth: AuthUser::default(),
-            clients: None,
+            clients: self.writer.then(|| Clients {
+                stop: CLIENTS_STOP.to_owned(),
+                start: CLIENTS_START.to_owned(),
+                check: Some(CLIENTS_CHECK.to_owned()),
+            }),
             backups: Backups::default(),
             hosts,
             call_timeout: Span::seconds(10),

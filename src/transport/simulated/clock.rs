@@ -20,7 +20,7 @@ impl State {
             self.settle();
         }
         self.now = target;
-        if self.writer && length > 1 {
+        if self.writer && !self.clients_stopped && length > 1 {
             self.write();
         }
     }

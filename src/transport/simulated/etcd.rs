@@ -43,6 +43,16 @@ impl State {
                 });
             }
             EtcdOp::HashKv { revision } => return Ok(self.hash_kv(host, *revision)),
+            EtcdOp::CountKeys { revision } => return Ok(self.count_keys(host, *revision)),
+            EtcdOp::Prove => {
+                if process.leader.is_none() {
+                    Err("etcdserver: request timed out".to_owned())
+                } else if self.alarms.iter().any(|(_, alarm)| alarm == "NOSPACE") {
+                    Err("etcdserver: mvcc: database space exceeded".to_owned())
+                } else {
+                    Ok(EtcdAnswer::Done)
+                }
+            }
             EtcdOp::Snapshot { .. } => return Ok(self.snapshot(host)),
             EtcdOp::LinearizableRead => {
                 if process.leader.is_none() {
@@ -89,7 +99,8 @@ impl State {
                         "context deadline exceeded",
                     ));
                 }
-                self.alarms.remove(&(member.0, alarm.clone()));
+                self.alarms
+                    .retain(|(id, raised)| raised != alarm || member.is_some_and(|member| member.0 != *id));
                 Ok(EtcdAnswer::Done)
             }
         };
@@ -212,22 +223,35 @@ impl State {
         }
     }
 
-    fn hash_kv(&self, host: usize, revision: u64) -> EtcdAnswer {
-        let writes = self.hosts[host]
-            .process
-            .as_ref()
-            .map_or(&[][..], |process| self.copies[process.copy].applied.writes.as_slice());
-        let upto = if revision == 0 {
-            writes.len()
-        } else {
-            usize::try_from(revision - 1).unwrap_or(0).min(writes.len())
+    /// What the member's store has at a revision; 0: now.
+    fn writes_at(&self, host: usize, revision: u64) -> (&[u64], u64) {
+        let Some(process) = &self.hosts[host].process else {
+            return (&[], 1);
         };
+        let applied = &self.copies[process.copy].applied;
+        let upto = if revision == 0 {
+            applied.writes.len()
+        } else {
+            let wanted = revision.saturating_sub(1 + applied.bumped);
+            usize::try_from(wanted).unwrap_or(0).min(applied.writes.len())
+        };
+        (&applied.writes[..upto], applied.revision())
+    }
+
+    fn hash_kv(&self, host: usize, at: u64) -> EtcdAnswer {
+        let (writes, revision) = self.writes_at(host, at);
         let mut hasher = DefaultHasher::new();
-        writes[..upto].hash(&mut hasher);
+        writes.hash(&mut hasher);
         EtcdAnswer::Hash {
             hash: u32::try_from(hasher.finish() & 0xffff_ffff).unwrap_or(0),
-            revision: 1 + upto as u64,
+            revision,
             compacted: 0,
+        }
+    }
+
+    fn count_keys(&self, host: usize, at: u64) -> EtcdAnswer {
+        EtcdAnswer::Counted {
+            keys: self.writes_at(host, at).0.len() as u64,
         }
     }
 
@@ -314,6 +338,8 @@ pub(super) fn rpc_name(op: &EtcdOp) -> &'static str {
         EtcdOp::MemberList => "member list",
         EtcdOp::LinearizableRead => "linearizable read",
         EtcdOp::HashKv { .. } => "hash",
+        EtcdOp::CountKeys { .. } => "count keys",
+        EtcdOp::Prove => "write and read",
         EtcdOp::MemberAdd { .. } => "member add",
         EtcdOp::MemberRemove { .. } => "member remove",
         EtcdOp::MemberUpdate { .. } => "member update",

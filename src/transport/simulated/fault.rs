@@ -6,7 +6,7 @@ use super::machine::refused;
 use super::state::{Later, State};
 use super::{World, etcd, hostops, milliseconds};
 use crate::base::id::RunId;
-use crate::call::host::{DetachedState, HostAnswer, Marker};
+use crate::call::host::{DetachedState, HostAnswer, Marker, RunOutput};
 use crate::call::{Call, CallError, EtcdOp, Fault, LibraryOp, Reply, To};
 
 /// Before or after the change has had its effect.
@@ -76,6 +76,11 @@ impl World {
 
 const OTHER: &str = "someone@elsewhere";
 
+/// What the world's inventory gives for `clients`.
+pub(super) const CLIENTS_STOP: &str = "clients --stop";
+pub(super) const CLIENTS_START: &str = "clients --start";
+pub(super) const CLIENTS_CHECK: &str = "clients --are-stopped";
+
 impl State {
     pub(super) fn perform(&mut self, call: &Call) -> Result<Reply, CallError> {
         if !call.to.is_change() {
@@ -109,7 +114,7 @@ impl State {
     }
 
     fn effect(&mut self, call: &Call) -> Result<Reply, CallError> {
-        if self.writer && call.to.is_change() {
+        if self.writer && !self.clients_stopped && call.to.is_change() {
             self.write();
         }
         match &call.to {
@@ -117,6 +122,21 @@ impl State {
             To::Etcd { endpoint, op } => self.rpc(endpoint, op).map(Reply::Etcd),
             To::Http(request) => self.http(request).map(Reply::Http),
             To::Library(op) => self.library(op).map(Reply::Library),
+            To::Bastion { command, .. } => Ok(Reply::Ran(self.on_bastion(command))),
+        }
+    }
+
+    /// The inventory's commands around a restore.
+    fn on_bastion(&mut self, command: &str) -> RunOutput {
+        match command {
+            CLIENTS_STOP => self.clients_stopped = true,
+            CLIENTS_START => self.clients_stopped = false,
+            _ => {}
+        }
+        RunOutput {
+            code: i32::from(command == CLIENTS_CHECK && !self.clients_stopped),
+            stdout: String::new(),
+            stderr: String::new(),
         }
     }
 
@@ -127,7 +147,7 @@ impl State {
             To::Http(request) => self.host_of(&request.url),
             To::Library(LibraryOp::Take(take)) => self.host_of(&take.endpoint),
             To::Library(LibraryOp::Fetch(fetch)) => self.find(&fetch.host),
-            To::Library(_) => None,
+            To::Library(_) | To::Bastion { .. } => None,
         }
     }
 
@@ -307,6 +327,7 @@ fn place(call: &Call) -> String {
         To::Etcd { endpoint, .. } => endpoint.clone(),
         To::Http(request) => request.url.clone(),
         To::Library(_) => "the library".to_owned(),
+        To::Bastion { .. } => "the bastion".to_owned(),
     }
 }
 
@@ -324,5 +345,6 @@ fn describe(call: &Call) -> String {
         To::Etcd { op, .. } => etcd::rpc_name(op).to_owned(),
         To::Http(request) => format!("{} {}", request.method, request.url),
         To::Library(op) => op.what(),
+        To::Bastion { command, .. } => command.clone(),
     }
 }

@@ -169,6 +169,27 @@ impl World {
         Some(longest.iter().map(|line| format!("{line}\n")).collect())
     }
 
+    /// A backup of this name is in the library, taken from the first member that serves.
+    pub fn take_backup(&self, name: &str) {
+        let mut state = self.state();
+        let endpoints: Vec<String> = state
+            .hosts
+            .iter()
+            .map(|host| format!("http://{}:2379", host.name))
+            .collect();
+        let taken = endpoints.iter().any(|endpoint| {
+            let take = crate::call::library::Take {
+                name: name.to_owned(),
+                endpoint: endpoint.clone(),
+                host: None,
+                run: None,
+                step: None,
+            };
+            state.library(&crate::call::LibraryOp::Take(take)).is_ok()
+        });
+        assert!(taken, "no member gives a snapshot");
+    }
+
     /// Takes a run's markers away, as `runs abandon` does.
     pub fn abandon(&self, run: &crate::base::id::RunId) {
         for host in &mut self.state().hosts {

@@ -30,6 +30,7 @@ pub(super) struct State {
     pub(super) next_write: u64,
     /// A client writes at each call and each passing of time.
     pub(super) writer: bool,
+    pub(super) clients_stopped: bool,
     pub(super) violations: Vec<String>,
     pub(super) quorum_loss_allowed: bool,
     pub(super) mishaps: Vec<(usize, When, Mishap)>,

@@ -1,0 +1,174 @@
+//! What the inventory should say when the members are others: a diff, written only when asked.
+
+use std::path::Path;
+
+use super::settings::Settings;
+use super::{Context, Exit, Failure};
+use crate::base::yaml::Source;
+use crate::call::{Look, Sight};
+use crate::cluster::host::ClusterConfig;
+use crate::cluster::inventory::edit;
+use crate::cluster::model::{Model, ModelMember};
+use crate::look;
+use crate::plan::types::Plan;
+use crate::transport::Transport;
+
+/// Client URLs that left the cluster and came into it, and the hosts whose peer URL is another.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Change {
+    gone: Vec<String>,
+    new: Vec<String>,
+    peers: Vec<(String, String)>,
+}
+
+/// Shows what the inventory should say now; with `write`, writes it.
+pub(super) async fn tell(
+    context: &Context,
+    settings: &Settings,
+    transport: &dyn Transport,
+    plan: &Plan,
+    write: bool,
+) -> Result<(), Failure> {
+    let Some(file) = &settings.file else { return Ok(()) };
+    let cluster = &plan.cluster;
+    let seen = look::see(&Look::Cluster, cluster, transport, cluster.call_timeout).await;
+    let after = match seen {
+        Sight::Cluster(observed) if observed.member_list_known => observed.model(),
+        _ => return Ok(()),
+    };
+    let change = change(cluster, &plan.baseline.model, &after);
+    let Ok(text) = std::fs::read_to_string(file) else {
+        return Ok(());
+    };
+    let by_hand = |why: String| {
+        Failure::new(
+            Exit::Failed,
+            format!("the run is done, but {file} cannot be edited safely"),
+        )
+        .cause(why)
+        .hint("change the list of endpoints there by hand")
+    };
+    let Some(edited) = edited(&Source::new(file, text), &cluster.name, &change).map_err(by_hand)? else {
+        return Ok(());
+    };
+    context.ui.talk(&edited.diff);
+    if !write {
+        context.ui.talk(&format!(
+            "{file} is as it was: change it so, or next time give --write-inventory."
+        ));
+        return Ok(());
+    }
+    crate::base::files::replace(Path::new(file), edited.text.as_bytes())
+        .map_err(|error| Failure::of(Exit::Failed, &error).hint("the run is done; change the file by hand as shown"))?;
+    context.ui.talk(&format!("{file} is written."));
+    Ok(())
+}
+
+fn edited(source: &Source, cluster: &str, change: &Change) -> Result<Option<edit::Edited>, String> {
+    let mut last = edit::endpoints(source, cluster, &change.gone, &change.new)?;
+    for (host, url) in &change.peers {
+        let now = Source::new(
+            &source.name,
+            last.as_ref().map_or(&source.text, |edited| &edited.text).clone(),
+        );
+        last = edit::peer_url(&now, cluster, host, url)?.or(last);
+    }
+    Ok(last)
+}
+
+/// Every URL by which clients may know a member: the inventory's, and those that it advertises.
+fn urls(cluster: &ClusterConfig, member: &ModelMember) -> Vec<String> {
+    let host = member.host.as_deref().and_then(|name| cluster.host(name));
+    let written = host.and_then(|host| host.client_url.clone());
+    written.into_iter().chain(member.client_urls.clone()).collect()
+}
+
+fn change(cluster: &ClusterConfig, before: &Model, after: &Model) -> Change {
+    let all =
+        |model: &Model| -> Vec<String> { model.members.iter().flat_map(|member| urls(cluster, member)).collect() };
+    let (was, is) = (all(before), all(after));
+    let new = after
+        .members
+        .iter()
+        .map(|member| urls(cluster, member))
+        .filter(|urls| !urls.iter().any(|url| was.contains(url)))
+        .filter_map(|urls| urls.into_iter().next());
+    Change {
+        new: new.collect(),
+        gone: was.into_iter().filter(|url| !is.contains(url)).collect(),
+        peers: after
+            .members
+            .iter()
+            .filter_map(|member| peer(cluster, member))
+            .collect(),
+    }
+}
+
+/// The host's peer URL, where the inventory says another one than etcd.
+fn peer(cluster: &ClusterConfig, member: &ModelMember) -> Option<(String, String)> {
+    let host = cluster.host(member.host.as_deref()?)?;
+    let written = host.peer_url.as_deref()?.trim_end_matches('/');
+    let [only] = member.peer_urls.as_slice() else {
+        return None;
+    };
+    (only != written).then(|| (host.name.clone(), only.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, change};
+    use crate::base::duration::Span;
+    use crate::cluster::host::{AuthUser, Backups, ClusterConfig, Host, Route, TlsFiles};
+    use crate::cluster::model::{Model, ModelMember};
+
+    fn cluster() -> ClusterConfig {
+        let host = |number: u8| Host {
+            client_url: Some(format!("http://etcd-{number}:2379")),
+            peer_url: Some(format!("http://etcd-{number}:2380")),
+            ..Host::named(&format!("etcd-{number}"))
+        };
+        ClusterConfig {
+            name: "c".to_owned(),
+            endpoints: Vec::new(),
+            route: Route::Direct,
+            tls: TlsFiles::default(),
+            auth: AuthUser::default(),
+            clients: None,
+            backups: Backups::default(),
+            hosts: (1..=4).map(host).collect(),
+            call_timeout: Span::seconds(5),
+        }
+    }
+
+    /// Members that advertise addresses where the inventory has names.
+    fn model(numbers: &[u8]) -> Model {
+        let member = |number: &u8| ModelMember {
+            id: None,
+            name: format!("etcd-{number}"),
+            host: Some(format!("etcd-{number}")),
+            peer_urls: vec![format!("http://etcd-{number}:2380")],
+            client_urls: vec![format!("http://10.0.0.{number}:2379")],
+            learner: false,
+            up: true,
+            version: None,
+        };
+        Model {
+            members: numbers.iter().map(member).collect(),
+            ..Model::default()
+        }
+    }
+
+    #[test]
+    fn who_left_goes_and_who_came_is_written_as_the_inventory_calls_it() {
+        let found = change(&cluster(), &model(&[1, 2, 3]), &model(&[1, 2, 4]));
+        assert_eq!(found.new, ["http://etcd-4:2379"]);
+        assert_eq!(found.gone, ["http://etcd-3:2379", "http://10.0.0.3:2379"]);
+        assert_eq!(change(&cluster(), &model(&[1, 2]), &model(&[1, 2])), Change::default());
+        let mut moved = model(&[1, 2]);
+        moved.members[1].peer_urls = vec!["http://etcd-2:2390".to_owned()];
+        assert_eq!(
+            change(&cluster(), &model(&[1, 2]), &moved).peers,
+            [("etcd-2".to_owned(), "http://etcd-2:2390".to_owned())]
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! A whole snapshot file: its form, its digests and its content, in one go.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use sha2::{Digest, Sha256};
+
+use super::bolt::Database;
+use super::content;
+use super::damage::Damage;
+use super::manifest::{Content, Form};
+use super::source::{FileSource, Part, ReadAt};
+use crate::base::hash::hex;
+
+/// Bytes of the digest that ends a snapshot.
+pub const TRAILER: u64 = 32;
+
+/// How much is hashed at a time, in bytes.
+const STRIDE: usize = 1 << 20;
+
+/// What was found in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    pub form: Form,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Of the whole file, hex.
+    pub sha256: String,
+    pub content: Content,
+}
+
+/// The form that a file of this size has. A database has whole pages; a snapshot 32 bytes more.
+pub fn form_of(size: u64) -> Result<Form, Damage> {
+    match size % 512 {
+        0 if size > 0 => Ok(Form::Database),
+        TRAILER => Ok(Form::Snapshot),
+        _ => Err(Damage::file(format!(
+            "{size} bytes are neither a snapshot nor a database: it is cut off, or something else"
+        ))),
+    }
+}
+
+/// Reads everything and checks it; the digest on one thread, the pages on another. Files are never written to.
+pub fn inspect(file: File) -> Result<Inspected, Damage> {
+    let unreadable = |error: &io::Error| Damage::file(format!("cannot be read: {error}"));
+    let copy = file.try_clone().map_err(|error| unreadable(&error))?;
+    let source = FileSource::new(file).map_err(|error| unreadable(&error))?;
+    let size = source.size();
+    let form = form_of(size)?;
+    let body = if form == Form::Snapshot { size - TRAILER } else { size };
+    std::thread::scope(|scope| {
+        let digests = scope.spawn(|| digests(&copy, body, size));
+        let content = content_of(&Part::new(&source, 0, body));
+        let (inner, whole, trailer) = match digests.join() {
+            Ok(digests) => digests.map_err(|error| unreadable(&error))?,
+            Err(_) => return Err(Damage::file("could not be hashed")),
+        };
+        // Pages tell more than a digest: where.
+        let content = content?;
+        if form == Form::Snapshot && inner != trailer {
+            return Err(Damage::file(
+                "the digest at its end does not match: a byte was changed outside of the pages in use",
+            ));
+        }
+        Ok(Inspected {
+            form,
+            size,
+            sha256: whole,
+            content,
+        })
+    })
+}
+
+/// The content of a database anywhere.
+pub fn content_of<S: ReadAt + ?Sized>(source: &S) -> Result<Content, Damage> {
+    content::read(&Database::open(source)?)
+}
+
+/// Hex digests of the body and of the whole, and what stands at the end.
+fn digests(file: &File, body: u64, size: u64) -> io::Result<(String, String, String)> {
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; STRIDE];
+    let mut done = 0;
+    while done < body {
+        let stride = usize::try_from(body - done).unwrap_or(STRIDE).min(STRIDE);
+        file.read_exact_at(&mut buffer[..stride], done)?;
+        digest.update(&buffer[..stride]);
+        done += stride as u64;
+    }
+    let inner = hex(&digest.clone().finalize());
+    let mut trailer = vec![0; usize::try_from(size - body).unwrap_or_default()];
+    file.read_exact_at(&mut trailer, body)?;
+    digest.update(&trailer);
+    Ok((inner, hex(&digest.finalize()), hex(&trailer)))
+}

@@ -1,0 +1,141 @@
+//! A live snapshot, straight from a member into the library.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Library, on_disk, unreadable};
+use crate::base::clock;
+use crate::base::draft::{self, Draft};
+use crate::base::files::write_private;
+use crate::call::etcd::StatusAnswer;
+use crate::call::library::Take;
+use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
+use crate::cluster::member::Id;
+use crate::snapshot::manifest::SCHEMA;
+use crate::snapshot::{How, Inspected, Manifest, Source, Verified, inspect};
+use crate::transport::etcd::Etcd;
+
+use super::shelf::MANIFEST;
+
+const WHAT: &str = "take a snapshot";
+const FILE: &str = "snapshot.db";
+
+impl Library {
+    /// Asks, streams, reads what was written, and only then gives it its name.
+    pub(super) async fn take(
+        &self,
+        take: &Take,
+        etcd: &Etcd,
+        bound: Duration,
+        watch: &dyn Watch,
+    ) -> Result<(), CallError> {
+        let (status, at_least) = current(take, etcd, bound, watch).await?;
+        draft::sweep(&self.folder);
+        let draft = Draft::begin(&self.folder, &take.name).map_err(|error| on_disk(WHAT, &error))?;
+        let path = draft.folder().join(FILE);
+        let op = EtcdOp::Snapshot {
+            path: path.display().to_string(),
+        };
+        let streamed = match etcd.perform(&take.endpoint, &op, bound, watch).await? {
+            EtcdAnswer::Snapshot { sha256, .. } => sha256,
+            other => return Err(strange(take, &other)),
+        };
+        watch.line("reads every page of it");
+        let found = read(&path).await?;
+        if found.sha256 != streamed {
+            let why =
+                "what lies on the disk is not what was written: the disk, or the memory of this machine, is damaged";
+            return Err(CallError::new(Fault::Refused, WHAT, path.display().to_string(), why));
+        }
+        if found.content.revision < at_least {
+            let why = format!(
+                "its snapshot ends at revision {}, but {at_least} was acknowledged before",
+                found.content.revision
+            );
+            return Err(CallError::new(Fault::Refused, WHAT, &take.endpoint, why));
+        }
+        let manifest = self.manifest_of(take, &status, found);
+        write_manifest(draft.folder(), &manifest)?;
+        draft.finish().map_err(|error| on_disk(WHAT, &error))?;
+        Ok(())
+    }
+
+    fn manifest_of(&self, take: &Take, status: &StatusAnswer, found: Inspected) -> Manifest {
+        let now = clock::now();
+        Manifest {
+            schema: SCHEMA.to_owned(),
+            name: take.name.clone(),
+            cluster: self.cluster.clone(),
+            taken: now,
+            how: How::Live,
+            form: found.form,
+            run: take.run.clone(),
+            step: take.step.clone(),
+            file: FILE.to_owned(),
+            size: found.size,
+            sha256: found.sha256,
+            source: Source {
+                cluster_id: Some(Id(status.cluster_id)),
+                member_id: Some(Id(status.member_id)),
+                host: take.host.clone(),
+                version: status.version,
+            },
+            content: found.content,
+            v2_data: false,
+            verified: Some(Verified {
+                at: now,
+                run: take.run.clone(),
+                boot: None,
+            }),
+            damage: None,
+        }
+    }
+}
+
+/// Who answers, and the revision that its snapshot must have at least: what all agree on now.
+async fn current(
+    take: &Take,
+    etcd: &Etcd,
+    bound: Duration,
+    watch: &dyn Watch,
+) -> Result<(StatusAnswer, u64), CallError> {
+    let read = etcd
+        .perform(&take.endpoint, &EtcdOp::LinearizableRead, bound, watch)
+        .await?;
+    let status = match etcd.perform(&take.endpoint, &EtcdOp::Status, bound, watch).await? {
+        EtcdAnswer::Status(status) => status,
+        other => return Err(strange(take, &other)),
+    };
+    match read {
+        EtcdAnswer::Read { revision, .. } => Ok((status, revision)),
+        // The read went through the quorum before it was denied: what the member shows after it is at least as new.
+        EtcdAnswer::ReadDenied { .. } => {
+            let revision = status.revision;
+            Ok((status, revision))
+        }
+        other => Err(strange(take, &other)),
+    }
+}
+
+fn strange(take: &Take, answer: &EtcdAnswer) -> CallError {
+    let why = format!("an answer of another kind: {answer:?}");
+    CallError::new(Fault::Garbage, WHAT, &take.endpoint, why)
+}
+
+/// Reads a file of the library, off the threads that answer.
+pub(super) async fn read(path: &Path) -> Result<Inspected, CallError> {
+    let own = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || match File::open(&own) {
+        Ok(file) => inspect(file).map_err(|damage| damage.to_string()),
+        Err(error) => Err(error.to_string()),
+    });
+    let ended = reading.await.unwrap_or_else(|error| Err(error.to_string()));
+    ended.map_err(|why| unreadable(path, why))
+}
+
+pub(super) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), CallError> {
+    let mut text = serde_json::to_vec_pretty(manifest).unwrap_or_default();
+    text.push(b'\n');
+    write_private(&folder.join(MANIFEST), &text).map_err(|error| on_disk("write the manifest", &error))
+}
