@@ -14,6 +14,7 @@ mod config;
 mod generated;
 mod health;
 mod lab_membership;
+mod lab_configure;
 mod lab_runs;
 mod lab_smoke;
 mod lab_ways;

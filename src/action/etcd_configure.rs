@@ -2,6 +2,7 @@
 //! comment and order in them that is not ours.
 
 mod draft;
+mod edits;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use crate::base::duration::Span;
 use crate::call::configured::ConfigSeen;
 use crate::call::host::{Command, HostAnswer, HostOp};
 use crate::call::{Call, Look, Sight};
-use draft::{Edit, Refused};
+use edits::{Edit, Refused};
 use wanted::Wanted;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -50,7 +51,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[("files", Kind::List), ("diff", Kind::Text
 /// Files on one host, and systemd reading them.
 const PATIENCE: u64 = 60;
 
-fn seen_config(seen: &[Sight]) -> Result<&ConfigSeen, String> {
+pub(super) fn seen_config(seen: &[Sight]) -> Result<&ConfigSeen, String> {
     sight::pick(seen, "the configuration was not looked at", |sight| match sight {
         Sight::Host(HostAnswer::Config(config)) => Some(config.as_ref()),
         _ => None,
@@ -58,17 +59,35 @@ fn seen_config(seen: &[Sight]) -> Result<&ConfigSeen, String> {
 }
 
 impl EtcdConfigure {
+    /// What would be written where, in a few words; or why it cannot be, with the lines to change by hand.
+    pub(super) fn outlook(&self, site: &Site<'_>, seen: &ConfigSeen) -> Result<String, String> {
+        self.edits(site, seen).map(|edits| summary(&edits))
+    }
+
     /// What is to be written, from what was seen.
     fn edits(&self, site: &Site<'_>, seen: &ConfigSeen) -> Result<Vec<Edit>, String> {
         let wanted = Wanted::of(self, site, seen)?;
-        draft::edits(seen, &wanted).map_err(|refused| told(site.host_name(), &refused))
+        let unit = site.host.map_or("etcd", |host| host.service.unit.as_str());
+        edits::edits(unit, seen, &wanted).map_err(|refused| told(site.host_name(), &refused))
     }
+}
+
+/// What is written where.
+fn summary(edits: &[Edit]) -> String {
+    if edits.is_empty() {
+        return "the settings are so already".to_owned();
+    }
+    let says: Vec<String> = edits
+        .iter()
+        .map(|edit| format!("{}: {}", edit.path, edit.says))
+        .collect();
+    says.join("; ")
 }
 
 /// A refusal with the lines to change by hand.
 fn told(host: &str, refused: &Refused) -> String {
     format!(
-        "{}; nothing was changed. Change by hand on {host}: {}",
+        "{}; nothing was written. Change by hand on {host}: {}",
         refused.why,
         refused.lines.join("  ")
     )
@@ -119,7 +138,7 @@ impl Action for EtcdConfigure {
                 before
                     .cloned()
                     .filter(|before| !before.is_null())
-                    .unwrap_or_else(|| json!({ "files": [], "diff": "", SAYS: "the settings were so already" })),
+                    .unwrap_or_else(|| json!({ "files": [], "diff": "", SAYS: summary(&[]) })),
             ),
             Ok(edits) => {
                 let paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
@@ -135,11 +154,7 @@ impl Action for EtcdConfigure {
             .unwrap_or_default();
         let paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
         let diff: Vec<String> = edits.iter().flat_map(Edit::diff).collect();
-        let says: Vec<String> = edits
-            .iter()
-            .map(|edit| format!("{}: {}", edit.path, edit.says))
-            .collect();
-        json!({ "files": paths, "diff": diff.join("\n"), SAYS: says.join("; ") })
+        json!({ "files": paths, "diff": diff.join("\n"), SAYS: summary(&edits) })
     }
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {

@@ -12,6 +12,7 @@ pub mod cluster_condition;
 pub mod command_condition;
 pub mod config_freeze;
 pub mod content;
+pub mod configurable;
 pub mod disk;
 pub mod etcd_configure;
 pub mod etcd_log_level;

@@ -16,6 +16,7 @@ use super::cluster_condition::ClusterIs;
 use super::command_condition::CommandSays;
 use super::config_freeze::{ConfigFreeze, ConfigThaw};
 use super::content::Content;
+use super::configurable::Configurable;
 use super::disk::Disk;
 use super::etcd_configure::{self, EtcdConfigure};
 use super::etcd_log_level::EtcdLogLevel;
@@ -371,6 +372,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ConditionKind::of::<Content>(
         "content",
         "Members hold the same keys and values, by etcd's own hash at one revision; as many as a backup has.",
+    ),
+    ConditionKind::of::<Configurable>(
+        "configurable",
+        "The settings with which etcd on a host will join a cluster can be written where they live; otherwise the lines to change by hand.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),

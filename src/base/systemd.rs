@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 pub mod env_file;
 pub mod flags;
+pub mod unit_file;
 
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -64,29 +65,11 @@ pub fn words(text: &str) -> Option<Vec<Word>> {
 
 /// The lines of one section of a unit with its drop-ins, as `systemctl cat` prints them: key and value, continuations joined.
 pub fn section(text: &str, name: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut inside = false;
-    let mut pending = String::new();
-    for line in text.lines() {
-        let trimmed = line.trim();
-        if trimmed.starts_with('#') || trimmed.starts_with(';') {
-            continue;
-        }
-        if let Some(part) = line.strip_suffix('\\') {
-            pending.push_str(part);
-            pending.push(' ');
-            continue;
-        }
-        pending.push_str(line);
-        let whole = std::mem::take(&mut pending);
-        let whole = whole.trim();
-        if whole.starts_with('[') {
-            inside = whole == format!("[{name}]");
-        } else if inside && let Some((key, value)) = whole.split_once('=') {
-            found.push((key.trim().to_owned(), value.trim().to_owned()));
-        }
-    }
-    found
+    let entries = unit_file::read(text).into_iter();
+    entries
+        .filter(|entry| entry.section == name)
+        .map(|entry| (entry.key, entry.value))
+        .collect()
 }
 
 /// The values of a key that is a list: an empty value forgets what came before.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::host::{Setting, SettingFrom};
-use crate::base::systemd::Argument;
+use crate::base::systemd::{self, Argument, env_file};
 use crate::base::yaml::edit::scalar;
 
 /// The configuration of etcd on a host: what is in force at the next start, and the texts that say so.
@@ -55,6 +55,72 @@ pub enum ConfigKind {
 pub struct Configured {
     pub settings: BTreeMap<String, Setting>,
     pub environment: BTreeMap<String, (String, SettingFrom)>,
+}
+
+/// What systemd makes of a unit with its drop-ins on a machine of this name, and etcd of that; `file` gives the files that
+/// they name.
+pub fn assemble(machine: &str, parts: Vec<ConfigText>, file: &dyn Fn(&str, ConfigKind) -> ConfigText) -> ConfigSeen {
+    let texts: Vec<&str> = parts.iter().filter_map(|part| part.text.as_deref()).collect();
+    let lines = systemd::section(&texts.join("\n"), "Service");
+    let mut seen = ConfigSeen {
+        exists: true,
+        command: systemd::list(&lines, "ExecStart").pop(),
+        files: parts,
+        ..ConfigSeen::default()
+    };
+    let mut problems = Vec::new();
+    let mut environment = BTreeMap::new();
+    for line in systemd::list(&lines, "Environment") {
+        for word in systemd::words(&line).unwrap_or_default() {
+            if let Some((name, value)) = word.text.split_once('=') {
+                let value = expanded(value, machine);
+                environment.insert(name.to_owned(), (value, SettingFrom::UnitEnvironment));
+            }
+        }
+    }
+    for named in systemd::list(&lines, "EnvironmentFile") {
+        let path = named.trim_start_matches('-');
+        let text = file(path, ConfigKind::EnvFile);
+        let read = env_file::read(text.text.as_deref().unwrap_or_default());
+        problems.extend(read.doubtful.iter().map(|why| format!("{path}: {why}")));
+        for one in read.values {
+            environment.insert(one.name, (one.value, SettingFrom::EnvFile(path.to_owned())));
+        }
+        seen.files.push(text);
+    }
+    seen.variables = environment
+        .iter()
+        .map(|(name, (value, _))| (name.clone(), value.clone()))
+        .collect();
+    let (line, expand) = systemd::command_of(seen.command.as_deref().unwrap_or_default());
+    let arguments = systemd::arguments(line, expand, &seen.variables).unwrap_or_default();
+    let mut configs = BTreeMap::new();
+    for (key, value, _) in flags(&arguments).into_iter().chain(
+        environment
+            .get("ETCD_CONFIG_FILE")
+            .map(|(value, _)| ("config-file".to_owned(), value.clone(), None)),
+    ) {
+        if key == "config-file" {
+            let named = file(&value, ConfigKind::EtcdFile);
+            configs.extend(named.text.clone().map(|text| (value, text)));
+            seen.files.push(named);
+        }
+    }
+    seen.settings = settings(environment, &arguments, &configs, &mut problems).settings;
+    for setting in seen
+        .settings
+        .values_mut()
+        .filter(|setting| setting.from == SettingFrom::Flag)
+    {
+        setting.value = expanded(&setting.value, machine);
+    }
+    seen.unreadable = (!problems.is_empty()).then(|| problems.join("; "));
+    seen
+}
+
+/// The specifiers that people use.
+fn expanded(value: &str, machine: &str) -> String {
+    value.replace("%H", machine).replace("%%", "%")
 }
 
 /// A config file silences everything else; a flag wins over the environment.

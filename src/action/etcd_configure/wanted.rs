@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::variable_of;
+use super::edits::variable_of;
 use super::{ClusterState, EtcdConfigure};
 use crate::action::Site;
 use crate::call::configured::ConfigSeen;

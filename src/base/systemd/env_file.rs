@@ -276,19 +276,29 @@ pub fn replace(text: &str, name: &str, part: Range<usize>, with: &str) -> Option
     wanted.get(part.clone())?;
     wanted.replace_range(part.clone(), with);
     let count = |end: usize| old.value.get(..end).map(|before| before.chars().count());
-    let letters = old.letters.get(count(part.start)?..count(part.end)?)?;
+    let (first, end) = (count(part.start)?, count(part.end)?);
     let nth = file.values.iter().rposition(|assignment| assignment.name == name)?;
-    let in_place = match (letters.first(), letters.last()) {
-        (Some(first), Some(last)) if letters.iter().all(|letter| letter.inside == first.inside) => {
-            let shown = match first.inside {
-                Quote::Double => Some(escaped(with)),
-                Quote::Single => (!with.contains('\'')).then(|| with.to_owned()),
-                Quote::None => (!with.contains(['\\', '\n', '\r'])).then(|| with.to_owned()),
-            };
-            shown.and_then(|shown| proved(text, first.place.start..last.place.end, &shown, &file, nth, &wanted))
+    let (place, inside) = match old.letters.get(first..end)? {
+        [] => {
+            let before = first.checked_sub(1).and_then(|last| old.letters.get(last));
+            let end = before.map(|letter| (letter.place.end..letter.place.end, letter.inside));
+            end.unzip()
         }
-        _ => None,
+        [one, rest @ ..] => {
+            let last = rest.last().unwrap_or(one);
+            let alike = rest.iter().all(|letter| letter.inside == one.inside);
+            alike.then_some((one.place.start..last.place.end, one.inside)).unzip()
+        }
     };
+    let shown = match inside {
+        Some(Quote::Double) => Some(escaped(with)),
+        Some(Quote::Single) => (!with.contains('\'')).then(|| with.to_owned()),
+        Some(Quote::None) => (!with.contains(['\\', '\n', '\r'])).then(|| with.to_owned()),
+        None => None,
+    };
+    let in_place = place
+        .zip(shown)
+        .and_then(|(place, shown)| proved(text, place, &shown, &file, nth, &wanted));
     in_place.or_else(|| set(text, name, &wanted))
 }
 

@@ -83,9 +83,27 @@ fn place(text: &str, key: &str) -> Option<Option<std::ops::Range<usize>>> {
         let colon = name.end + text.get(name.end..)?.find(':')?;
         value = colon + 1..colon + 1;
     }
+    value.end = value.start + quoted_length(text.get(value.clone())?).unwrap_or(value.len());
     let one_line = !text.get(name.start..value.end)?.contains('\n');
     let at_margin = name.start == 0 || text[..name.start].ends_with('\n');
     (one_line && at_margin).then_some(Some(value))
+}
+
+/// How long a quoted scalar is; what the parser gives may hold the comment behind it.
+fn quoted_length(text: &str) -> Option<usize> {
+    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    let mut letters = text.char_indices().skip(1).peekable();
+    while let Some((at, letter)) = letters.next() {
+        if quote == '"' && letter == '\\' {
+            letters.next();
+        } else if letter == quote {
+            if quote == '\'' && letters.next_if(|(_, next)| *next == quote).is_some() {
+                continue;
+            }
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 /// Quoted as the old one was; without quotes a name such as `no` or `1` would be no text.
@@ -113,6 +131,8 @@ mod tests {
             ("x: 1", "x: 1\nname: 'b'\n"),
             ("# nothing yet\n", "# nothing yet\nname: 'b'\n"),
             ("name:\nx: 1\n", "name: 'b'\nx: 1\n"),
+            ("name: \"a\\\"\" # mine\n", "name: \"b\" # mine\n"),
+            ("name: 'it''s' # mine\n", "name: 'b' # mine\n"),
         ] {
             let once = set(text, "name", "b").unwrap();
             assert_eq!(once, wanted);

@@ -205,6 +205,7 @@ impl Builder {
                 file: UNIT_FILE.to_owned(),
                 enabled: member,
                 fenced: false,
+                stale: false,
                 failed: false,
                 exit_status: None,
                 invocation: None,

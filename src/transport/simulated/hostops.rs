@@ -144,7 +144,7 @@ impl State {
             HostOp::Override { name, settings } => {
                 self.hosts[host].overrides.insert(name.clone(), settings.clone());
             }
-            HostOp::Reload => {}
+            HostOp::Reload => self.hosts[host].unit.stale = false,
             HostOp::DropOverride { name } => {
                 self.hosts[host].overrides.remove(name);
             }
@@ -277,7 +277,9 @@ impl State {
                     let kept = format!("/var/lib/etcdops/kept{path}");
                     target.files.entry(kept).or_insert(old);
                 }
-                target.write_file(path, content, mode.as_deref(), owner.as_deref())
+                target.write_file(path, content, mode.as_deref(), owner.as_deref())?;
+                target.unit.stale |= path.contains("/systemd/system/");
+                Ok(())
             }
             HostOp::PutFile {
                 sha256,

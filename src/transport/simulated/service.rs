@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::state::{SimHost, State, time_at};
 use crate::base::clock::rfc3339;
-use crate::base::systemd::{self, env_file};
 use crate::call::configured::{self, ConfigKind, ConfigSeen, ConfigText};
 use crate::call::host::{ServiceSeen, Setting, SettingFrom};
 
@@ -47,65 +46,19 @@ impl State {
     /// The files of the unit, and what etcd would read from them.
     pub(super) fn read_config(&self, host: usize) -> ConfigSeen {
         let target = &self.hosts[host];
-        let mut whole = String::new();
-        let mut files = Vec::new();
+        let mut parts = Vec::new();
         for path in self.unit_parts(host) {
-            let kind = if files.is_empty() {
+            let kind = if parts.is_empty() {
                 ConfigKind::Unit
             } else {
                 ConfigKind::DropIn
             };
-            files.push(target.config_text(&path, kind));
-            if let Some(text) = &files[files.len() - 1].text {
-                whole.push_str(text);
-                whole.push('\n');
-            }
+            parts.push(target.config_text(&path, kind));
         }
-        let lines = systemd::section(&whole, "Service");
-        let mut environment = BTreeMap::new();
-        for line in systemd::list(&lines, "Environment") {
-            for word in systemd::words(&line).unwrap_or_default() {
-                if let Some((name, value)) = word.text.split_once('=') {
-                    let value = value.replace("%H", &target.name);
-                    environment.insert(name.to_owned(), (value, SettingFrom::UnitEnvironment));
-                }
-            }
-        }
-        for named in systemd::list(&lines, "EnvironmentFile") {
-            let path = named.trim_start_matches('-');
-            let file = target.config_text(path, ConfigKind::EnvFile);
-            for one in env_file::read(file.text.as_deref().unwrap_or_default()).values {
-                environment.insert(one.name, (one.value, SettingFrom::EnvFile(path.to_owned())));
-            }
-            files.push(file);
-        }
-        let variables: BTreeMap<String, String> = environment
-            .iter()
-            .map(|(name, (value, _))| (name.clone(), value.clone()))
-            .collect();
-        let command = systemd::list(&lines, "ExecStart").pop();
-        let (line, expand) = systemd::command_of(command.as_deref().unwrap_or_default());
-        let arguments = systemd::arguments(line, expand, &variables).unwrap_or_default();
-        let texts = target
-            .files
-            .iter()
-            .filter(|(path, entry)| !entry.dir && path.starts_with("/etc/"));
-        let configs = texts
-            .map(|(path, entry)| (path.clone(), entry.content.clone()))
-            .collect();
-        let configured = configured::settings(environment, &arguments, &configs, &mut Vec::new());
-        if let Some(named) = configured.settings.get("config-file") {
-            files.push(target.config_text(&named.value, ConfigKind::EtcdFile));
-        }
-        ConfigSeen {
-            exists: target.unit.exists,
-            files,
-            settings: configured.settings,
-            variables,
-            command,
-            unreadable: None,
-            stale: false,
-        }
+        let mut seen = configured::assemble(&target.name, parts, &|path, kind| target.config_text(path, kind));
+        seen.exists = target.unit.exists;
+        seen.stale = target.unit.stale;
+        seen
     }
 
     /// The unit file and its drop-ins, in the order in which they are read.

@@ -122,6 +122,8 @@ pub(super) struct Unit {
     pub(super) file: String,
     pub(super) enabled: bool,
     pub(super) fenced: bool,
+    /// Its files changed since systemd read them.
+    pub(super) stale: bool,
     pub(super) failed: bool,
     pub(super) exit_status: Option<i32>,
     pub(super) invocation: Option<String>,
