@@ -1,9 +1,9 @@
-//! `peers`: members reach a new host's peer port, and it theirs.
+//! `peers`: members reach a new host's peer port, and it theirs, with the certificates that etcd will use (safety 29).
 
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Site, Verdict};
-use crate::call::host::{Command, HostAnswer, HostOp, RunOutput};
+use crate::call::host::{HostAnswer, HostOp, PeerProof, PeerSeen};
 use crate::call::{Look, Sight};
 use crate::cluster::host::Host;
 
@@ -11,12 +11,10 @@ use crate::cluster::host::Host;
 #[serde(deny_unknown_fields)]
 pub struct Peers {
     /// The hosts of the members.
-    #[schemars(extend("x-host" = true))]
     pub between: Vec<String>,
-    /// The new host.
-    #[schemars(extend("x-host" = true))]
+    /// The new host. While it is looked at it listens on its peer port for some seconds.
     pub and: String,
-    /// Peers speak TLS; so far the ports are proved, not the certificates, and that is said.
+    /// Peers speak TLS: the hosts' own peer certificates, names and authorities are proved; with auto-TLS the ports alone.
     #[serde(default)]
     pub tls: bool,
 }
@@ -27,8 +25,8 @@ struct Path<'a> {
     to: &'a str,
     address: String,
     port: u16,
-    /// Nothing listens there yet: a refusal proves that packets arrive.
-    silent: bool,
+    /// Towards the new host, where only our listener answers.
+    to_new: bool,
 }
 
 impl Peers {
@@ -42,18 +40,50 @@ impl Peers {
         };
         let mut paths = Vec::new();
         for member in self.between.iter().filter(|member| **member != self.and) {
-            for (from, to, silent) in [(&self.and, member, false), (member, &self.and, true)] {
+            for (from, to, to_new) in [(&self.and, member, false), (member, &self.and, true)] {
                 let (address, port) = place(to)?;
                 paths.push(Path {
                     from,
                     to,
                     address,
                     port,
-                    silent,
+                    to_new,
                 });
             }
         }
         Ok(paths)
+    }
+
+    /// What the ways were proved with, in words.
+    fn proof(&self, listening: &PeerSeen, reached: &[(&Path<'_>, &PeerSeen)]) -> String {
+        let all = format!("{} ways are open", reached.len());
+        let weak: Vec<&str> = reached
+            .iter()
+            .filter(|(_, seen)| seen.proof != PeerProof::Tls)
+            .map(|(path, _)| path.from)
+            .collect();
+        let listens = match listening.proof {
+            PeerProof::None => format!(
+                "; {} has no openssl to listen with: its port is proved by its refusals alone",
+                self.and
+            ),
+            PeerProof::There => format!("; on {} something listens on the peer port already", self.and),
+            _ => String::new(),
+        };
+        let certificates = match (self.tls, weak.is_empty()) {
+            (false, _) => String::new(),
+            (true, true) => ", with the hosts' own peer certificates".to_owned(),
+            (true, false) => {
+                let mut hosts = weak;
+                hosts.sort_unstable();
+                hosts.dedup();
+                format!(
+                    "; TCP only from {} (auto-TLS, or no openssl and curl there)",
+                    hosts.join(", ")
+                )
+            }
+        };
+        format!("{all}{certificates}{listens}")
     }
 }
 
@@ -65,11 +95,7 @@ fn address(host: &Host) -> Option<(String, u16)> {
 
 impl Condition for Peers {
     fn text(&self, _site: &Site<'_>) -> String {
-        let how = if self.tls {
-            " (ports; certificates are not proved)"
-        } else {
-            ""
-        };
+        let how = if self.tls { " over TLS" } else { "" };
         format!(
             "{} and {} reach each other's peer ports{how}",
             self.between.join(", "),
@@ -79,28 +105,25 @@ impl Condition for Peers {
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
         let paths = self.paths(site).unwrap_or_default();
-        paths
-            .iter()
-            .map(|path| {
-                let words = [
-                    "timeout",
-                    "5",
-                    "bash",
-                    "-c",
-                    "exec 3<>\"/dev/tcp/$0/$1\"",
-                    &path.address,
-                    &path.port.to_string(),
-                ];
-                Look::Host {
-                    host: path.from.to_owned(),
-                    op: HostOp::Run {
-                        command: Command::Argv(words.map(str::to_owned).to_vec()),
-                        become_root: false,
-                        look: true,
-                    },
-                }
-            })
-            .collect()
+        let towards: Vec<&Path<'_>> = paths.iter().filter(|path| path.to_new).collect();
+        let listen = towards.first().map(|path| Look::Host {
+            host: self.and.clone(),
+            op: HostOp::PeerListen {
+                port: path.port,
+                connections: u32::try_from(towards.len()).unwrap_or(u32::MAX),
+                tls: self.tls,
+            },
+        });
+        let reach = paths.iter().map(|path| Look::Host {
+            host: path.from.to_owned(),
+            op: HostOp::PeerReach {
+                address: path.address.clone(),
+                port: path.port,
+                tls: self.tls,
+                patient: path.to_new,
+            },
+        });
+        listen.into_iter().chain(reach).collect()
     }
 
     fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
@@ -113,24 +136,51 @@ impl Condition for Peers {
                 };
             }
         };
-        let (mut closed, mut blind) = (Vec::new(), Vec::new());
-        for (path, sight) in paths.iter().zip(seen) {
-            match sight {
-                Sight::Host(HostAnswer::Ran(ran)) => closed.extend(path.trouble(ran)),
-                Sight::Blind(error) => blind.push(error.to_string()),
-                _ => blind.push(format!("{} was not asked", path.from)),
-            }
+        if paths.is_empty() {
+            return Verdict::Holds("there is nobody else to reach".to_owned());
         }
-        if !closed.is_empty() {
+        let mut blind = Vec::new();
+        let mut peers = seen.iter().map(|sight| match sight {
+            Sight::Host(HostAnswer::Peer(peer)) => Some(peer),
+            Sight::Blind(error) => {
+                blind.push(error.to_string());
+                None
+            }
+            _ => None,
+        });
+        let listening = peers.next().flatten().cloned();
+        let reached: Vec<(&Path<'_>, Option<&PeerSeen>)> = paths.iter().zip(peers).collect();
+        let (Some(listening), true) = (listening, blind.is_empty()) else {
+            blind.dedup();
+            return Verdict::Unknown(blind.join("; "));
+        };
+        let hint = |text: &str| Some(text.to_owned());
+        // Without its certificate the new host cannot have listened: that alone is to be told.
+        if let Some(why) = &listening.trouble {
             return Verdict::Not {
-                saw: closed.join("; "),
-                hint: Some("open the peer port in the firewalls of both hosts".to_owned()),
+                saw: format!("{}: {why}", self.and),
+                hint: hint("put the peer certificate, its key and its CA where etcd's settings name them"),
             };
         }
-        if blind.is_empty() {
-            Verdict::Holds(format!("{} paths are open", paths.len()))
-        } else {
-            Verdict::Unknown(blind.join("; "))
+        let reached: Vec<(&Path<'_>, &PeerSeen)> = reached
+            .into_iter()
+            .filter_map(|(path, seen)| Some((path, seen?)))
+            .collect();
+        let closed: Vec<String> = reached
+            .iter()
+            .filter_map(|(path, seen)| path.trouble(seen, &listening))
+            .collect();
+        if closed.is_empty() {
+            return Verdict::Holds(self.proof(&listening, &reached));
+        }
+        let about_certificates = closed.iter().any(|one| one.contains("certificate"));
+        Verdict::Not {
+            saw: closed.join("; "),
+            hint: if about_certificates {
+                hint("the peer certificates need the names of the peer URLs, and one CA that all members trust")
+            } else {
+                hint("open the peer port in the firewalls of both hosts")
+            },
         }
     }
 
@@ -140,17 +190,12 @@ impl Condition for Peers {
 }
 
 impl Path<'_> {
-    fn trouble(&self, ran: &RunOutput) -> Option<String> {
-        let refused = ran.stderr.contains("refused");
-        if ran.code == 0 || (self.silent && refused) {
+    fn trouble(&self, seen: &PeerSeen, listening: &PeerSeen) -> Option<String> {
+        let why = seen.trouble.as_ref()?;
+        // Where nothing can listen, a refusal proves that packets arrive.
+        if self.to_new && seen.refused && listening.proof == PeerProof::None {
             return None;
         }
-        let why = if ran.code == 124 {
-            "no answer within 5 s".to_owned()
-        } else {
-            let last = ran.stderr.lines().last().unwrap_or_default();
-            last.rsplit(": ").next().unwrap_or(last).to_owned()
-        };
         Some(format!(
             "{} does not reach {} on {}:{}: {why}",
             self.from, self.to, self.address, self.port
@@ -164,46 +209,68 @@ mod tests {
     use crate::action::membership::tests::site_of;
     use crate::action::{Condition, Site, Verdict};
     use crate::call::Sight;
-    use crate::call::host::{HostAnswer, RunOutput};
+    use crate::call::host::{HostAnswer, PeerProof, PeerSeen};
 
-    fn ran(code: i32, stderr: &str) -> Sight {
-        Sight::Host(HostAnswer::Ran(RunOutput {
-            code,
-            stdout: String::new(),
-            stderr: stderr.to_owned(),
+    fn seen(proof: PeerProof, trouble: Option<&str>) -> Sight {
+        Sight::Host(HostAnswer::Peer(PeerSeen {
+            proof,
+            refused: trouble == Some("Connection refused"),
+            trouble: trouble.map(str::to_owned),
         }))
     }
 
-    #[test]
-    fn both_directions_count_and_only_the_new_port_may_refuse() {
+    fn judged(seen: &[Sight; 3]) -> Verdict {
         let condition = Peers {
             between: vec!["etcd-1".to_owned()],
             and: "etcd-4".to_owned(),
-            tls: false,
+            tls: true,
         };
+        let mut verdict = None;
         site_of(|site| {
             let mut cluster = site.cluster.clone();
             for host in &mut cluster.hosts {
-                host.peer_url = Some(format!("http://{}:2380", host.name));
+                host.peer_url = Some(format!("https://{}:2380", host.name));
             }
             let site = Site {
                 cluster: &cluster,
                 ..*site
             };
-            let judge = |there, back| condition.judge(&site, &[there, back], None);
-            assert_eq!(condition.looks(&site).len(), 2);
-            assert!(matches!(
-                judge(ran(0, ""), ran(1, "bash: connect: Connection refused")),
-                Verdict::Holds(_)
-            ));
-            assert!(matches!(
-                judge(ran(1, "bash: connect: Connection refused"), ran(0, "")),
-                Verdict::Not { .. }
-            ));
-            let Verdict::Not { saw, .. } = judge(ran(0, ""), ran(124, "")) else {
-                panic!("a closed way back is no way");
-            };
-            assert_eq!(saw, "etcd-1 does not reach etcd-4 on etcd-4:2380: no answer within 5 s");
+            assert_eq!(condition.looks(&site).len(), 3);
+            verdict = Some(condition.judge(&site, seen, None));
         });
+        verdict.unwrap()
+    }
+
+    #[test]
+    fn both_directions_count_and_what_they_are_proved_with_is_said() {
+        use PeerProof::{None as Nothing, Tcp, Tls};
+        let good = || seen(Tls, None);
+        let refused = || seen(Tls, Some("Connection refused"));
+        let Verdict::Holds(saw) = judged(&[good(), good(), good()]) else {
+            panic!("all is well");
+        };
+        assert_eq!(saw, "2 ways are open, with the hosts' own peer certificates");
+        assert!(matches!(judged(&[good(), refused(), good()]), Verdict::Not { .. }));
+        assert!(
+            matches!(judged(&[good(), good(), refused()]), Verdict::Not { .. }),
+            "it listened"
+        );
+        let Verdict::Holds(saw) = judged(&[seen(Nothing, None), good(), refused()]) else {
+            panic!("nothing could listen there");
+        };
+        assert!(saw.contains("no openssl"), "{saw}");
+        let Verdict::Holds(saw) = judged(&[seen(Tcp, None), seen(Tcp, None), seen(Tcp, None)]) else {
+            panic!("auto-TLS");
+        };
+        assert!(saw.contains("TCP only from etcd-1, etcd-4"), "{saw}");
+        let Verdict::Not { saw, .. } = judged(&[good(), good(), seen(Tls, Some("no answer in time"))]) else {
+            panic!("a closed way back is no way");
+        };
+        assert_eq!(saw, "etcd-1 does not reach etcd-4 on etcd-4:2380: no answer in time");
+        let missing = seen(Nothing, Some("its peer certificate /x is not there"));
+        let Verdict::Not { saw, .. } = judged(&[missing, good(), refused()]) else {
+            panic!("no certificate");
+        };
+        assert_eq!(saw, "etcd-4: its peer certificate /x is not there");
     }
 }

@@ -23,6 +23,8 @@ pub struct ConfigSeen {
     pub command: Option<String>,
     /// What could not be read for sure.
     pub unreadable: Option<String>,
+    /// Whom etcd runs as, where the unit says so.
+    pub user: Option<String>,
     /// systemd has not read the unit's files as they are now.
     pub stale: bool,
 }
@@ -65,6 +67,7 @@ pub fn assemble(machine: &str, parts: Vec<ConfigText>, file: &dyn Fn(&str, Confi
     let mut seen = ConfigSeen {
         exists: true,
         command: systemd::list(&lines, "ExecStart").pop(),
+        user: systemd::list(&lines, "User").pop(),
         files: parts,
         ..ConfigSeen::default()
     };

@@ -62,6 +62,21 @@ pub enum HostOp {
     Detached {
         tag: Tag,
     },
+    /// A throw-away listener on the peer port, with the host's own peer certificate where peers speak TLS. It ends by itself:
+    /// after this many connections, after some seconds, or with our connection.
+    PeerListen {
+        port: u16,
+        connections: u32,
+        tls: bool,
+    },
+    /// Tries another host's peer port, as this host's etcd would.
+    PeerReach {
+        address: String,
+        port: u16,
+        tls: bool,
+        /// It may not listen yet: a refusal is tried again for a while.
+        patient: bool,
+    },
     /// Runs the inventory's freeze check.
     FreezeCheck,
     /// What of etcdops stands on the host: leases, fences, freezes.
@@ -180,6 +195,8 @@ impl HostOp {
             self,
             Self::InspectService
                 | Self::ReadConfig
+                | Self::PeerListen { .. }
+                | Self::PeerReach { .. }
                 | Self::Stat { .. }
                 | Self::Disk { .. }
                 | Self::Clock
@@ -389,6 +406,29 @@ pub struct RunOutput {
     pub stderr: String,
 }
 
+/// How far the way between two peers is proved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerProof {
+    /// Nothing on the host can prove more than a refusal.
+    #[default]
+    None,
+    Tcp,
+    /// With the certificates, authorities and names that etcd uses.
+    Tls,
+    /// Something listens on the port already.
+    There,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerSeen {
+    pub proof: PeerProof,
+    /// Nobody listens: packets arrive.
+    pub refused: bool,
+    /// Why it does not work.
+    pub trouble: Option<String>,
+}
+
 /// What stands on a host that etcdops put there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftoversSeen {
@@ -405,6 +445,7 @@ pub struct LeftoversSeen {
 pub enum HostAnswer {
     Service(Box<ServiceSeen>),
     Config(Box<ConfigSeen>),
+    Peer(PeerSeen),
     Stat(StatSeen),
     Disk {
         free: u64,

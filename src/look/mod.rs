@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 
 use crate::base::duration::Span;
 use crate::call::host::{HostOp, ServiceSeen};
+use crate::call::look::HOST_LOOK_BOUND;
 use crate::call::{Call, CallError, EtcdAnswer, EtcdOp, Fault, Look, Reply, Sight, StoreSeen, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::observed::{Observed, Standing};
@@ -89,6 +90,11 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
         Look::Host {
             op: HostOp::ReadCopy, ..
         } => READING_BOUND,
+        // Both sides of a proof must find the time to meet.
+        Look::Host {
+            op: HostOp::PeerListen { .. } | HostOp::PeerReach { .. },
+            ..
+        } => bound.max(HOST_LOOK_BOUND),
         _ => bound,
     };
     let call = Call { to, timeout };

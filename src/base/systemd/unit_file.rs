@@ -60,16 +60,16 @@ pub fn read(text: &str) -> Vec<Entry> {
             continue;
         }
         if let Some(open) = open.take() {
-            close(open, end, &mut section, &mut found);
+            close(&open, end, &mut section, &mut found);
         }
     }
     if let Some(open) = open.take() {
-        close(open, text.len(), &mut section, &mut found);
+        close(&open, text.len(), &mut section, &mut found);
     }
     found
 }
 
-fn close(open: Open, end: usize, section: &mut String, found: &mut Vec<Entry>) {
+fn close(open: &Open, end: usize, section: &mut String, found: &mut Vec<Entry>) {
     let whole = open.text.trim();
     if whole.starts_with('[') {
         whole.trim_matches(['[', ']']).clone_into(section);
@@ -198,11 +198,12 @@ pub fn replace_in_variable(text: &str, name: &str, part: Range<usize>, with: &st
     let old = assigned(&word, name)?;
     let written = entry.value.get(word.start..word.end)?;
     // Written as it reads, but for the quotes around it.
-    if !written.contains('\\') && !with.contains(['"', '\'', '\\']) {
-        if let Some(start) = written.find(&word.text) {
-            let begin = word.start + start + name.len() + 1;
-            return replace(text, &entry, begin + part.start..begin + part.end, with);
-        }
+    if !written.contains('\\')
+        && !with.contains(['"', '\'', '\\'])
+        && let Some(start) = written.find(&word.text)
+    {
+        let begin = word.start + start + name.len() + 1;
+        return replace(text, &entry, begin + part.start..begin + part.end, with);
     }
     let mut value = old.to_owned();
     value.get(part.clone())?;

@@ -2,7 +2,9 @@
 
 use super::frame::Frame;
 use super::inspect::leases;
-use crate::call::host::{DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, RunOutput, StatSeen};
+use crate::call::host::{
+    DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, PeerProof, PeerSeen, RunOutput, StatSeen,
+};
 
 /// The operation in a few words, for errors and progress.
 pub fn what(op: &HostOp) -> String {
@@ -15,6 +17,8 @@ pub fn what(op: &HostOp) -> String {
         HostOp::ReadMarker { .. } => "read the run marker".to_owned(),
         HostOp::Log { .. } => "read the log".to_owned(),
         HostOp::Detached { tag } => format!("look how {} stands", tag.key),
+        HostOp::PeerListen { port, .. } => format!("listen on the peer port {port}"),
+        HostOp::PeerReach { address, port, .. } => format!("reach the peer port {address}:{port}"),
         HostOp::FreezeCheck => "check the freeze".to_owned(),
         HostOp::Leftovers { .. } => "look for what was left behind".to_owned(),
         HostOp::Start { .. } => "start etcd".to_owned(),
@@ -53,6 +57,7 @@ pub(super) fn direct(op: &HostOp, frame: &Frame) -> Result<HostAnswer, String> {
         HostOp::ReadMarker { .. } => HostAnswer::Marker(marker(frame)?),
         HostOp::Log { .. } => HostAnswer::Log(log(frame)),
         HostOp::Detached { .. } => HostAnswer::Detached(state(frame)?),
+        HostOp::PeerListen { .. } | HostOp::PeerReach { .. } => HostAnswer::Peer(peer(frame)),
         HostOp::FreezeCheck => HostAnswer::Frozen(frame.yes("frozen")),
         HostOp::Leftovers { .. } => HostAnswer::Leftovers(LeftoversSeen {
             fenced: frame.yes("fenced"),
@@ -95,6 +100,20 @@ pub(super) fn state(frame: &Frame) -> Result<DetachedState, String> {
             stderr: frame.text("stderr").unwrap_or_default(),
         }),
         other => Err(format!("the host does not tell how the change stands: {other:?}")),
+    }
+}
+
+fn peer(frame: &Frame) -> PeerSeen {
+    let proof = match frame.text("proof").as_deref() {
+        Some("tls") => PeerProof::Tls,
+        Some("tcp") => PeerProof::Tcp,
+        Some("there") => PeerProof::There,
+        _ => PeerProof::None,
+    };
+    PeerSeen {
+        proof,
+        refused: frame.yes("refused"),
+        trouble: frame.text("trouble"),
     }
 }
 

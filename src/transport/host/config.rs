@@ -30,6 +30,7 @@ pub(super) fn read(host: &Host, frame: &Frame) -> ConfigSeen {
             .collect(),
         command: seen.exec,
         unreadable: wrapper.or(seen.service.unreadable),
+        user: seen.service.user,
         stale: frame
             .text("show")
             .is_some_and(|shown| shown.lines().any(|line| line == "NeedDaemonReload=yes")),

@@ -9,6 +9,7 @@ mod lease;
 mod local;
 mod manual;
 mod overriding;
+mod peer;
 mod shell;
 mod ssh;
 mod wire;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::base::secret::Secret;
+use crate::call::configured::ConfigSeen;
 use crate::call::host::{DetachedState, HostAnswer, HostOp, RunOutput, ServiceSeen, Tag};
 use crate::call::{CallError, Fault, Watch};
 use crate::cluster::host::{Become, ClusterConfig, Host, Shell};
@@ -110,7 +112,10 @@ impl Hosts {
         };
         match op {
             HostOp::InspectService => errand.inspect().await.map(|seen| HostAnswer::Service(Box::new(seen))),
-            HostOp::ReadConfig => errand.read_config().await,
+            HostOp::ReadConfig => errand
+                .read_config()
+                .await
+                .map(|seen| HostAnswer::Config(Box::new(seen))),
             HostOp::Clock => errand.clock().await,
             HostOp::ReadCopy => {
                 // A host that does not answer must not hold up the others for as long as reading may take.
@@ -297,6 +302,10 @@ impl Errand<'_> {
                 lease::details(self.place(), &seen, name, stagger.0)
                     .map_err(|why| ssh::before_anything(Fault::Refused, &self.what, &self.reach.host.name, why))
             }
+            HostOp::PeerListen { .. } | HostOp::PeerReach { .. } => {
+                let seen = self.read_config().await?;
+                Ok(peer::details(op, &seen))
+            }
             _ => Ok(Details::default()),
         }
     }
@@ -372,11 +381,11 @@ impl Errand<'_> {
             .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no nanoseconds"))
     }
 
-    async fn read_config(&self) -> Result<HostAnswer, CallError> {
+    async fn read_config(&self) -> Result<ConfigSeen, CallError> {
         let script = self.place().read_config().map_err(|why| self.unsaid(why))?;
         let frame = self.exchange(&script).await?;
         self.checked(&frame)?;
-        Ok(HostAnswer::Config(Box::new(config::read(&self.reach.host, &frame))))
+        Ok(config::read(&self.reach.host, &frame))
     }
 
     async fn inspect(&self) -> Result<ServiceSeen, CallError> {

@@ -24,6 +24,7 @@ const FILE: &str = include_str!("script/file.sh");
 const LEASE: &str = include_str!("script/lease.sh");
 const CONFIG: &str = include_str!("script/config.sh");
 const INSPECT: &str = include_str!("script/inspect.sh");
+const PEER: &str = include_str!("script/peer.sh");
 const PROCESS: &str = include_str!("script/process.sh");
 const RECORD: &str = include_str!("script/record.sh");
 const RESTORE: &str = include_str!("script/restore.sh");
@@ -286,6 +287,8 @@ impl Place<'_> {
                 self.name_tag(&mut text, tag)?;
                 (&[DETACHED], "tell")
             }
+            HostOp::PeerListen { .. } => (&[PEER], "op_peer_listen"),
+            HostOp::PeerReach { .. } => (&[PEER], "op_peer_reach"),
             HostOp::FreezeCheck => (&[RUN], "op_freeze_check"),
             HostOp::Freeze => (&[RUN], "op_freeze"),
             HostOp::Thaw => (&[RUN], "op_thaw"),
@@ -365,6 +368,7 @@ fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, Strin
             ("lines", lines.to_string()),
             ("contains", contains.clone().unwrap_or_default()),
         ],
+        HostOp::PeerListen { .. } | HostOp::PeerReach { .. } => peer_values(op),
         HostOp::Start { enable } => vec![("enable", yes(*enable))],
         HostOp::Stop { disable } => vec![("disable", yes(*disable))],
         HostOp::Override { name, .. } | HostOp::DropOverride { name } | HostOp::DisarmLease { name } => {
@@ -434,6 +438,30 @@ fn restoring(restore: &Restore) -> Vec<(&'static str, String)> {
         ("token", restore.token.clone()),
         ("bump", restore.bump.to_string()),
     ]
+}
+
+fn peer_values(op: &HostOp) -> Vec<(&'static str, String)> {
+    match op {
+        HostOp::PeerListen { port, connections, .. } => {
+            vec![("port", port.to_string()), ("count", connections.to_string())]
+        }
+        HostOp::PeerReach {
+            address, port, patient, ..
+        } => {
+            let target = if address.contains(':') {
+                format!("[{address}]:{port}")
+            } else {
+                format!("{address}:{port}")
+            };
+            vec![
+                ("address", address.clone()),
+                ("port", port.to_string()),
+                ("target", target),
+                ("patient", yes(*patient)),
+            ]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn dressed(path: &str, mode: Option<&String>, owner: Option<&String>) -> Vec<(&'static str, String)> {

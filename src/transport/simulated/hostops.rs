@@ -2,7 +2,9 @@
 
 use super::machine::refused;
 use super::state::{FileEntry, Job, Later, Lease, State};
-use crate::call::host::{Command, DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, RunOutput};
+use crate::call::host::{
+    Command, DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, PeerProof, PeerSeen, RunOutput,
+};
 use crate::call::{CallError, Fault, Tag};
 
 impl State {
@@ -113,6 +115,13 @@ impl State {
                 HostAnswer::Log(self.read_log(host, since, *lines, contains.as_deref()))
             }
             HostOp::Detached { tag } => HostAnswer::Detached(self.detached(host, tag)),
+            HostOp::PeerListen { .. } => HostAnswer::Peer(PeerSeen {
+                proof: PeerProof::Tcp,
+                ..PeerSeen::default()
+            }),
+            HostOp::PeerReach {
+                address, port, patient, ..
+            } => HostAnswer::Peer(self.reach_peer(host, address, *port, *patient)),
             HostOp::FreezeCheck if !target.agent => return Err(no_freeze()),
             HostOp::FreezeCheck => HostAnswer::Frozen(target.frozen),
             HostOp::Leftovers { cluster } => HostAnswer::Leftovers(LeftoversSeen {
@@ -196,6 +205,32 @@ impl State {
             files => self.change_files(host, files)?,
         }
         Ok(HostAnswer::Done)
+    }
+
+    /// Whether one host's etcd would reach the peer port of another.
+    fn reach_peer(&self, host: usize, address: &str, port: u16, patient: bool) -> PeerSeen {
+        let trouble = |why: &str| PeerSeen {
+            trouble: Some(why.to_owned()),
+            ..PeerSeen::default()
+        };
+        let Some(other) = self.find(address) else {
+            return trouble("Name or service not known");
+        };
+        if !self.hosts_reach(host, other) {
+            return trouble("no answer in time");
+        }
+        let process = self.hosts[other].process.as_ref();
+        let url = format!("http://{address}:{port}");
+        if !patient && !process.is_some_and(|process| process.has("listen-peer-urls", &url)) {
+            return PeerSeen {
+                refused: true,
+                ..trouble("Connection refused")
+            };
+        }
+        PeerSeen {
+            proof: PeerProof::Tcp,
+            ..PeerSeen::default()
+        }
     }
 
     /// An author's command succeeds and does nothing, but for the test of a path between two hosts.
@@ -352,6 +387,8 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::ReadMarker { .. } => "read the marker",
         HostOp::Log { .. } => "read the log",
         HostOp::Detached { .. } => "look for an earlier change",
+        HostOp::PeerListen { .. } => "listen on the peer port",
+        HostOp::PeerReach { .. } => "reach a peer port",
         HostOp::FreezeCheck => "check the freeze",
         HostOp::Leftovers { .. } => "look for leftovers",
         HostOp::Start { .. } => "start etcd",

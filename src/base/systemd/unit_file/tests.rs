@@ -55,9 +55,9 @@ fn a_variable_changes_in_its_own_quotes() {
     let changed = replace_in_variable(UNIT, "DAEMON_ARGS", at..at + 3, "existing").unwrap();
     assert_eq!(changed, UNIT.replace("--state new", "--state existing"));
     assert_eq!(set_variable(UNIT, "ABSENT", "y"), None);
-    let reset = format!("[Service]\nEnvironment=ETCD_X=1\nEnvironment=\n");
+    let reset = "[Service]\nEnvironment=ETCD_X=1\nEnvironment=\n";
     assert_eq!(
-        set_variable(&reset, "ETCD_X", "y"),
+        set_variable(reset, "ETCD_X", "y"),
         None,
         "it is forgotten by the empty line"
     );
