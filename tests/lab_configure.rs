@@ -141,14 +141,14 @@ fn a_package_s_unit_with_flags_gets_a_drop_in() {
     };
     lab.exec(
         "etcd-2",
-        r##"u=$(systemctl show -P FragmentPath etcd)
+        r#"u=$(systemctl show -P FragmentPath etcd)
         { printf '[Service]\nType=notify\nUser=etcd\nExecStart=/usr/bin/etcd'
           sed -n 's/^ETCD_//p' /etc/default/etcd | while IFS='=' read -r k v; do
             printf ' \\\n  --%s=%s' "$(echo "$k" | tr 'A-Z_' 'a-z-')" "$v"
           done
           printf '\n[Install]\nWantedBy=multi-user.target\n'
         } >"$u"
-        rm /etc/default/etcd; systemctl daemon-reload; sha256sum "$u" >/root/sum"##,
+        rm /etc/default/etcd; systemctl daemon-reload; sha256sum "$u" >/root/sum"#,
     );
     joins(&lab);
     lab.exec("etcd-2", "sha256sum -c /root/sum");
