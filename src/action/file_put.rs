@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::file_write::{same_mode, same_owner};
-use super::{Action, Late, Probe, Risk, Site, later, sight};
+use super::{Action, Late, Probe, Risk, Site, sight};
 use crate::base::duration::Span;
 use crate::call::host::HostOp;
 use crate::call::{Call, Look, Sight};
@@ -38,9 +38,24 @@ impl FilePut {
         match &self.path {
             Some(path) => path.known().cloned(),
             None => {
-                let name = self.local.as_deref()?.rsplit('/').next().unwrap_or_default();
+                let name = match &self.backup {
+                    Some(backup) => format!("{}.db", backup.known()?),
+                    None => self.local.as_deref()?.rsplit('/').next().unwrap_or_default().to_owned(),
+                };
                 Some(format!("/var/lib/etcdops/{}/files/{name}", site.run))
             }
+        }
+    }
+
+    /// The file of the bastion and its digest: as given, or as the library has them.
+    fn source(&self, seen: &[Sight]) -> Result<(String, String), String> {
+        let Some(backup) = &self.backup else {
+            let given = self.local.clone().zip(self.sha256.clone());
+            return given.ok_or_else(|| "neither a backup nor a file with its digest is named".to_owned());
+        };
+        match sight::backup(seen)? {
+            None => Err(format!("there is no backup {backup} any more: etcdops backups list")),
+            Some(kept) => Ok((kept.path.clone(), kept.manifest.sha256.clone())),
         }
     }
 }
@@ -61,8 +76,8 @@ impl Action for FilePut {
 
     fn effect(&self, _site: &Site<'_>, _model: &mut Model) -> Result<(), String> {
         match (&self.backup, &self.local, &self.sha256) {
-            (Some(_), None, _) => Err(later::refuse("file.put of a backup")),
-            (None, Some(_), Some(_)) => Ok(()),
+            (Some(_), None, None) | (None, Some(_), Some(_)) => Ok(()),
+            (Some(_), None, Some(_)) => Err("file.put of a backup takes its digest from the library".to_owned()),
             (None, Some(local), None) => Err(format!("file.put needs `sha256`: type `sha256sum {local}`")),
             _ => Err("file.put needs exactly one of `backup` and `local`".to_owned()),
         }
@@ -70,9 +85,9 @@ impl Action for FilePut {
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
         let path = self.path(site);
-        path.map(|path| Look::stat(site.host_name(), &path))
-            .into_iter()
-            .collect()
+        let stat = path.map(|path| Look::stat(site.host_name(), &path));
+        let backup = self.backup.as_ref().and_then(Late::known);
+        stat.into_iter().chain(backup.map(|name| Look::backup(name))).collect()
     }
 
     fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
@@ -80,10 +95,14 @@ impl Action for FilePut {
             Ok(there) => there,
             Err(why) => return Probe::Unknown(why),
         };
+        let sha256 = match self.source(seen) {
+            Ok((_, sha256)) => sha256,
+            Err(why) => return Probe::Conflict(why),
+        };
         if there.kind.as_deref() == Some("dir") {
             return Probe::Conflict("there is a folder of that name".to_owned());
         }
-        if there.sha256.is_none() || there.sha256 != self.sha256 {
+        if there.sha256.as_ref() != Some(&sha256) {
             return Probe::NotYet("not there".to_owned());
         }
         let dressed = self.mode.as_ref().is_none_or(|mode| same_mode(mode, &there.mode))
@@ -94,14 +113,30 @@ impl Action for FilePut {
         Probe::Done(json!({ "path": self.path(site), "sha256": there.sha256 }))
     }
 
-    fn call(&self, site: &Site<'_>, _seen: &[Sight]) -> Option<Call> {
+    fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
+        let (local, sha256) = self.source(seen).ok()?;
         let op = HostOp::PutFile {
-            local: self.local.clone()?,
+            local,
             path: self.path(site)?,
-            sha256: self.sha256.clone()?,
+            sha256,
             mode: self.mode.clone(),
             owner: self.owner.clone(),
         };
         Some(sight::on_host_within(site, op, site.timeout.max(Span::seconds(600))))
+    }
+
+    fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
+        let local = match &self.backup {
+            Some(backup) => format!("LIBRARY/{backup}/snapshot.db"),
+            None => self.local.clone().unwrap_or_default(),
+        };
+        let op = HostOp::PutFile {
+            local,
+            path: self.path(site).unwrap_or_default(),
+            sha256: self.sha256.clone().unwrap_or_default(),
+            mode: self.mode.clone(),
+            owner: self.owner.clone(),
+        };
+        vec![sight::on_host(site, op)]
     }
 }

@@ -208,6 +208,9 @@ fn backup(kept: &Kept) -> Value {
         "version": manifest.source.version,
         "taken": manifest.taken.to_string(),
         "verified": manifest.is_good(),
+        "peer_urls": manifest.content.members.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
+        "alarms": manifest.content.alarms,
+        "auth": manifest.content.auth,
     });
     standing_for(&manifest.name, fields)
 }

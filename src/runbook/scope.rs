@@ -224,6 +224,9 @@ pub static BACKUP: &[Field] = &[
     field("version", Type::Text, "Of the etcd that it was taken from."),
     field("taken", Type::Text, "When, RFC 3339."),
     field("verified", Type::Bool, "It was proved."),
+    field("peer_urls", TEXTS, "Of the members recorded in it."),
+    field("alarms", TEXTS, "The alarms that it carries."),
+    field("auth", Type::Bool, "Auth was on when it was taken."),
 ];
 
 /// Names that no parameter, `let` or item may have: they are taken. `host` may be a parameter; in a step on hosts it is that step's host.

@@ -41,7 +41,11 @@ impl SimHost {
             } else {
                 entry.content.is_empty()
             },
-            sha256: (!entry.dir).then(|| sha256_hex(entry.content.as_bytes())),
+            // An uploaded file stands there by its digest.
+            sha256: (!entry.dir).then(|| {
+                let uploaded = entry.content.strip_prefix("sha256:").map(str::to_owned);
+                uploaded.unwrap_or_else(|| sha256_hex(entry.content.as_bytes()))
+            }),
             content: (!entry.dir).then(|| entry.content.clone()),
         }
     }
