@@ -1,14 +1,21 @@
 //! `etcdops recover`: looks at everything that is left, shows what can be done and what each way would lose, and leads to it.
 
+use std::path::Path;
+
 use etcetera::BaseStrategy;
 use serde_json::json;
 
 use super::act::{ActOptions, Parameters, act};
 use super::health::remember;
 use super::{Context, Exit, Failure};
+use crate::base::duration::Span;
+use crate::base::files::safe_name;
+use crate::call::{Call, LibraryOp, To, Unwatched};
+use crate::cluster::host::ClusterConfig;
 use crate::look::record::Record;
 use crate::look::recovery::{self, Choice, Choices, Way};
 use crate::look::verdict::{Circumstances, Health, Verdict, verdict};
+use crate::transport::Transport as _;
 use crate::ui::prompt::Prompt;
 use crate::ui::{Format, recover_view};
 
@@ -17,6 +24,19 @@ pub struct RecoverArgs {
     /// Start what is stopped: loses nothing
     #[arg(long, conflicts_with = "from_survivor")]
     pub start: bool,
+    /// Bring all members back from a backup: its name in the library, or a file, which is taken into the library first (default: the
+    /// newest verified one of this cluster)
+    #[arg(long, value_name = "NAME|FILE", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["start", "from_survivor"])]
+    pub from_backup: Option<String>,
+    /// With --from-backup: come back on these hosts (comma-separated), and grow later with `add-member`
+    #[arg(long, value_name = "HOST", value_delimiter = ',', num_args = 1.., requires = "from_backup")]
+    pub members: Vec<String>,
+    /// With --from-backup: come back on NEW instead of on OLD (repeatable)
+    #[arg(long, value_name = "OLD=NEW", requires = "from_backup", conflicts_with = "members")]
+    pub host_map: Vec<String>,
+    /// With --from-backup: raise the revision by so much, so that clients that watch (Kubernetes) notice; 1000000000 is usual
+    #[arg(long, value_name = "REVISIONS", requires = "from_backup")]
+    pub bump: Option<u64>,
     /// Make a cluster of one from the copy on HOST (default: the newest copy), then let the others join it
     #[arg(long, value_name = "HOST", num_args = 0..=1, default_missing_value = "")]
     pub from_survivor: Option<String>,
@@ -28,10 +48,80 @@ pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure>
     if args.start {
         return act(context, &args.act, "recover-start", Parameters::new()).await;
     }
+    if let Some(backup) = &args.from_backup {
+        let parameters = from_backup(context, args, backup).await?;
+        return act(context, &args.act, "recover-from-backup", parameters).await;
+    }
     if let Some(host) = &args.from_survivor {
         return act(context, &args.act, "recover-from-survivor", survivor(host)).await;
     }
     guided(context, &args.act).await
+}
+
+async fn from_backup(context: &Context, args: &RecoverArgs, backup: &str) -> Result<Parameters, Failure> {
+    let mut parameters = Parameters::new();
+    if backup.contains('/') || Path::new(backup).is_file() {
+        let name = taken_in(context, Path::new(backup)).await?;
+        parameters.insert("backup".to_owned(), json!(name));
+    } else if !backup.is_empty() {
+        parameters.insert("backup".to_owned(), json!(backup));
+    }
+    if let Some(bump) = args.bump {
+        parameters.insert("bump".to_owned(), json!(bump));
+    }
+    let members = match args.host_map.as_slice() {
+        [] => args.members.clone(),
+        moves => moved(&context.settings().await?.cluster, moves)?,
+    };
+    if !members.is_empty() {
+        parameters.insert("members".to_owned(), json!(members.join(",")));
+    }
+    Ok(parameters)
+}
+
+/// A file that others made comes into the library first, where it is read and verified. Its name there.
+async fn taken_in(context: &Context, file: &Path) -> Result<String, Failure> {
+    let name = safe_name(&file.file_stem().unwrap_or_default().to_string_lossy());
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let op = LibraryOp::Add {
+        name: name.clone(),
+        from: file.display().to_string(),
+    };
+    let call = Call {
+        to: To::Library(op),
+        timeout: ADDING,
+    };
+    let added = transport.perform(&call, &Unwatched).await;
+    added.map_err(|error| {
+        Failure::of(Exit::Refused, &error).hint("nothing was changed; `etcdops backups list` shows what there is")
+    })?;
+    context.ui.say(&format!("{} is in the library as {name}.", file.display()));
+    Ok(name)
+}
+
+/// The inventory's hosts that are not named as new, each old one replaced.
+fn moved(cluster: &ClusterConfig, moves: &[String]) -> Result<Vec<String>, Failure> {
+    let mut pairs = Vec::new();
+    for text in moves {
+        let pair = text.split_once('=').filter(|(old, new)| !old.is_empty() && !new.is_empty());
+        let (old, new) = pair.ok_or_else(|| Failure::usage(format!("--host-map {text}: it is given as OLD=NEW")))?;
+        for host in [old, new] {
+            if cluster.host(host).is_none() {
+                return Err(Failure::usage(format!("--host-map {text}: the inventory has no host {host}"))
+                    .hint("etcdops config show"));
+            }
+        }
+        pairs.push((old, new));
+    }
+    let is_new = |name: &str| pairs.iter().any(|(_, new)| *new == name);
+    let names = cluster.hosts.iter().map(|host| host.name.as_str()).filter(|name| !is_new(name));
+    Ok(names
+        .map(|name| {
+            let mapped = pairs.iter().find(|(old, _)| *old == name);
+            mapped.map_or(name, |(_, new)| new).to_owned()
+        })
+        .collect())
 }
 
 fn survivor(host: &str) -> Parameters {
@@ -83,6 +173,9 @@ async fn guided(context: &Context, options: &ActOptions) -> Result<Exit, Failure
         None => Ok(Exit::Refused),
     }
 }
+
+/// Bound of reading and verifying a file.
+const ADDING: Span = Span::seconds(3600);
 
 /// There is something to recover: no read went through a quorum, and no leader is known.
 fn lost(health: &Health) -> bool {

@@ -190,6 +190,10 @@ fn lies(world: &World, plan: &Plan, path: &str) -> Vec<String> {
     let Some(model) = step.and_then(|step| step.model_before.as_ref()) else {
         return Vec::new();
     };
+    if model.members.is_empty() {
+        // No member answered when the plan was made: it claims nothing.
+        return Vec::new();
+    }
     let truth = world.model();
     let mut found = Vec::new();
     if truth.members.len() != model.members.len() {

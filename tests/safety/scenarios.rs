@@ -108,6 +108,9 @@ fn last_member(size: usize) -> Value {
     json!({ "member": host(size), "take_backup": false })
 }
 
+/// The name of a backup that was taken before.
+const BACKUP: &str = "2026-11-20-1200-k3f9-take";
+
 /// The ways to try a runbook. Whoever adds one says here how it is tried.
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each runbook")]
 fn ways(name: &str) -> Vec<Way> {
@@ -332,12 +335,40 @@ fn ways(name: &str) -> Vec<Way> {
             parameters: |_| json!({ "host": "etcd-1" }),
             ..PLAIN
         }],
-        "recover-from-backup" => vec![Way {
-            sizes: &[3],
-            prepare: |world, _| world.take_backup("2026-11-20-1200-k3f9-take"),
-            parameters: |_| json!({}),
-            ..PLAIN
-        }],
+        "recover-from-backup" => vec![
+            Way {
+                label: "while it serves",
+                sizes: &[1, 3],
+                prepare: |world, _| world.take_backup(BACKUP),
+                ..PLAIN
+            },
+            Way {
+                label: "when all data is gone",
+                sizes: &[3, 5],
+                agent: false,
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    world.allow_quorum_loss();
+                    for host in (1..=size).map(host) {
+                        world.stop_etcd(&host);
+                        world.wipe_data(&host);
+                    }
+                },
+                ..PLAIN
+            },
+            Way {
+                label: "on fewer hosts, the rest being stopped",
+                sizes: &[3],
+                agent: false,
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    world.allow_quorum_loss();
+                    (1..=size).for_each(|number| world.stop_etcd(&host(number)));
+                },
+                parameters: |_| json!({ "members": "etcd-1,etcd-2" }),
+                ..PLAIN
+            },
+        ],
         "recover-from-survivor" => vec![Way {
             sizes: &[3],
             parameters: |_| json!({ "survivor": "etcd-1" }),

@@ -191,6 +191,13 @@ impl SimHost {
 }
 
 impl State {
+    /// The content of the host's data directory, with which its unit would start.
+    pub(super) fn copy_in_place(&self, host: usize) -> Option<usize> {
+        let settings = self.unit_settings(host);
+        let (path, _) = settings.get("data-dir")?;
+        self.hosts[host].files.get(path)?.copy
+    }
+
     /// Host and path of a data directory's content, wherever it is now.
     pub(super) fn where_is(&self, copy: usize) -> Option<(usize, String)> {
         self.hosts.iter().enumerate().find_map(|(place, host)| {

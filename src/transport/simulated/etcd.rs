@@ -322,11 +322,12 @@ impl State {
             process.is_some_and(|process| process.leads && process.joined)
         });
         let Some(leader) = leader else { return false };
+        let by = self.hosts[leader].process.as_ref().map_or(0, |process| process.cluster);
         self.next_write += 1;
         let number = self.next_write;
         let done = self.propose(leader, Change::Write(number));
         if done {
-            self.acknowledged.push(number);
+            self.acknowledged.push((number, by));
         }
         done
     }

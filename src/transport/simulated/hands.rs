@@ -254,7 +254,7 @@ impl World {
         })
     }
 
-    /// The member list as the leader has it, or else whoever got furthest.
+    /// The member list as the leader has it, or else whoever got furthest; where nobody runs, as the data directories have it.
     pub fn members(&self) -> Vec<Member> {
         let state = self.state();
         let best = state
@@ -262,7 +262,10 @@ impl World {
             .iter()
             .filter_map(|host| host.process.as_ref())
             .max_by_key(|process| (process.leads, state.copies[process.copy].commit));
-        best.map(|process| state.copies[process.copy].applied.members.values().cloned().collect())
+        let at_rest = (0..state.hosts.len()).filter_map(|host| state.copy_in_place(host));
+        best.map(|process| process.copy)
+            .or_else(|| at_rest.max_by_key(|copy| state.copies[*copy].commit))
+            .map(|copy| state.copies[copy].applied.members.values().cloned().collect())
             .unwrap_or_default()
     }
 

@@ -58,9 +58,7 @@ impl State {
         let removed = &self.copies[leader.copy].applied.removed;
         let comes_back = |place: &usize| {
             let host = &self.hosts[*place];
-            let settings = self.unit_settings(*place);
-            let path = settings.get("data-dir").map(|(path, _)| path);
-            let copy = path.and_then(|path| host.files.get(path)).and_then(|entry| entry.copy);
+            let copy = self.copy_in_place(*place);
             let old = copy.is_some_and(|copy| removed.contains(&self.copies[copy].member));
             host.up && old && host.unit.enabled && !host.unit.fenced
         };
@@ -75,10 +73,11 @@ impl State {
             .filter_map(|host| host.process.as_ref())
             .find(|process| process.leads)?;
         let kept = &self.copies[leader.copy].applied.writes;
+        // What another cluster acknowledged was given up with it: a restore begins a new one, and its plan says so.
         let lost = self
             .acknowledged
             .iter()
-            .filter(|number| kept.binary_search(number).is_err())
+            .filter(|(number, by)| *by == leader.cluster && kept.binary_search(number).is_err())
             .count();
         (lost > 0).then(|| format!("{lost} of {} acknowledged writes are lost", self.acknowledged.len()))
     }

@@ -26,7 +26,8 @@ pub(super) struct State {
     /// Hosts that the bastion does not reach.
     pub(super) bastion_cuts: BTreeSet<usize>,
     pub(super) schedule: Vec<(u64, Later)>,
-    pub(super) acknowledged: Vec<u64>,
+    /// Each write with the cluster that acknowledged it.
+    pub(super) acknowledged: Vec<(u64, u64)>,
     pub(super) next_write: u64,
     /// A client writes at each call and each passing of time.
     pub(super) writer: bool,
