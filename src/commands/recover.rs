@@ -96,7 +96,9 @@ async fn taken_in(context: &Context, file: &Path) -> Result<String, Failure> {
     added.map_err(|error| {
         Failure::of(Exit::Refused, &error).hint("nothing was changed; `etcdops backups list` shows what there is")
     })?;
-    context.ui.say(&format!("{} is in the library as {name}.", file.display()));
+    context
+        .ui
+        .say(&format!("{} is in the library as {name}.", file.display()));
     Ok(name)
 }
 
@@ -104,18 +106,26 @@ async fn taken_in(context: &Context, file: &Path) -> Result<String, Failure> {
 fn moved(cluster: &ClusterConfig, moves: &[String]) -> Result<Vec<String>, Failure> {
     let mut pairs = Vec::new();
     for text in moves {
-        let pair = text.split_once('=').filter(|(old, new)| !old.is_empty() && !new.is_empty());
+        let pair = text
+            .split_once('=')
+            .filter(|(old, new)| !old.is_empty() && !new.is_empty());
         let (old, new) = pair.ok_or_else(|| Failure::usage(format!("--host-map {text}: it is given as OLD=NEW")))?;
         for host in [old, new] {
             if cluster.host(host).is_none() {
-                return Err(Failure::usage(format!("--host-map {text}: the inventory has no host {host}"))
-                    .hint("etcdops config show"));
+                return Err(
+                    Failure::usage(format!("--host-map {text}: the inventory has no host {host}"))
+                        .hint("etcdops config show"),
+                );
             }
         }
         pairs.push((old, new));
     }
     let is_new = |name: &str| pairs.iter().any(|(_, new)| *new == name);
-    let names = cluster.hosts.iter().map(|host| host.name.as_str()).filter(|name| !is_new(name));
+    let names = cluster
+        .hosts
+        .iter()
+        .map(|host| host.name.as_str())
+        .filter(|name| !is_new(name));
     Ok(names
         .map(|name| {
             let mapped = pairs.iter().find(|(old, _)| *old == name);
