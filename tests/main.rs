@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod generated;
 mod health;
+mod lab_backup;
 mod lab_configure;
 mod lab_membership;
 mod lab_peers;

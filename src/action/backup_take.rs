@@ -1,26 +1,20 @@
-//! `backup.take`: a live snapshot from a healthy member into the library, or a cold copy of a stopped one on its host.
+//! `backup.take`: a live snapshot from a healthy member into the library.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Action, Kind, Probe, Risk, SAYS, Site, later, sight};
+use super::{Action, Kind, Probe, Risk, SAYS, Site, sight};
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::base::size::bytes;
 use crate::call::library::Take;
 use crate::call::{Call, CallError, Fault, LibraryOp, Look, Sight, To};
-use crate::cluster::model::Model;
 use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
 use crate::snapshot::Kept;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BackupTake {
-    /// Copy the data directory of the step's host, where etcd must be stopped; the copy stays there until `backup.fetch`.
-    /// Otherwise a snapshot is streamed from a healthy member into the library.
-    #[serde(default)]
-    pub cold: bool,
-}
+pub struct BackupTake {}
 
 /// Fields of its output.
 pub const OUTPUT: &[(&str, Kind)] = &[
@@ -63,19 +57,7 @@ impl Action for BackupTake {
     }
 
     fn describe(&self, _site: &Site<'_>) -> String {
-        if self.cold {
-            "copy the data directory, with its log".to_owned()
-        } else {
-            "take a snapshot from a healthy member into the library".to_owned()
-        }
-    }
-
-    fn effect(&self, _site: &Site<'_>, _model: &mut Model) -> Result<(), String> {
-        if self.cold {
-            Err(later::refuse("backup.take: {cold}"))
-        } else {
-            Ok(())
-        }
+        "take a snapshot from a healthy member into the library".to_owned()
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {

@@ -2,6 +2,7 @@
 
 pub mod alarm_disarm;
 pub mod backup_condition;
+pub mod backup_copy;
 pub mod backup_fetch;
 pub mod backup_prune;
 pub mod backup_take;
@@ -30,7 +31,6 @@ pub mod host_run;
 pub mod http_condition;
 pub mod http_request;
 pub mod late;
-mod later;
 pub mod leader_move;
 pub mod member_add;
 pub mod member_condition;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::alarm_disarm::AlarmDisarm;
 use super::backup_condition::BackupIs;
+use super::backup_copy::{self, BackupCopy};
 use super::backup_fetch::{self, BackupFetch};
 use super::backup_prune::{self, BackupPrune};
 use super::backup_take::{self, BackupTake};
@@ -299,13 +300,19 @@ pub static ACTIONS: &[ActionKind] = &[
     ),
     ActionKind::of::<BackupTake>(
         "backup.take",
-        "Takes a backup: a snapshot from a healthy member, verified before it gets its name. A cold copy of a stopped one is not carried out by this version: a plan with it is refused.",
+        "Takes a backup: a snapshot from a healthy member, verified before it gets its name.",
         false,
         backup_take::OUTPUT,
     ),
+    ActionKind::of::<BackupCopy>(
+        "backup.copy",
+        "Copies the data directory of a stopped member, with its log, into an archive on its host; `backup.fetch` brings it into the library.",
+        true,
+        backup_copy::OUTPUT,
+    ),
     ActionKind::of::<BackupFetch>(
         "backup.fetch",
-        "Fetches a cold copy from the host into the library. Not carried out by this version: a plan with it is refused.",
+        "Fetches a cold copy from the host into the library, checks its digest and reads its database.",
         true,
         backup_fetch::OUTPUT,
     ),

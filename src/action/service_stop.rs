@@ -18,6 +18,18 @@ pub struct ServiceStop {
     /// Not started at boot.
     #[serde(default)]
     pub disable: bool,
+    /// A timer on the host starts it again after this time if nobody else has: for a stop that is held only for a while.
+    #[serde(default)]
+    pub start_again_after: Option<Span>,
+}
+
+impl ServiceStop {
+    fn stop(&self) -> HostOp {
+        HostOp::Stop {
+            disable: self.disable,
+            start_again: self.start_again_after,
+        }
+    }
 }
 
 impl Action for ServiceStop {
@@ -69,7 +81,7 @@ impl Action for ServiceStop {
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let service = sight::service(seen).ok()?;
         if service.is_active() {
-            return Some(sight::on_host(site, HostOp::Stop { disable: self.disable }));
+            return Some(sight::on_host(site, self.stop()));
         }
         if self.fence && !service.fenced {
             return Some(sight::on_host(
@@ -83,7 +95,7 @@ impl Action for ServiceStop {
     }
 
     fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
-        let stop = sight::on_host(site, HostOp::Stop { disable: self.disable });
+        let stop = sight::on_host(site, self.stop());
         let fence = sight::on_host(
             site,
             HostOp::Fence {

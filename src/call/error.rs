@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::files::is_full;
 use crate::cluster::observed::{Cause, CauseKind};
 
 /// What kind of failure; decides the hint, and whether a change may have happened.
@@ -36,6 +37,13 @@ pub enum Fault {
     Garbage,
     /// Not possible with this transport, service kind or version.
     Unsupported,
+}
+
+impl Fault {
+    /// What an error of this machine's disk comes to.
+    pub fn of_disk(error: &std::io::Error) -> Self {
+        if is_full(error) { Self::DiskFull } else { Self::Refused }
+    }
 }
 
 /// A call that got no good answer.

@@ -91,6 +91,17 @@ pub enum HostOp {
     },
     Stop {
         disable: bool,
+        /// A timer on the host starts it again after this time, whatever becomes of us; the next start disarms it (safety 36).
+        start_again: Option<Span>,
+    },
+    /// Copies the data directory of a stopped member, with its log, into an archive on the host.
+    ColdCopy {
+        data_dir: String,
+        /// A log that lies elsewhere.
+        wal_dir: Option<String>,
+        to: String,
+        /// Also what `etcdctl backup` makes of it, for v2 data.
+        v2: bool,
     },
     /// `restart --no-block`, with the same drop-in.
     Restart,
@@ -186,6 +197,13 @@ pub enum HostOp {
     },
     /// Reads the data directory without changing it: log, raft snapshots, a few pages of the database. Also while etcd runs.
     ReadCopy,
+    /// A part of a file; less at its end.
+    ReadPart {
+        path: String,
+        offset: u64,
+        /// Bytes, at most 32 MiB.
+        length: u64,
+    },
 }
 
 impl HostOp {
@@ -207,6 +225,7 @@ impl HostOp {
                 | Self::Leftovers { .. }
                 | Self::ReadJournal { .. }
                 | Self::ReadCopy
+                | Self::ReadPart { .. }
                 | Self::Run { look: true, .. }
         )
     }
@@ -465,6 +484,11 @@ pub enum HostAnswer {
     Leftovers(LeftoversSeen),
     Ran(RunOutput),
     Journal(Option<String>),
+    Part {
+        bytes: Vec<u8>,
+        /// Of the whole file.
+        size: u64,
+    },
     Copy(Box<CopySeen>),
     Done,
 }

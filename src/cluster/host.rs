@@ -84,6 +84,14 @@ pub struct Host {
 }
 
 impl Host {
+    /// The folder of etcdops on the host.
+    pub fn state_root(&self) -> String {
+        match (&self.service.kind, &self.service.process_dir) {
+            (ServiceKind::Process, Some(folder)) => format!("{}/state", folder.display()),
+            _ => "/var/lib/etcdops".to_owned(),
+        }
+    }
+
     /// A host of which only the name is known: reached by ssh under that name, with the unit `etcd`.
     pub fn named(name: &str) -> Self {
         Self {

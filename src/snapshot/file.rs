@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use sha2::{Digest, Sha256};
 
+use super::archive;
 use super::bolt::Database;
 use super::content;
 use super::damage::Damage;
@@ -15,6 +16,9 @@ use crate::base::hash::hex;
 
 /// Bytes of the digest that ends a snapshot.
 pub const TRAILER: u64 = 32;
+
+/// Where a data directory has its database.
+pub const DATABASE: &str = "member/snap/db";
 
 /// How much is hashed at a time, in bytes.
 const STRIDE: usize = 1 << 20;
@@ -69,6 +73,25 @@ pub fn inspect(file: File) -> Result<Inspected, Damage> {
             sha256: whole,
             content,
         })
+    })
+}
+
+/// A data directory in an archive: its digest, and the database in it.
+pub fn inspect_archive(file: File) -> Result<Inspected, Damage> {
+    let unreadable = |error: &io::Error| Damage::file(format!("cannot be read: {error}"));
+    let copy = file.try_clone().map_err(|error| unreadable(&error))?;
+    let source = FileSource::new(file).map_err(|error| unreadable(&error))?;
+    let size = source.size();
+    let (_, sha256, _) = digests(&copy, size, size).map_err(|error| unreadable(&error))?;
+    let content = match archive::find(&source, DATABASE) {
+        Some((offset, length)) => content_of(&Part::new(&source, offset, length))?,
+        None => return Err(Damage::file(format!("the archive has no {DATABASE}"))),
+    };
+    Ok(Inspected {
+        form: Form::DataDir,
+        size,
+        sha256,
+        content,
     })
 }
 

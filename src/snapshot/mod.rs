@@ -1,6 +1,7 @@
 //! What etcd leaves on the disk, read strictly read-only, of bytes that nobody vouches for: snapshot files, logs; and the manifest that is kept
 //! beside each backup.
 
+pub mod archive;
 pub mod bolt;
 pub mod content;
 pub mod damage;
@@ -12,5 +13,5 @@ pub mod source;
 pub mod wal;
 
 pub use damage::Damage;
-pub use file::{Inspected, inspect};
+pub use file::{Inspected, inspect, inspect_archive};
 pub use manifest::{Content, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};

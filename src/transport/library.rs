@@ -4,6 +4,7 @@
 //! what can be seen is whole. Folders 0700, files 0600.
 
 mod check;
+mod fetch;
 mod keeping;
 mod shelf;
 mod take;
@@ -17,6 +18,7 @@ use crate::base::files::FileError;
 use crate::call::{CallError, Fault, LibraryAnswer, LibraryOp, Watch};
 
 use super::etcd::Etcd;
+use super::real::Hosts;
 
 /// The library of one cluster.
 #[derive(Clone, Debug)]
@@ -40,6 +42,7 @@ impl Library {
         &self,
         op: &LibraryOp,
         etcd: &Etcd,
+        hosts: Option<&dyn Hosts>,
         bound: Duration,
         watch: &dyn Watch,
     ) -> Result<LibraryAnswer, CallError> {
@@ -54,10 +57,13 @@ impl Library {
             LibraryOp::Add { name, from } => tokio::task::block_in_place(|| self.add(name, from, watch))?,
             LibraryOp::Copy { name, to } => tokio::task::block_in_place(|| self.copy(name, to, watch))?,
             LibraryOp::Remove { names } => self.remove(names)?,
-            other @ LibraryOp::Fetch(_) => {
-                let why = "this version of etcdops does not carry it out";
-                return Err(CallError::new(Fault::Unsupported, other.what(), self.place(), why));
-            }
+            LibraryOp::Fetch(fetch) => match hosts {
+                Some(hosts) => self.fetch(fetch, hosts, watch).await?,
+                None => {
+                    let why = "hosts cannot be reached from here";
+                    return Err(CallError::new(Fault::Unsupported, op.what(), &fetch.host, why));
+                }
+            },
         }
         Ok(LibraryAnswer::Done)
     }

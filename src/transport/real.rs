@@ -77,7 +77,11 @@ impl RealTransport {
             To::Etcd { endpoint, op } => self.etcd.perform(endpoint, op, bound, watch).await.map(Reply::Etcd),
             To::Http(request) => self.http.perform(request, bound).await.map(Reply::Http),
             To::Library(op) => match &self.library {
-                Some(library) => library.perform(op, &self.etcd, bound, watch).await.map(Reply::Library),
+                Some(library) => {
+                    let hosts = self.hosts.as_deref();
+                    let done = library.perform(op, &self.etcd, hosts, bound, watch).await;
+                    done.map(Reply::Library)
+                }
                 None => {
                     let why = "the cluster has no backup library: name one with `backups: {store: …}`";
                     Err(CallError::new(Fault::Missing, op.what(), "this machine", why))

@@ -48,10 +48,26 @@ fn an_override_counts_from_the_next_start_and_its_lease_takes_it_back() {
 fn a_fence_holds_against_starts_boots_and_agents() {
     let (world, _) = World::of(V3535, 3).agent().build();
     let cluster = || "sim".to_owned();
-    on(&world, "etcd-3", HostOp::Stop { disable: false }).unwrap();
+    on(
+        &world,
+        "etcd-3",
+        HostOp::Stop {
+            disable: false,
+            start_again: None,
+        },
+    )
+    .unwrap();
     pass(&world, 40);
     assert!(service(&world, "etcd-3").is_active(), "the agent started it");
-    on(&world, "etcd-3", HostOp::Stop { disable: false }).unwrap();
+    on(
+        &world,
+        "etcd-3",
+        HostOp::Stop {
+            disable: false,
+            start_again: None,
+        },
+    )
+    .unwrap();
     on(&world, "etcd-3", HostOp::Fence { cluster: cluster() }).unwrap();
     pass(&world, 40);
     world.power_off("etcd-3");
@@ -153,7 +169,15 @@ fn misfortunes_strike_before_or_after_the_effect() {
     ] {
         let (world, _) = World::of(V3535, 3).build();
         world.inject(1, when, mishap);
-        let error = on(&world, "etcd-3", HostOp::Stop { disable: false }).unwrap_err();
+        let error = on(
+            &world,
+            "etcd-3",
+            HostOp::Stop {
+                disable: false,
+                start_again: None,
+            },
+        )
+        .unwrap_err();
         assert_eq!(error.maybe_done, maybe_done, "{mishap:?}");
         world.heal_all();
         assert_eq!(!service(&world, "etcd-3").is_active(), stopped, "{mishap:?}");
@@ -163,7 +187,10 @@ fn misfortunes_strike_before_or_after_the_effect() {
     let call = Call {
         to: To::Host {
             host: "etcd-3".to_owned(),
-            op: HostOp::Stop { disable: false },
+            op: HostOp::Stop {
+                disable: false,
+                start_again: None,
+            },
             tag: None,
         },
         timeout: Span::seconds(10),
@@ -200,7 +227,10 @@ fn a_slow_change_outlives_the_caller() {
     let call = Call {
         to: To::Host {
             host: "etcd-3".to_owned(),
-            op: HostOp::Stop { disable: false },
+            op: HostOp::Stop {
+                disable: false,
+                start_again: None,
+            },
             tag: Some(tag.clone()),
         },
         timeout: Span::seconds(30),

@@ -70,8 +70,7 @@ impl Digests {
 /// The revision in the answer is a lower bound, asked right before: the stream itself tells none.
 pub(super) async fn take(link: &Link, path: &Path, watch: &dyn Watch) -> Result<EtcdAnswer, CallError> {
     let disk = |error: &io::Error| {
-        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let fault = if full { Fault::DiskFull } else { Fault::Refused };
+        let fault = Fault::of_disk(error);
         CallError::new(fault, WHAT, "this machine", format!("{}: {error}", path.display()))
     };
     let mut partial = open(path).map_err(|error| disk(&error))?;

@@ -23,6 +23,7 @@ pub fn what(op: &HostOp) -> String {
         HostOp::Leftovers { .. } => "look for what was left behind".to_owned(),
         HostOp::Start { .. } => "start etcd".to_owned(),
         HostOp::Stop { .. } => "stop etcd".to_owned(),
+        HostOp::ColdCopy { data_dir, .. } => format!("copy {data_dir}"),
         HostOp::Restart => "restart etcd".to_owned(),
         HostOp::Reload => "let systemd read its files again".to_owned(),
         HostOp::Fence { .. } => "fence etcd".to_owned(),
@@ -45,6 +46,7 @@ pub fn what(op: &HostOp) -> String {
         HostOp::ClearMarker { .. } => "clear the run marker".to_owned(),
         HostOp::AppendJournal { .. } => "copy the journal".to_owned(),
         HostOp::ReadJournal { .. } => "read the journal".to_owned(),
+        HostOp::ReadPart { path, .. } => format!("read {path}"),
         HostOp::ReadCopy => "read the data directory".to_owned(),
     }
 }

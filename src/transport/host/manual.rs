@@ -3,7 +3,7 @@
 mod library;
 
 use super::answer::what;
-use super::shell::{command_text, state_root};
+use super::shell::command_text;
 use crate::base::quote::{join, quote};
 use crate::call::etcd::EtcdOp;
 use crate::call::host::{HostOp, Restore};
@@ -96,7 +96,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
     }
     let unit = host.service.unit.as_str();
     let drop_in = |name: &str| format!("/run/systemd/system/{unit}.service.d/zz-etcdops-{name}.conf");
-    let fence = format!("{}/{}.fenced", state_root(host), cluster.name);
+    let fence = format!("{}/{}.fenced", host.state_root(), cluster.name);
     let fence_conf = format!("/etc/systemd/system/{unit}.service.d/zz-etcdops-fence.conf");
     let reload = || "systemctl daemon-reload".to_owned();
     match op {
@@ -114,7 +114,15 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
             lines.push(join(["systemctl", "start", "--no-block", unit]));
             lines
         }
-        HostOp::Stop { disable } => {
+        HostOp::ColdCopy {
+            data_dir, wal_dir, to, ..
+        } => {
+            let mut lines = vec![join(["tar", "-C", data_dir, "-cf", to, "."])];
+            let log = wal_dir.iter();
+            lines.extend(log.map(|log| join(["tar", "-C", log, "--transform=s,^[.],./member/wal,", "-rf", to, "."])));
+            lines
+        }
+        HostOp::Stop { disable, .. } => {
             let mut lines = vec![join(["systemctl", "stop", unit])];
             if *disable {
                 lines.push(join(["systemctl", "disable", unit]));
@@ -126,7 +134,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
         HostOp::Fence { .. } => vec![
             format!(
                 "mkdir -p {} {}",
-                quote(&state_root(host)),
+                quote(&host.state_root()),
                 quote(&format!("/etc/systemd/system/{unit}.service.d"))
             ),
             join(["touch", &fence]),

@@ -117,6 +117,7 @@ impl Hosts {
                 .await
                 .map(|seen| HostAnswer::Config(Box::new(seen))),
             HostOp::Clock => errand.clock().await,
+            HostOp::ReadPart { path, offset, length } => errand.part(path, *offset, *length).await,
             HostOp::ReadCopy => {
                 // A host that does not answer must not hold up the others for as long as reading may take.
                 let first = Errand {
@@ -386,6 +387,23 @@ impl Errand<'_> {
         let frame = self.exchange(&script).await?;
         self.checked(&frame)?;
         Ok(config::read(&self.reach.host, &frame))
+    }
+
+    async fn part(&self, path: &str, offset: u64, length: u64) -> Result<HostAnswer, CallError> {
+        let script = self
+            .place()
+            .range(path, offset, length)
+            .map_err(|why| self.unsaid(why))?;
+        let frame = self.exchange(&script).await?;
+        self.checked(&frame)?;
+        let size = frame.number("size");
+        match (frame.bytes("bytes"), size) {
+            (Some(bytes), Some(size)) => Ok(HostAnswer::Part {
+                bytes: bytes.to_vec(),
+                size,
+            }),
+            _ => Err(self.error(Fault::Garbage, "the part of the file is missing in the answer")),
+        }
     }
 
     async fn inspect(&self) -> Result<ServiceSeen, CallError> {

@@ -17,6 +17,7 @@ use crate::cluster::host::{Host, ServiceKind};
 
 /// Read by `sh -c` on the host; takes the script itself from its input.
 pub(super) const BOOTSTRAP: &str = include_str!("script/bootstrap.sh");
+const COLD: &str = include_str!("script/cold.sh");
 const COPY: &str = include_str!("script/copy.sh");
 const COMMON: &str = include_str!("script/common.sh");
 const DETACHED: &str = include_str!("script/detached.sh");
@@ -60,14 +61,6 @@ pub(super) struct Details {
 pub(super) struct Place<'a> {
     pub(super) host: &'a Host,
     pub(super) cluster: &'a str,
-}
-
-/// The folder of etcdops on a host.
-pub(super) fn state_root(host: &Host) -> String {
-    match (&host.service.kind, &host.service.process_dir) {
-        (ServiceKind::Process, Some(folder)) => format!("{}/state", folder.display()),
-        _ => "/var/lib/etcdops".to_owned(),
-    }
 }
 
 impl Place<'_> {
@@ -241,7 +234,7 @@ impl Place<'_> {
             ServiceKind::Systemd => "systemd",
             ServiceKind::Process => "process",
         };
-        let root = state_root(self.host);
+        let root = self.host.state_root();
         let keep = run.map(|run| format!("{root}/{run}/replaced")).unwrap_or_default();
         let mut text = String::new();
         for (name, value) in [
@@ -273,6 +266,9 @@ impl Place<'_> {
         let (functions, call): (&[&str], &str) = match op {
             HostOp::InspectService => return self.inspect(&[]).map(|script| script.text),
             HostOp::ReadConfig => return self.read_config().map(|script| script.text),
+            HostOp::ReadPart { path, offset, length } => {
+                return self.range(path, *offset, *length).map(|script| script.text);
+            }
             HostOp::ReadCopy => return Err("a copy is read in several steps".to_owned()),
             HostOp::Stat { .. } => (&[FILE], "op_stat"),
             HostOp::Disk { .. } => (&[FILE], "op_disk"),
@@ -294,6 +290,7 @@ impl Place<'_> {
             HostOp::Thaw => (&[RUN], "op_thaw"),
             HostOp::Leftovers { .. } => return self.leftovers(text),
             HostOp::Start { .. } => (&[self.service_functions()], "op_start"),
+            HostOp::ColdCopy { .. } => (&[self.service_functions(), COLD], "op_cold_copy"),
             HostOp::Stop { .. } => (&[self.service_functions()], "op_stop"),
             HostOp::Restart => (&[self.service_functions()], "op_restart"),
             HostOp::Reload => (&[self.service_functions()], "op_reload"),
@@ -352,6 +349,7 @@ fn yes(flag: bool) -> String {
 }
 
 /// The operation's own values, as shell variables.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each operation")]
 fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, String> {
     let frozen = || {
         host.freeze
@@ -370,7 +368,24 @@ fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, Strin
         ],
         HostOp::PeerListen { .. } | HostOp::PeerReach { .. } => peer_values(op),
         HostOp::Start { enable } => vec![("enable", yes(*enable))],
-        HostOp::Stop { disable } => vec![("disable", yes(*disable))],
+        HostOp::Stop { disable, start_again } => vec![
+            ("disable", yes(*disable)),
+            (
+                "again",
+                start_again.map_or(0, |after| after.0.as_secs().max(1)).to_string(),
+            ),
+        ],
+        HostOp::ColdCopy {
+            data_dir,
+            wal_dir,
+            to,
+            v2,
+        } => vec![
+            ("data", data_dir.clone()),
+            ("log", wal_dir.clone().unwrap_or_default()),
+            ("to", to.clone()),
+            ("v2", yes(*v2)),
+        ],
         HostOp::Override { name, .. } | HostOp::DropOverride { name } | HostOp::DisarmLease { name } => {
             vec![("name", plain_name(name)?)]
         }

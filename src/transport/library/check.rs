@@ -14,7 +14,7 @@ impl Library {
     pub(super) async fn verify(&self, name: &str, run: Option<&RunId>) -> Result<(), CallError> {
         let what = format!("verify backup {name}");
         let kept = self.kept(name, &what)?;
-        let damage = match read(Path::new(&kept.path)).await {
+        let damage = match read(Path::new(&kept.path), kept.manifest.form).await {
             Ok(found) => difference(&kept.manifest, &found),
             Err(error) => Some(error.message),
         };

@@ -134,8 +134,7 @@ fn copied(from: &Path, to: &Path, what: &str, watch: &dyn Watch) -> Result<Strin
         Ok(digest)
     };
     copy().map_err(|error| {
-        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let fault = if full { Fault::DiskFull } else { Fault::Refused };
+        let fault = Fault::of_disk(&error);
         CallError::new(
             fault,
             what,

@@ -13,7 +13,7 @@ use crate::call::library::Take;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 use crate::cluster::member::Id;
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{How, Inspected, Manifest, Source, Verified, inspect};
+use crate::snapshot::{Form, How, Inspected, Manifest, Source, Verified, inspect, inspect_archive};
 use crate::transport::etcd::Etcd;
 
 use super::shelf::MANIFEST;
@@ -42,7 +42,7 @@ impl Library {
             other => return Err(strange(take, &other)),
         };
         watch.line("reads every page of it");
-        let found = read(&path).await?;
+        let found = read(&path, Form::Snapshot).await?;
         if found.sha256 != streamed {
             let why =
                 "what lies on the disk is not what was written: the disk, or the memory of this machine, is damaged";
@@ -124,10 +124,14 @@ fn strange(take: &Take, answer: &EtcdAnswer) -> CallError {
 }
 
 /// Reads a file of the library, off the threads that answer.
-pub(super) async fn read(path: &Path) -> Result<Inspected, CallError> {
+pub(super) async fn read(path: &Path, form: Form) -> Result<Inspected, CallError> {
     let own = path.to_owned();
     let reading = tokio::task::spawn_blocking(move || match File::open(&own) {
-        Ok(file) => inspect(file).map_err(|damage| damage.to_string()),
+        Ok(file) => match form {
+            Form::Snapshot | Form::Database => inspect(file),
+            Form::DataDir | Form::V2Backup => inspect_archive(file),
+        }
+        .map_err(|damage| damage.to_string()),
         Err(error) => Err(error.to_string()),
     });
     let ended = reading.await.unwrap_or_else(|error| Err(error.to_string()));

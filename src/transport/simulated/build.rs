@@ -219,6 +219,7 @@ impl Builder {
             journals: BTreeMap::new(),
             jobs: BTreeMap::new(),
             leases: BTreeMap::new(),
+            start_again: None,
             overrides: BTreeMap::new(),
             log: Vec::new(),
         }

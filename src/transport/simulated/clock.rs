@@ -55,6 +55,7 @@ impl State {
                 Later::Lease(host, name) => self.fire_lease(host, &name),
                 Later::Agent(host) => self.agent_runs(host),
                 Later::SpaceReturns(host) => self.hosts[host].disk_free = self.hosts[host].disk_total / 2,
+                Later::StartAgain(host) => self.start_again(host),
                 Later::SudoReturns(host) => self.hosts[host].sudo = true,
                 Later::OtherLeaves(host, cluster) => {
                     self.hosts[host].markers.remove(&cluster);
@@ -73,6 +74,17 @@ impl State {
     }
 
     /// The agent starts etcd where it is not frozen. It knows nothing of recoveries.
+    /// A timer dies with the power; a later stop has a timer of its own.
+    fn start_again(&mut self, host: usize) {
+        let due = self.hosts[host].start_again.is_some_and(|at| at <= self.now);
+        if due {
+            self.hosts[host].start_again = None;
+            if self.hosts[host].up && self.hosts[host].process.is_none() && !self.hosts[host].unit.fenced {
+                self.start_unit(host);
+            }
+        }
+    }
+
     fn agent_runs(&mut self, host: usize) {
         self.later(AGENT_PERIOD, Later::Agent(host));
         let target = &self.hosts[host];

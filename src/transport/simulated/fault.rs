@@ -56,9 +56,12 @@ impl World {
         state.mishaps.clear();
         state.bastion_cuts.clear();
         state.cuts.clear();
-        state
-            .schedule
-            .retain(|(_, what)| matches!(what, Later::JobEnds(..) | Later::Lease(..) | Later::Agent(_)));
+        state.schedule.retain(|(_, what)| {
+            matches!(
+                what,
+                Later::JobEnds(..) | Later::Lease(..) | Later::Agent(_) | Later::StartAgain(_)
+            )
+        });
         for host in 0..state.hosts.len() {
             let target = &mut state.hosts[host];
             target.sudo = true;

@@ -135,6 +135,13 @@ impl State {
                 let parts = target.journals.get(run.as_str());
                 HostAnswer::Journal(parts.map(|lines| lines.iter().map(|line| format!("{line}\n")).collect()))
             }
+            HostOp::ReadPart { path, .. } => {
+                let size = target.files.get(path).map_or(0, |entry| entry.content.len());
+                HostAnswer::Part {
+                    bytes: Vec::new(),
+                    size: size as u64,
+                }
+            }
             HostOp::ReadCopy => HostAnswer::Copy(Box::new(self.read_copy(host))),
             HostOp::Run { command, .. } => HostAnswer::Ran(self.run_command(host, command)),
             other => return Err((Fault::Unsupported, format!("{} is no look", what(other)))),
@@ -145,6 +152,7 @@ impl State {
         match op {
             HostOp::Start { .. }
             | HostOp::Stop { .. }
+            | HostOp::ColdCopy { .. }
             | HostOp::Restart
             | HostOp::Fence { .. }
             | HostOp::Unfence { .. } => {
@@ -273,10 +281,17 @@ impl State {
                 return Err((Fault::Refused, format!("etcd is fenced on this host: {fence}")));
             }
             HostOp::Start { enable } => {
+                self.hosts[host].start_again = None;
                 self.hosts[host].unit.enabled |= *enable;
                 self.start_unit(host);
             }
-            HostOp::Stop { disable } => {
+            HostOp::ColdCopy { data_dir, to, .. } => self.cold_copy(host, data_dir, to)?,
+            HostOp::Stop { disable, start_again } => {
+                if let Some(after) = start_again {
+                    let after = super::milliseconds(after.0);
+                    self.hosts[host].start_again = Some(self.now + after);
+                    self.later(after, Later::StartAgain(host));
+                }
                 self.stop_process(host);
                 if *disable {
                     self.hosts[host].unit.enabled = false;
@@ -393,6 +408,7 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::Leftovers { .. } => "look for leftovers",
         HostOp::Start { .. } => "start etcd",
         HostOp::Stop { .. } => "stop etcd",
+        HostOp::ColdCopy { .. } => "copy the data directory",
         HostOp::Restart => "restart etcd",
         HostOp::Reload => "let systemd read its files again",
         HostOp::Fence { .. } => "fence etcd",
@@ -414,6 +430,7 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::ClearMarker { .. } => "clear the marker",
         HostOp::AppendJournal { .. } => "copy the journal",
         HostOp::ReadJournal { .. } => "read the journal",
+        HostOp::ReadPart { .. } => "read a part of a file",
         HostOp::ReadCopy => "read the data directory",
         #[expect(unreachable_patterns, reason = "operations are added by others")]
         _ => "do something",

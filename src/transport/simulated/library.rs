@@ -1,7 +1,8 @@
 //! The backup library of the bastion, held as values.
 
+use super::disk::Trouble;
 use super::machine::refused;
-use super::state::State;
+use super::state::{FileEntry, State};
 use crate::call::library::{Fetch, Take};
 use crate::call::{CallError, EtcdOp, Fault, LibraryAnswer, LibraryOp};
 use crate::cluster::member::Id;
@@ -140,6 +141,27 @@ impl State {
             ..self.manifest(&fetch.name, How::Cold)
         };
         self.keep(manifest);
+        Ok(())
+    }
+}
+
+impl State {
+    /// The content as it stands, in a file of its own.
+    pub(super) fn cold_copy(&mut self, host: usize, data_dir: &str, to: &str) -> Result<(), Trouble> {
+        if self.hosts[host].process.is_some() {
+            return Err((Fault::Refused, "etcd runs: a copy of it would be torn".to_owned()));
+        }
+        self.hosts[host].space_for(to)?;
+        let found = self.hosts[host].files.get(data_dir).and_then(|entry| entry.copy);
+        let Some(copy) = found else {
+            return Err((Fault::Missing, format!("{data_dir} is not there")));
+        };
+        let copy = self.copies[copy].clone();
+        let text = format!("{:x}:{:?}", copy.member, copy.applied.writes);
+        self.copies.push(copy);
+        let mut file = FileEntry::file(&text, "root:root");
+        file.copy = Some(self.copies.len() - 1);
+        self.place(host, to, file);
         Ok(())
     }
 }

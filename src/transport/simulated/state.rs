@@ -83,6 +83,8 @@ pub(super) enum Later {
     Agent(usize),
     SpaceReturns(usize),
     SudoReturns(usize),
+    /// The timer that was armed before a stop.
+    StartAgain(usize),
     /// The other operator ends: host, cluster.
     OtherLeaves(usize, String),
 }
@@ -114,6 +116,8 @@ pub(super) struct SimHost {
     pub(super) leases: BTreeMap<String, Lease>,
     pub(super) overrides: BTreeMap<String, BTreeMap<String, String>>,
     pub(super) log: Vec<(u64, String)>,
+    /// When the host starts etcd again by itself.
+    pub(super) start_again: Option<u64>,
 }
 
 #[derive(Clone, Debug)]

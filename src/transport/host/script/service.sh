@@ -19,16 +19,26 @@ patient() {
   systemctl reset-failed "$unit.service" 2>/dev/null
   return 0
 }
+again_unit() { printf 'etcdops-start-again-%s' "$(printf '%s' "$unit" | tr -c 'A-Za-z0-9\n' _)"; }
+disarm_again() { systemctl stop "$(again_unit).timer" 2>/dev/null; return 0; }
+# Armed before the stop: etcd comes back also when nobody is left to start it.
+arm_again() {
+  [ "$again" != 0 ] || return 0
+  disarm_again
+  try systemd-run --quiet --collect --unit="$(again_unit)" --on-active="${again}s" --timer-property=AccuracySec=1s systemctl start --no-block "$unit.service"
+}
 op_start() {
   [ ! -e "$fence_conf" ] || fail refused "etcd is fenced on this host: $fence_conf"
   patient
   [ "$enable" = no ] || try systemctl enable "$unit.service"
   try systemctl start --no-block "$unit.service"
+  disarm_again
 }
 op_restart() { patient; try systemctl restart --no-block "$unit.service"; }
 op_stop() {
   exists
   [ "$disable" = no ] || try systemctl disable "$unit.service"
+  arm_again
   try systemctl stop "$unit.service"
   if [ -e "$drop_in/zz-etcdops-start.conf" ]; then rm -f "$drop_in/zz-etcdops-start.conf"; rmdir "$drop_in" 2>/dev/null; reload; fi
   return 0

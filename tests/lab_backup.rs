@@ -1,0 +1,142 @@
+//! Backups on real hosts: live and cold, what etcd's own tools say of them, damage, a member that freezes, a bastion that dies.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::lab::{Finished, Lab};
+use crate::support::wait_until;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn backups(lab: &Lab) -> Vec<Value> {
+    let listed: Value = serde_json::from_str(&lab.etcdops(&["backups", "list", "-o", "json"]).good()).unwrap();
+    assert_eq!(listed["schema"], "etcdops/backups/v1");
+    listed["backups"].as_array().unwrap().clone()
+}
+
+fn path(backup: &Value) -> PathBuf {
+    PathBuf::from(backup["path"].as_str().unwrap())
+}
+
+fn done(finished: &Finished) {
+    assert_eq!(finished.code, Some(0), "{}\n{}", finished.stdout, finished.stderr);
+}
+
+#[test]
+fn a_live_backup_is_whole_private_and_no_older_than_what_was_acknowledged() {
+    let Some(lab) = Lab::up(&["--members", "3", "--tls", "--client-cert-auth"]) else {
+        return;
+    };
+    for number in 0..20 {
+        lab.etcdctl(&["put", &format!("key-{number}"), "value"]);
+    }
+    done(&lab.etcdops(&["backup", "--yes"]));
+    let found = backups(&lab);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let first = &found[0];
+    assert_eq!(
+        (&first["keys"], &first["how"]),
+        (&Value::from(20), &Value::from("live")),
+        "{first:#}"
+    );
+    assert!(first["revision"].as_u64() >= Some(21), "{first:#}");
+    let file = path(first);
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    let status = lab.bastion().command(
+        "etcdutl",
+        &["snapshot", "status", "-w", "json", &file.to_string_lossy()],
+    );
+    let said = { status }.output().ok().filter(|output| output.status.success());
+    if let Some(said) = said {
+        let said: Value = serde_json::from_slice(&said.stdout).unwrap();
+        assert_eq!(
+            format!("{:x}", said["hash"].as_u64().unwrap()),
+            first["hash"].as_str().unwrap()
+        );
+    }
+    // From a follower, where there is one.
+    let leader: Value = serde_json::from_str(&lab.etcdops(&["health", "-o", "json"]).good()).unwrap();
+    assert_ne!(first["member_id"], leader["leader"], "{first:#}");
+
+    a_frozen_follower_is_passed_over(&lab);
+    damage_is_seen(&lab, first["name"].as_str().unwrap(), &file);
+}
+
+/// SIGSTOP of a follower right away: it accepts and says nothing; another one is asked.
+fn a_frozen_follower_is_passed_over(lab: &Lab) {
+    lab.freeze("etcd-2");
+    let ended = lab.etcdops(&["backup", "--yes"]);
+    lab.thaw("etcd-2");
+    done(&ended);
+    assert_eq!(backups(lab).len(), 2);
+}
+
+fn damage_is_seen(lab: &Lab, name: &str, file: &std::path::Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    File::create(file).and_then(|mut file| file.write_all(&bytes)).unwrap();
+    let ended = lab.etcdops(&["backups", "verify", name]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains(name), "{}", ended.stderr);
+    let listed = lab.etcdops(&["backups", "list"]).good();
+    assert!(listed.contains("DAMAGED"), "{listed}");
+    done(&lab.etcdops(&["backups", "verify"]));
+}
+
+#[test]
+fn a_cold_copy_comes_from_a_stopped_member_which_serves_again_afterwards() {
+    let Some(lab) = Lab::up(&["--members", "3"]) else {
+        return;
+    };
+    lab.etcdctl(&["put", "kept", "yes"]);
+    let before = lab.exec("etcd-3", "systemctl show -P InvocationID etcd");
+    done(&lab.etcdops(&["backup", "--offline", "etcd-3", "--yes"]));
+    let found = backups(&lab);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (&found[0]["how"], &found[0]["form"]),
+        (&Value::from("cold"), &Value::from("data-dir"))
+    );
+    assert_eq!(found[0]["keys"], 1, "{:#}", found[0]);
+    assert_ne!(
+        lab.exec("etcd-3", "systemctl show -P InvocationID etcd"),
+        before,
+        "it was stopped"
+    );
+    assert_eq!(lab.exec("etcd-3", "systemctl is-active etcd"), "active\n");
+    assert_eq!(
+        lab.exec(
+            "etcd-3",
+            "systemctl list-timers --all --no-legend 'etcdops-start-again*' | wc -l"
+        )
+        .trim(),
+        "0"
+    );
+    let archive = path(&found[0]).display().to_string();
+    let names = lab.bastion().command("tar", &["-tf", &archive]).output().unwrap();
+    let names = String::from_utf8_lossy(&names.stdout).into_owned();
+    assert!(
+        names.contains("./member/snap/db") && names.contains("./member/wal/"),
+        "{names}"
+    );
+    done(&lab.etcdops(&["backups", "verify"]));
+
+    // The copy fails: no room. etcd is started again all the same.
+    lab.exec(
+        "etcd-3",
+        "mkdir -p /var/lib/etcdops && mount -t tmpfs -o size=1m tmpfs /var/lib/etcdops",
+    );
+    let ended = lab.etcdops(&["backup", "--offline", "etcd-3", "--yes"]);
+    assert_ne!(ended.code, Some(0), "{}", ended.stdout);
+    wait_until("etcd runs again", MINUTE, || {
+        lab.try_exec("etcd-3", "systemctl is-active etcd").stdout == "active\n"
+    });
+    assert_eq!(backups(&lab).len(), 1);
+}
