@@ -57,7 +57,8 @@ const TOLD: usize = 5;
 #[derive(Default)]
 struct Tally {
     cases: AtomicUsize,
-    abandoned: AtomicUsize,
+    /// Where a marker was left that only `runs abandon` takes away: by what had happened, how often.
+    abandoned: Mutex<BTreeMap<String, usize>>,
     /// Runbooks that cannot be tried, and why.
     left_out: Mutex<BTreeSet<String>>,
     /// By sort of failure: how many, and the first.
@@ -110,6 +111,7 @@ fn every_embedded_runbook_survives_kills_and_misfortunes() {
     let cases = tally.cases.load(Ordering::Relaxed);
     let milliseconds = usize::try_from(began.elapsed().as_millis()).unwrap();
     let failures = tally.failures.lock().unwrap();
+    let abandoned = tally.abandoned.lock().unwrap();
     let left_out: Vec<String> = tally.left_out.lock().unwrap().iter().cloned().collect();
     let failed: usize = failures.values().map(|(count, _)| count).sum();
     // Past the capture of the test runner: the numbers belong to its output.
@@ -117,7 +119,7 @@ fn every_embedded_runbook_survives_kills_and_misfortunes() {
         std::io::stderr(),
         "sweep: {} scenarios, {cases} cases ({} needed `runs abandon` on the way), {} failed; {} cases/s; left out: {}",
         all.len(),
-        tally.abandoned.load(Ordering::Relaxed),
+        abandoned.values().sum::<usize>(),
         failed,
         cases * 1000 / milliseconds.max(1),
         if left_out.is_empty() {
@@ -126,6 +128,9 @@ fn every_embedded_runbook_survives_kills_and_misfortunes() {
             left_out.join(", ")
         },
     );
+    if std::env::var_os("ETCDOPS_SWEEP").is_some() {
+        let _ = writeln!(std::io::stderr(), "abandoned: {abandoned:#?}");
+    }
     let told: Vec<String> = failures
         .values()
         .take(TOLD)
@@ -381,7 +386,8 @@ impl Sweep<'_> {
             }
             let abandon = format!("etcdops runs abandon {}", self.plan.run);
             if life == 2 && ending.as_ref().is_some_and(|ending| ending.text.contains(&abandon)) {
-                self.tally.abandoned.fetch_add(1, Ordering::Relaxed);
+                let sort: String = what.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+                *self.tally.abandoned.lock().unwrap().entry(sort).or_default() += 1;
                 world.abandon(&self.plan.run);
                 continue;
             }
