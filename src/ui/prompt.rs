@@ -369,6 +369,36 @@ mod tests {
         assert!(matches!(judge(&typed, "Tools-K8s"), Judged::Again(_)));
     }
 
+    fn reader(stream: std::io::PipeReader) -> Reader {
+        Reader {
+            file: File::from(std::os::fd::OwnedFd::from(stream)),
+            restore: None,
+        }
+    }
+
+    #[test]
+    fn ten_minutes_without_an_answer_are_no_answer() {
+        let (stream, _open) = std::io::pipe().unwrap();
+        let typed = reader(stream).line(Instant::now(), &AtomicBool::new(false));
+        assert_eq!(typed, Typed::Late);
+        let (ui, captured) = Ui::captured(Manner::default(), Screen::plain(80));
+        assert_eq!(PATIENCE, std::time::Duration::from_mins(10));
+        assert_eq!(Prompt::new(&ui).ended(&typed), Answer::Unanswered);
+        assert!(captured.talk().contains("No answer within 10 minutes."));
+    }
+
+    #[test]
+    fn an_answer_in_time_is_taken_and_one_that_nobody_waits_for_is_not() {
+        use std::io::Write as _;
+        let later = Instant::now() + PATIENCE;
+        let (stream, mut typist) = std::io::pipe().unwrap();
+        typist.write_all(b"yes\n").unwrap();
+        let typed = reader(stream).line(later, &AtomicBool::new(false));
+        assert_eq!(typed, Typed::Line("yes".to_owned()));
+        let (stream, _open) = std::io::pipe().unwrap();
+        assert_eq!(reader(stream).line(later, &AtomicBool::new(true)), Typed::End);
+    }
+
     #[test]
     fn options_are_taken_by_number_or_name() {
         let options = [("start", "loses nothing"), ("from-survivor", "drops the tail")]
