@@ -29,3 +29,4 @@ mod simulated;
 mod snapshots;
 mod support;
 mod survivors;
+mod watch;

@@ -22,6 +22,8 @@ pub enum Question {
     PeerVersion,
     /// GET /members on the peer port.
     PeerMembers,
+    /// HEAD /metrics on the metrics listener, which does not wait for a quorum.
+    Metrics,
     /// GET /v2/keys, a plain read.
     OldKeys,
     /// The unit, through the host's shell.
@@ -44,6 +46,7 @@ pub struct EndpointAnswers {
     pub ready: Option<Result<HttpAnswer, CallError>>,
     pub peer_version: Option<Result<HttpAnswer, CallError>>,
     pub peer_members: Option<Result<HttpAnswer, CallError>>,
+    pub metrics: Option<Result<HttpAnswer, CallError>>,
     pub old_keys: Option<Result<HttpAnswer, CallError>>,
 }
 

@@ -19,7 +19,7 @@ pub fn host_of<'a>(cluster: &'a ClusterConfig, member: &Member) -> Option<&'a Ho
     cluster.host_of_member(member)
 }
 
-/// Safety 2: the client port accepts and says nothing, while the peer port is alive (an answer, or a TLS refusal).
+/// Safety 2: the client port accepts and says nothing, while the peer port (an answer, or a TLS refusal) or the metrics listener is alive.
 pub fn is_mute(endpoint: &EndpointAnswers) -> bool {
     let silent = matches!(endpoint.status_error(), Some(error) if error.fault == Fault::Silent);
     let peer_lives = match &endpoint.peer_version {
@@ -27,7 +27,8 @@ pub fn is_mute(endpoint: &EndpointAnswers) -> bool {
         Some(Err(error)) => error.fault == Fault::Tls,
         None => false,
     };
-    silent && peer_lives
+    let metrics_live = matches!(&endpoint.metrics, Some(Ok(answer)) if answer.status == 200);
+    silent && (peer_lives || metrics_live)
 }
 
 /// `/readyz` says that no linearizable read goes through.

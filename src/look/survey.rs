@@ -215,6 +215,13 @@ impl<'a> Survey<'a> {
             Question::OldKeys => client("/v2/keys/"),
             Question::PeerVersion => peer("/version"),
             Question::PeerMembers => peer("/members"),
+            Question::Metrics => {
+                let mut request = get(format!("{}/metrics", self.metrics_url(endpoint)?));
+                if let To::Http(request) = &mut request {
+                    request.method = "HEAD".to_owned();
+                }
+                Some(request)
+            }
             Question::Service => Some(To::Host {
                 host: self.host(endpoint)?.name.clone(),
                 op: HostOp::InspectService,
@@ -306,6 +313,7 @@ impl<'a> Survey<'a> {
             Question::Version => place.version = Some(answer),
             Question::Ready => place.ready = Some(answer),
             Question::PeerVersion => place.peer_version = Some(answer),
+            Question::Metrics => place.metrics = Some(answer),
             Question::PeerMembers => {
                 let members = answer.as_ref().ok().and_then(super::rows::peer_members);
                 place.peer_members = Some(answer);
@@ -324,6 +332,22 @@ impl<'a> Survey<'a> {
             other => Err(odd(&host, &other)),
         });
         self.answers.services.insert(host, seen);
+        let silent = self.answers.endpoints[endpoint]
+            .status_error()
+            .is_some_and(|error| matches!(error.fault, Fault::Silent | Fault::Timeout));
+        if silent {
+            self.ask(endpoint, Question::Metrics, self.patience());
+        }
+    }
+
+    /// Where the unit says that metrics are served, as seen from here: not on a loopback address.
+    fn metrics_url(&self, endpoint: usize) -> Option<String> {
+        let service = self.answers.services.get(&self.host(endpoint)?.name)?.as_ref().ok()?;
+        let listed = &service.settings.get("listen-metrics-urls")?.value;
+        let own = url::Url::parse(&self.answers.endpoints[endpoint].url).ok()?;
+        listed
+            .split(',')
+            .find_map(|text| reachable(text.trim(), own.host_str()?))
     }
 
     fn after_status(&mut self, endpoint: usize) {
@@ -491,6 +515,20 @@ impl<'a> Survey<'a> {
     }
 }
 
+/// A listener's URL as another machine writes it, where it can.
+fn reachable(listener: &str, machine: &str) -> Option<String> {
+    let mut url = url::Url::parse(listener).ok()?;
+    let (open, closed) = match url.host()? {
+        url::Host::Ipv4(address) => (address.is_unspecified(), address.is_loopback()),
+        url::Host::Ipv6(address) => (address.is_unspecified(), address.is_loopback()),
+        url::Host::Domain(name) => (false, name == "localhost"),
+    };
+    if open {
+        url.set_host(Some(machine)).ok()?;
+    }
+    (!closed).then(|| url.as_str().trim_end_matches('/').to_owned())
+}
+
 fn get(url: String) -> To {
     To::Http(HttpRequest {
         method: "GET".to_owned(),
@@ -510,4 +548,20 @@ fn odd(place: &str, reply: &Reply) -> CallError {
         Reply::Ran(_) => "a command's end",
     };
     CallError::new(Fault::Garbage, "look", place, format!("{kind} to this question"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn a_listener_is_asked_where_another_machine_reaches_it() {
+        let seen = |listener| reachable(listener, "etcd-1");
+        assert_eq!(seen("http://0.0.0.0:2381").as_deref(), Some("http://etcd-1:2381"));
+        assert_eq!(seen("https://[::]:2381").as_deref(), Some("https://etcd-1:2381"));
+        assert_eq!(seen("http://10.0.0.1:2381/").as_deref(), Some("http://10.0.0.1:2381"));
+        assert_eq!(seen("http://127.0.0.1:2381"), None);
+        assert_eq!(seen("http://localhost:2381"), None);
+        assert_eq!(seen("no url"), None);
+    }
 }

@@ -103,12 +103,20 @@ op_disarm_lease() {
   systemctl reset-failed "$lease.service" 2>/dev/null
   try rm -f "$ours/$name.lease" "$ours/$name.lease.sh"
 }
+# Files that the unit or etcd itself logs to, one on each line.
+log_files() {
+  systemctl cat "$unit.service" 2>/dev/null | sed -n -E 's/^Standard(Output|Error)=(file|append|truncate)://p'
+  pid=$(systemctl show -P MainPID "$unit.service")
+  [ "${pid:-0}" -gt 0 ] || return 0
+  { tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^ETCD_LOG_OUTPUTS=//p'
+    tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n -E 's/^--?log-outputs=//p'; } 2>/dev/null | tr ',' '\n' | grep '^/'
+}
 op_log() {
   most=$lines
   [ -z "$contains" ] || most=50000
   set -- -u "$unit.service" --no-pager -o short-unix --no-hostname -n "$most"
   [ -z "$since" ] || set -- "$@" --since "-${since}s"
-  journalctl -q "$@" 2>/dev/null | { if [ -n "$contains" ]; then grep -F -- "$contains" | tail -n "$lines"; else cat; fi; } | pute log
+  { journalctl -q "$@" 2>/dev/null; log_files | sort -u | while IFS= read -r f; do tail -n "$most" "$f" 2>/dev/null; done; } | { if [ -n "$contains" ]; then grep -F -- "$contains" | tail -n "$lines"; else cat; fi; } | pute log
 }
 op_leftovers() {
   [ ! -e "$fence_conf" ] || put fenced yes
