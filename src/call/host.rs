@@ -132,7 +132,10 @@ pub enum HostOp {
     DisarmLease {
         name: String,
     },
-    Freeze,
+    /// With a bound: a timer on the host says loudly when it has passed. It never thaws: what is fenced might start.
+    Freeze {
+        at_most: Option<Span>,
+    },
     Thaw,
     /// Whole file, replaced atomically; the old one is kept under the run's folder on the host.
     WriteFile {

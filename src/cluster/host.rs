@@ -60,6 +60,9 @@ pub struct Freeze {
     pub off: String,
     /// Exit status 0 while frozen.
     pub check: Option<String>,
+    /// Exit status 0 while a run of it is in progress: freezing waits for its end.
+    #[serde(default)]
+    pub busy: Option<String>,
 }
 
 /// One host of the inventory.

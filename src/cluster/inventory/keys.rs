@@ -185,11 +185,12 @@ fn ssh<'a>(reader: &Reader<'a>, node: &Node<'a>, is_host: bool, found: &mut Shar
 }
 
 fn freeze<'a>(reader: &Reader<'a>, node: &Node<'a>) -> Option<Freeze> {
-    let fields = reader.fields(node, &["on", "off", "check"]);
+    let fields = reader.fields(node, &["on", "off", "check", "busy"]);
     Some(Freeze {
         on: command(reader, node, &fields, "on")?,
         off: command(reader, node, &fields, "off")?,
         check: optional_command(reader, &fields, "check"),
+        busy: optional_command(reader, &fields, "busy"),
     })
 }
 

@@ -113,7 +113,8 @@ impl List<'_> {
         let from = self.settings.origins.of(&format!("{path}freeze"));
         self.add_from(format!("{path}freeze.on"), &freeze.on, from.clone());
         self.add_from(format!("{path}freeze.off"), &freeze.off, from.clone());
-        self.add_from(format!("{path}freeze.check"), &freeze.check, from);
+        self.add_from(format!("{path}freeze.check"), &freeze.check, from.clone());
+        self.add_from(format!("{path}freeze.busy"), &freeze.busy, from);
     }
 }
 

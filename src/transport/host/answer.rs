@@ -32,7 +32,7 @@ pub fn what(op: &HostOp) -> String {
         HostOp::DropOverride { name } => format!("take away the override {name}"),
         HostOp::ArmLease { name, .. } => format!("arm the timer for {name}"),
         HostOp::DisarmLease { name } => format!("disarm the timer for {name}"),
-        HostOp::Freeze => "freeze configuration management".to_owned(),
+        HostOp::Freeze { .. } => "freeze configuration management".to_owned(),
         HostOp::Thaw => "thaw configuration management".to_owned(),
         HostOp::WriteFile { path, .. } => format!("write {path}"),
         HostOp::PutFile { path, .. } => format!("upload {path}"),

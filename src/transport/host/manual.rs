@@ -167,7 +167,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
             ]
         }
         HostOp::DropOverride { name } => vec![join(["rm", "-f", &drop_in(name)]), reload()],
-        HostOp::Freeze => vec![
+        HostOp::Freeze { .. } => vec![
             host.freeze
                 .as_ref()
                 .map_or_else(String::new, |freeze| freeze.on.clone()),

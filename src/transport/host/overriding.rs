@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::frame::encode_base64;
 use super::inspect::Inspected;
 use super::shell::Details;
-use crate::base::systemd::{command_of, env_file, words};
+use crate::base::systemd::{command_of, env_file, flags};
+use crate::base::yaml;
 
 use crate::call::host::SettingFrom;
 use crate::cluster::host::{Host, ServiceKind};
@@ -90,7 +91,7 @@ fn draft(host: &Host, seen: &Inspected, name: &str, settings: &BTreeMap<String, 
                 .ok_or_else(|| by_hand(&format!("{original} cannot be read"), settings))?;
             let mut text = text.clone();
             for (key, value) in settings {
-                text = edit_config(&text, key, value)
+                text = yaml::edit::set(&text, key, value)
                     .ok_or_else(|| by_hand(&format!("{original} is no simple YAML"), settings))?;
             }
             let unit = host.service.unit.trim_end_matches(".service");
@@ -144,71 +145,12 @@ fn place(draft: &mut Draft, host: &Host, seen: &Inspected, key: &str, value: &st
     Ok(())
 }
 
-/// The command line with the flag's value replaced. `None`: quotes or backslashes stand in the way, or the value does not fit a plain word.
+/// The command line with the flag's value replaced. `None`: its word is written in a way that is not understood.
 fn edit_flag(command: &str, key: &str, value: &str) -> Option<String> {
-    if value.contains(|c: char| c.is_whitespace() || "'\"\\".contains(c)) {
-        return None;
-    }
-    let all = words(command)?;
-    let mut edits: Vec<(usize, usize, String)> = Vec::new();
-    for (index, word) in all.iter().enumerate() {
-        let Some(flag) = word.text.strip_prefix("--").or_else(|| word.text.strip_prefix('-')) else {
-            continue;
-        };
-        let name = flag.split('=').next().unwrap_or_default();
-        if name != key {
-            continue;
-        }
-        if word.dressed {
-            return None;
-        }
-        match all.get(index + 1) {
-            Some(next) if !flag.contains('=') && !next.text.starts_with('-') => {
-                if next.dressed {
-                    return None;
-                }
-                edits.push((word.start, next.end, format!("--{key}={value}")));
-            }
-            _ => edits.push((word.start, word.end, format!("--{key}={value}"))),
-        }
-    }
-    if edits.is_empty() {
-        return None;
-    }
+    let (place, shown) = flags::set(command, key, value)?;
     let mut changed = command.to_owned();
-    for (start, end, text) in edits.into_iter().rev() {
-        changed.replace_range(start..end, &text);
-    }
+    changed.replace_range(place, &shown);
     Some(changed)
-}
-
-/// The config file with one top-level value replaced or added.
-fn edit_config(text: &str, key: &str, value: &str) -> Option<String> {
-    let before: serde_yaml::Value = serde_yaml::from_str(text).ok()?;
-    before.as_mapping()?;
-    let line = format!("{key}: '{}'", value.replace('\'', "''"));
-    let mut found = false;
-    let mut lines: Vec<String> = Vec::new();
-    for old in text.lines() {
-        if old
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.trim_start().starts_with(':'))
-        {
-            found = true;
-            lines.push(line.clone());
-        } else {
-            lines.push(old.to_owned());
-        }
-    }
-    if !found {
-        lines.push(line);
-    }
-    let changed = lines.join("\n") + "\n";
-    let after: serde_yaml::Value = serde_yaml::from_str(&changed).ok()?;
-    let mut expected = before.as_mapping()?.clone();
-    expected.insert(key.into(), value.into());
-    // Anything but exactly that change means that the file is not as simple as it looks.
-    (after.as_mapping() == Some(&expected)).then_some(changed)
 }
 
 fn single(key: &str, value: &str) -> BTreeMap<String, String> {
@@ -227,39 +169,6 @@ fn by_hand(why: &str, settings: &BTreeMap<String, String>) -> String {
 mod tests {
     use super::*;
     use crate::call::host::Setting;
-
-    #[test]
-    fn flags_are_replaced_in_place() {
-        assert_eq!(
-            edit_flag("/usr/bin/etcd --log-level info --name 'a b'", "log-level", "debug").as_deref(),
-            Some("/usr/bin/etcd --log-level=debug --name 'a b'")
-        );
-        assert_eq!(
-            edit_flag("-log-level=info $A", "log-level", "debug").as_deref(),
-            Some("--log-level=debug $A")
-        );
-        assert_eq!(edit_flag("--log-level 'info'", "log-level", "debug"), None);
-        assert_eq!(edit_flag("--log-levels=x", "log-level", "debug"), None);
-        assert_eq!(edit_flag("--log-level=info", "log-level", "a b"), None);
-    }
-
-    #[test]
-    fn a_config_file_changes_in_one_place_only() {
-        assert_eq!(
-            edit_config("name: a\nlog-level: info # x\n", "log-level", "debug").as_deref(),
-            Some("name: a\nlog-level: 'debug'\n")
-        );
-        assert_eq!(
-            edit_config("name: a", "log-level", "debug").as_deref(),
-            Some("name: a\nlog-level: 'debug'\n")
-        );
-        assert_eq!(edit_config("{\"name\": \"a\"}", "log-level", "debug"), None);
-        assert_eq!(edit_config("- a\n", "log-level", "debug"), None);
-        assert_eq!(
-            edit_config("x: |\n  y\nlog-level: >\n  info\n", "log-level", "debug"),
-            None
-        );
-    }
 
     fn with(from: SettingFrom, exec: &str) -> Inspected {
         let mut seen = Inspected {
@@ -288,7 +197,7 @@ mod tests {
             file: None,
         };
         let through = drafted(&with(variable, "/usr/bin/etcd $DAEMON_ARGS"));
-        assert_eq!(through.environment, single("DAEMON_ARGS", "--log-level=debug --x"));
+        assert_eq!(through.environment, single("DAEMON_ARGS", "--log-level debug --x"));
         assert_eq!(through.exec, None);
         let flag = drafted(&with(SettingFrom::Flag, "-/usr/bin/etcd --log-level=info $A"));
         assert_eq!(flag.exec.as_deref(), Some("-/usr/bin/etcd --log-level=debug $A"));

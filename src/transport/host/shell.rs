@@ -286,7 +286,7 @@ impl Place<'_> {
             HostOp::PeerListen { .. } => (&[PEER], "op_peer_listen"),
             HostOp::PeerReach { .. } => (&[PEER], "op_peer_reach"),
             HostOp::FreezeCheck => (&[RUN], "op_freeze_check"),
-            HostOp::Freeze => (&[RUN], "op_freeze"),
+            HostOp::Freeze { .. } => (&[RUN], "op_freeze"),
             HostOp::Thaw => (&[RUN], "op_thaw"),
             HostOp::Leftovers { .. } => return self.leftovers(text),
             HostOp::Start { .. } => (&[self.service_functions()], "op_start"),
@@ -395,7 +395,13 @@ fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, Strin
                 ("after", after.0.as_secs().max(1).to_string()),
             ]
         }
-        HostOp::Freeze => vec![
+        HostOp::Freeze { at_most } => vec![
+            (
+                "after",
+                at_most
+                    .map(|span| span.0.as_secs().max(1).to_string())
+                    .unwrap_or_default(),
+            ),
             ("command", frozen()?.on.clone()),
             ("check", frozen()?.check.clone().unwrap_or_default()),
         ],

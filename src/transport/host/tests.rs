@@ -28,6 +28,7 @@ fn cluster(folder: &Path) -> Arc<ClusterConfig> {
             on: format!("touch {}/frozen", folder.display()),
             off: format!("rm {}/frozen", folder.display()),
             check: Some(format!("test -e {}/frozen", folder.display())),
+            busy: None,
         }),
         ..Host::named("h")
     };
@@ -367,7 +368,7 @@ async fn the_copy_of_the_journal_has_each_record_once() {
 async fn freeze_disk_clock_and_what_is_left() {
     let world = World::new();
     // The folder's name is not quoted in the commands of this inventory, so they fail, and say so.
-    assert!(world.change(HostOp::Freeze, "f").await.is_err());
+    assert!(world.change(HostOp::Freeze { at_most: None }, "f").await.is_err());
     assert_eq!(world.ask(HostOp::FreezeCheck).await.unwrap(), HostAnswer::Frozen(false));
     let HostAnswer::Disk { free, total } = world
         .ask(HostOp::Disk {

@@ -230,6 +230,7 @@ impl Builder {
             on: "agent --disable".to_owned(),
             off: "agent --enable".to_owned(),
             check: Some("agent --is-disabled".to_owned()),
+            busy: None,
         });
         let hosts = names
             .iter()

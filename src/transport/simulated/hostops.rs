@@ -182,11 +182,11 @@ impl State {
             HostOp::DisarmLease { name } => {
                 self.hosts[host].leases.remove(name);
             }
-            HostOp::Freeze | HostOp::Thaw => {
+            HostOp::Freeze { .. } | HostOp::Thaw => {
                 if !self.hosts[host].agent {
                     return Err(no_freeze());
                 }
-                self.hosts[host].frozen = *op == HostOp::Freeze;
+                self.hosts[host].frozen = matches!(op, HostOp::Freeze { .. });
             }
             HostOp::Run { command, .. } => return Ok(HostAnswer::Ran(self.run_command(host, command))),
             HostOp::WriteMarker { cluster, marker } => self.write_marker(host, cluster, marker)?,
@@ -417,7 +417,7 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::DropOverride { name } => return format!("drop override {name}"),
         HostOp::ArmLease { name, .. } => return format!("arm lease {name}"),
         HostOp::DisarmLease { name } => return format!("disarm lease {name}"),
-        HostOp::Freeze => "freeze configuration management",
+        HostOp::Freeze { .. } => "freeze configuration management",
         HostOp::Thaw => "thaw configuration management",
         HostOp::WriteFile { path, .. } | HostOp::PutFile { path, .. } => return format!("write {path}"),
         HostOp::Rename { from, to } => return format!("rename {from} to {to}"),

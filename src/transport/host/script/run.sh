@@ -14,16 +14,27 @@ as_asked() {
 # What was frozen before us stays frozen: only what $frozen records is ours to thaw.
 frozen=$root/$cluster.frozen
 op_freeze() {
-  [ ! -e "$frozen" ] || return 0
+  if [ -e "$frozen" ]; then remind; return; fi
   [ -z "$check" ] || ! sh -c "$check" >/dev/null 2>&1 </dev/null || return 0
   private_dir "$root"
   printf '%s\n' "$run" >"$frozen" || fail disk-full "cannot write $frozen"
   said=$(sh -c "$command" 2>&1 </dev/null) || { code=$?; rm -f "$frozen"; fail refused "the command ended with status $code: $said"; }
+  remind
+}
+# Says loudly that it has been frozen for too long. Only says it: what is fenced would start again after a thaw.
+reminder=etcdops-frozen-$cluster
+remind() {
+  [ -n "$after" ] && [ "$kind" = systemd ] && [ "$(id -u)" = 0 ] || return 0
+  ! systemctl -q is-active "$reminder.timer" || return 0
+  text="etcdops: configuration management of $(uname -n) is still frozen by run $run, for longer than the ${after} s that it meant to; etcdops resume $run, or etcdops runs abandon $run"
+  try systemd-run --quiet --collect --unit="$reminder" --on-active="${after}s" --on-unit-active=1h --timer-property=AccuracySec=1s /bin/sh -c 'if [ -e "$1" ]; then logger -p user.crit -t etcdops -- "$2"; wall "$2" 2>/dev/null; else systemctl stop "$3.timer"; fi' sh "$frozen" "$text" "$reminder"
 }
 op_thaw() {
   [ -e "$frozen" ] || return 0
   said=$(sh -c "$command" 2>&1 </dev/null) || fail refused "the command ended with status $?: $said"
   rm -f "$frozen"
+  [ "$kind" != systemd ] || systemctl stop "$reminder.timer" 2>/dev/null
+  return 0
 }
 op_freeze_check() { if sh -c "$command" >/dev/null 2>&1 </dev/null; then put frozen yes; else put frozen no; fi; }
 op_clock() { put nanos "$(date +%s%N)"; }
