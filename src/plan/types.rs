@@ -113,9 +113,14 @@ pub enum HoldRole {
 }
 
 impl Plan {
-    /// SHA-256 over the whole plan, with the run's name taken out: the same door, parameters and cluster give the same hash.
+    /// SHA-256 over the whole plan, without the run's name and what the requirements were measured to be (bytes free, clocks):
+    /// the same door, parameters and cluster give the same hash.
     pub fn hash(&self) -> String {
-        let text = serde_json::to_string(self)
+        let mut plan = self.clone();
+        for check in plan.requires.iter_mut().filter(|check| !check.accepted) {
+            check.saw.clear();
+        }
+        let text = serde_json::to_string(&plan)
             .unwrap_or_default()
             .replace(self.run.as_str(), "RUN");
         crate::base::hash::sha256_hex(text.as_bytes())
