@@ -111,9 +111,21 @@ fn all_changes(version: &str, options: &[&str]) {
 
     // Dead, and its host with it: another host takes its place.
     lab.kill("etcd-3");
-    let done = change(
-        &lab,
-        &["replace-member", "etcd-3", "--host", "etcd-4", "--write-inventory"],
+    let done = lab.etcdops(&[
+        "replace-member",
+        "etcd-3",
+        "--host",
+        "etcd-4",
+        "--write-inventory",
+        "--yes",
+    ]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let backups = lab.etcdops(&["backups", "list", "-o", "json"]).good();
+    let backups: Value = serde_json::from_str(&backups).unwrap();
+    assert_eq!(
+        backups["backups"].as_array().map(Vec::len),
+        Some(1),
+        "a backup was taken first: {backups}"
     );
     healthy_with(&lab, &["etcd-1", "etcd-2", "etcd-4"]);
     assert!(done.stdout.contains("3→2→3"), "{}", done.stdout);
