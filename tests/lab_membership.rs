@@ -283,7 +283,7 @@ fn declined_at_each_question(lab: &Lab) {
         (chosen, &[(proposed, "")]),
         (chosen, &[(proposed, "1"), (plan, "n")]),
         (dead, &[(plan, "")]),
-        (dead, &[(plan, "y"), ("from the cluster? [y/N] ", "n")]),
+        (dead, &[(plan, "y"), ("[y/N] ", "n")]),
     ];
     for (arguments, answers) in scripts {
         answering(lab, arguments, answers, 4);
@@ -417,4 +417,45 @@ fn endpoint(lab: &Lab, host: &str) -> String {
         "http"
     };
     format!("{scheme}://{host}:2379")
+}
+
+#[test]
+fn what_goes_wrong_on_the_new_host_is_told_and_resumed() {
+    let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.5.35", "--disk-mb", "700"]) else {
+        return;
+    };
+    type Hand = fn(&Lab, &str);
+    let misfortunes: [(&str, Hand, Hand); 3] = [
+        (
+            "the disk is full",
+            |lab, host| lab.fill(host),
+            |lab, host| lab.unfill(host),
+        ),
+        (
+            "sudo refuses",
+            |lab, host| drop(lab.exec(host, "mv /etc/sudoers.d /etc/sudoers.gone")),
+            |lab, host| drop(lab.exec(host, "mv /etc/sudoers.gone /etc/sudoers.d")),
+        ),
+        (
+            "the bastion is cut off",
+            |lab, host| lab.cut(host, &["--from", "bastion"]),
+            |lab, host| lab.heal(host),
+        ),
+    ];
+    let (mut old, mut new) = ("etcd-3", "etcd-4");
+    for (what, befalls, is_put_right) in misfortunes {
+        lab.exec(old, "systemctl stop etcd");
+        let replace = ["replace-member", old, "--host", new, "--no-backup", "--yes"];
+        let mut child = begun(&lab, &replace, "join/joined/add");
+        befalls(&lab, new);
+        let code = child.wait().unwrap().code();
+        assert!(matches!(code, Some(1 | 6)), "{what}: {code:?}");
+        is_put_right(&lab, new);
+        let resumed = lab.etcdops(&["resume", &run_id(lab.bastion()), "--yes"]);
+        assert_eq!(resumed.code, Some(0), "{what}: {}{}", resumed.stdout, resumed.stderr);
+        let mut wanted = vec!["etcd-1", "etcd-2", new];
+        wanted.sort_unstable();
+        healthy_with(&lab, &wanted);
+        (old, new) = (new, old);
+    }
 }
