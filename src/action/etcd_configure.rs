@@ -1,7 +1,6 @@
 //! `etcd.configure`: writes settings of etcd wherever each of them lives on the host. The old files are kept, and every line,
 //! comment and order in them that is not ours.
 
-pub mod configurable;
 mod draft;
 mod edits;
 mod wanted;

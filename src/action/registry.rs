@@ -19,7 +19,6 @@ use super::config_freeze::{ConfigFreeze, ConfigThaw};
 use super::configurable::Configurable;
 use super::content::Content;
 use super::disk::Disk;
-use super::etcd_configure::configurable::Configurable;
 use super::etcd_configure::{self, EtcdConfigure};
 use super::etcd_log_level::EtcdLogLevel;
 use super::etcd_prove::EtcdProve;
@@ -357,10 +356,6 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ConditionKind::of::<Members>(
         "members",
         "The member list as a whole: counts, names, peer URLs, agreement.",
-    ),
-    ConditionKind::of::<Configurable>(
-        "configurable",
-        "The settings of a member that joins can be written where they live on a host; told before anything changes.",
     ),
     ConditionKind::of::<Peers>("peers", "Members reach a new host's peer port, and it theirs."),
     ConditionKind::of::<Fenced>(
