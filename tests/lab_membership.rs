@@ -419,12 +419,14 @@ fn endpoint(lab: &Lab, host: &str) -> String {
     format!("{scheme}://{host}:2379")
 }
 
+/// What a test does to a host.
+type Hand = fn(&Lab, &str);
+
 #[test]
 fn what_goes_wrong_on_the_new_host_is_told_and_resumed() {
     let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.5.35", "--disk-mb", "700"]) else {
         return;
     };
-    type Hand = fn(&Lab, &str);
     let misfortunes: [(&str, Hand, Hand); 3] = [
         (
             "the disk is full",
