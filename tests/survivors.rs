@@ -119,6 +119,16 @@ async fn the_copies_of_killed_members_are_read_on_every_version() {
                 "{version} {name}: {copy:?}"
             );
             assert!(!copy.v2_data, "{version} {name}");
+            let own = copy.own().unwrap_or_else(|| panic!("{version} {name}: {copy:?}"));
+            assert_eq!(own.name, *name, "{version}");
+            assert!(
+                copy.peer_url().is_some_and(|url| url.starts_with("http://127.0.0.1:")),
+                "{version}: {own:?}"
+            );
+            assert!(
+                copy.consistent_index > 50 && copy.revision > 50,
+                "{version} {name}: {copy:?}"
+            );
             copies.push(copy);
         }
         let of = |name: &str| copies[ids.iter().position(|(known, _)| known == name).unwrap()].clone();

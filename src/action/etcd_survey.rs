@@ -29,8 +29,12 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("revision", Kind::Number),
     ("size", Kind::Number),
     ("data_dir", Kind::Text),
+    ("wal_dir", Kind::Text),
+    ("name", Kind::Text),
+    ("version", Kind::Text),
     ("peer_url", Kind::Text),
     ("v2_data", Kind::Bool),
+    ("member_hosts", Kind::List),
     (SAYS, Kind::Text),
 ];
 
@@ -51,14 +55,14 @@ impl Action for EtcdSurvey {
     }
 
     /// A host that does not answer is told as a copy that cannot be used: the others must still be seen.
-    fn probe(&self, _site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
+    fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
         let copy = sight::pick(seen, "the data directory was not read", |sight| match sight {
             Sight::Host(HostAnswer::Copy(copy)) => Some(copy.as_ref()),
             _ => None,
         });
         Probe::Done(match copy {
-            Ok(copy) => output(copy, &why(copy)),
-            Err(why) => output(&CopySeen::default(), &why),
+            Ok(copy) => output(site, copy, &why(copy)),
+            Err(why) => output(site, &CopySeen::default(), &why),
         })
     }
 
@@ -67,8 +71,14 @@ impl Action for EtcdSurvey {
     }
 }
 
-fn output(copy: &CopySeen, why: &str) -> Value {
+fn output(site: &Site<'_>, copy: &CopySeen, why: &str) -> Value {
+    let hosts = copy
+        .members
+        .iter()
+        .filter_map(|member| site.cluster.host_of_member(member));
+    let member_hosts: Vec<&str> = hosts.map(|host| host.name.as_str()).collect();
     json!({
+        "member_hosts": member_hosts,
         "intact": copy.intact(),
         "why": why,
         "running": copy.running,
@@ -84,6 +94,9 @@ fn output(copy: &CopySeen, why: &str) -> Value {
         "revision": copy.revision,
         "size": copy.db_size,
         "data_dir": copy.data_dir.clone().unwrap_or_default(),
+        "wal_dir": copy.wal_dir.clone().unwrap_or_default(),
+        "name": copy.own().map(|member| member.name.as_str()).unwrap_or_default(),
+        "version": copy.version.map(|version| version.to_string()).unwrap_or_default(),
         "peer_url": copy.peer_url().unwrap_or_default(),
         "v2_data": copy.v2_data,
         SAYS: says(copy, why),

@@ -16,6 +16,7 @@ pub mod configurable;
 pub mod content;
 pub mod disk;
 pub mod etcd_configure;
+pub mod etcd_force;
 pub mod etcd_log_level;
 pub mod etcd_prove;
 pub mod etcd_restore;

@@ -17,6 +17,9 @@ pub struct Peers {
     /// Peers speak TLS: the hosts' own peer certificates, names and authorities are proved; with auto-TLS the ports alone.
     #[serde(default)]
     pub tls: bool,
+    /// The members need not listen yet: a refusal proves that packets arrive.
+    #[serde(default)]
+    pub silent: bool,
 }
 
 /// One direction: who tries to reach whom.
@@ -168,7 +171,7 @@ impl Condition for Peers {
             .collect();
         let closed: Vec<String> = reached
             .iter()
-            .filter_map(|(path, seen)| path.trouble(seen, &listening))
+            .filter_map(|(path, seen)| path.trouble(seen, &listening, self.silent))
             .collect();
         if closed.is_empty() {
             return Verdict::Holds(self.proof(&listening, &reached));
@@ -190,10 +193,15 @@ impl Condition for Peers {
 }
 
 impl Path<'_> {
-    fn trouble(&self, seen: &PeerSeen, listening: &PeerSeen) -> Option<String> {
+    fn trouble(&self, seen: &PeerSeen, listening: &PeerSeen, silent: bool) -> Option<String> {
         let why = seen.trouble.as_ref()?;
         // Where nothing can listen, a refusal proves that packets arrive.
-        if self.to_new && seen.refused && listening.proof == PeerProof::None {
+        let nothing_listens = if self.to_new {
+            listening.proof == PeerProof::None
+        } else {
+            silent
+        };
+        if nothing_listens && seen.refused {
             return None;
         }
         Some(format!(
@@ -224,6 +232,7 @@ mod tests {
             between: vec!["etcd-1".to_owned()],
             and: "etcd-4".to_owned(),
             tls: true,
+            silent: false,
         };
         let mut verdict = None;
         site_of(|site| {

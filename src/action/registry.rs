@@ -20,6 +20,7 @@ use super::configurable::Configurable;
 use super::content::Content;
 use super::disk::Disk;
 use super::etcd_configure::{self, EtcdConfigure};
+use super::etcd_force::EtcdForce;
 use super::etcd_log_level::EtcdLogLevel;
 use super::etcd_prove::EtcdProve;
 use super::etcd_restore::EtcdRestore;
@@ -291,6 +292,12 @@ pub static ACTIONS: &[ActionKind] = &[
         "Writes and reads through the host's member: a transaction that goes through the log and changes no key, then a read through the quorum.",
         true,
         &[],
+    ),
+    ActionKind::of::<EtcdForce>(
+        "etcd.force_new_cluster",
+        "Starts etcd, with the override `force-new-cluster` in place, so that its member is alone in the cluster; learners that stay are removed.",
+        true,
+        &[("member_id", Kind::Text)],
     ),
     ActionKind::of::<EtcdSurvey>(
         "etcd.survey",

@@ -31,6 +31,9 @@ pub struct ServiceIs {
     /// Settings that are in force in the running process, such as `log-level: debug`.
     #[serde(default)]
     pub runs_with: BTreeMap<String, String>,
+    /// Settings that the running process does not have, such as `force-new-cluster`.
+    #[serde(default)]
+    pub runs_without: Vec<String>,
     /// Our override of this name is in place.
     #[serde(default, rename = "override")]
     pub with_override: Option<String>,
@@ -61,6 +64,7 @@ impl Condition for ServiceIs {
                 .iter()
                 .map(|(name, value)| format!("runs with {name} {value}")),
         );
+        parts.extend(self.runs_without.iter().map(|name| format!("runs without {name}")));
         parts.extend(self.with_override.iter().map(|name| format!("has the override {name}")));
         parts.extend(self.no_override.iter().map(|name| format!("has no override {name}")));
         format!("{} {}", self.host(site), parts.join(", "))
@@ -143,8 +147,18 @@ impl ServiceIs {
         {
             return Some(format!("the override {name} is still in place"));
         }
-        if !self.runs_with.is_empty() && service.main_pid.is_none() {
+        let about_process = !self.runs_with.is_empty() || !self.runs_without.is_empty();
+        if about_process && service.main_pid.is_none() {
             return Some("etcd does not run".to_owned());
+        }
+        let set = |name: &&String| {
+            service
+                .settings
+                .get(*name)
+                .is_some_and(|setting| setting.value != "false")
+        };
+        if let Some(name) = self.runs_without.iter().find(set) {
+            return Some(format!("it still runs with {name}"));
         }
         self.runs_with.iter().find_map(|(name, wanted)| {
             let found = service.settings.get(name).map(|setting| setting.value.as_str());

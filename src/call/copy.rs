@@ -9,6 +9,8 @@ use crate::cluster::version::Version;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CopySeen {
     pub data_dir: Option<String>,
+    /// Where it is not inside the data directory.
+    pub wal_dir: Option<String>,
     /// There is a data directory with something in it.
     pub there: bool,
     /// etcd runs on it.
@@ -89,9 +91,13 @@ impl CopySeen {
         self.intact() && self.part == Part::Voter
     }
 
+    /// This copy's member, as it knows itself.
+    pub fn own(&self) -> Option<&Member> {
+        self.members.iter().find(|member| Some(member.id) == self.member)
+    }
+
     /// The peer URL under which the others know this member.
     pub fn peer_url(&self) -> Option<&str> {
-        let own = self.members.iter().find(|member| Some(member.id) == self.member)?;
-        own.peer_urls.first().map(String::as_str)
+        self.own()?.peer_urls.first().map(String::as_str)
     }
 }

@@ -138,7 +138,7 @@ impl Reading {
     }
 }
 
-fn big_endian(bytes: &[u8]) -> Option<u64> {
+pub(super) fn big_endian(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
@@ -160,7 +160,7 @@ struct Written {
     learner: bool,
 }
 
-fn member(key: &[u8], value: &[u8]) -> Result<Member, String> {
+pub(super) fn member(key: &[u8], value: &[u8]) -> Result<Member, String> {
     let wrong = || format!("`{}` is no member", String::from_utf8_lossy(key));
     let written: Written = serde_json::from_slice(value).map_err(|error| format!("{}: {error}", wrong()))?;
     Ok(Member {
@@ -173,7 +173,7 @@ fn member(key: &[u8], value: &[u8]) -> Result<Member, String> {
 }
 
 /// An alarm is a key without value: member and kind.
-fn alarm(key: &[u8]) -> Result<Option<String>, String> {
+pub(super) fn alarm(key: &[u8]) -> Result<Option<String>, String> {
     match proto::number(key, 2).ok_or("a key that is no alarm")? {
         0 => Ok(None),
         1 => Ok(Some("NOSPACE".to_owned())),

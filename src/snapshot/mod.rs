@@ -8,8 +8,10 @@ pub mod damage;
 pub mod file;
 pub mod manifest;
 mod proto;
+pub mod ranges;
 pub mod retention;
 pub mod source;
+pub mod summary;
 pub mod wal;
 
 pub use damage::Damage;

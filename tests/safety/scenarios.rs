@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use etcdops::cluster::host::ClusterConfig;
 use etcdops::cluster::version::Version;
@@ -32,6 +33,7 @@ pub struct Scenario {
     pub cluster: ClusterConfig,
     pub runbook: Runbook,
     pub parameters: BTreeMap<String, Value>,
+    pub dead: Vec<String>,
     /// Overrides that stay when it has ended well, and `freeze` where that does.
     pub kept: &'static [&'static str],
     /// It must be refused.
@@ -62,6 +64,7 @@ impl Scenario {
             })),
             cluster: &self.cluster,
             parameters: &self.parameters,
+            dead: &self.dead,
         }
     }
 }
@@ -80,6 +83,8 @@ struct Way {
     reboot_undoes: bool,
     prepare: fn(&World, usize),
     parameters: fn(usize) -> Value,
+    /// Hosts that the operator declares dead.
+    dead: fn(usize) -> Vec<String>,
 }
 
 const PLAIN: Way = Way {
@@ -93,7 +98,11 @@ const PLAIN: Way = Way {
     reboot_undoes: false,
     prepare: |_, _| {},
     parameters: |_| json!({}),
+    dead: |_| Vec::new(),
 };
+
+/// Long enough for clients to write a few times.
+const REST: Duration = Duration::from_secs(30);
 
 fn host(number: usize) -> String {
     format!("etcd-{number}")
@@ -369,11 +378,45 @@ fn ways(name: &str) -> Vec<Way> {
                 ..PLAIN
             },
         ],
-        "recover-from-survivor" => vec![Way {
-            sizes: &[3],
-            parameters: |_| json!({ "survivor": "etcd-1" }),
-            ..PLAIN
-        }],
+        "recover-from-survivor" => vec![
+            Way {
+                label: "of three, two gone for good",
+                sizes: &[3],
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    (2..=size).for_each(|number| world.scrap(&host(number)));
+                },
+                dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "of five, two left, one of them behind",
+                sizes: &[5],
+                // Without learners the second voter costs the survivor its quorum until it has started.
+                on: |_, version| version.has_learners(),
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    world.stop_etcd("etcd-1");
+                    world.pass(REST);
+                    (3..=size).for_each(|number| world.scrap(&host(number)));
+                    world.start_etcd("etcd-1");
+                },
+                dead: |size| (3..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "of three, while two could be started",
+                sizes: &[3],
+                agent: false,
+                refused: |_, _| true,
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    (1..=size).for_each(|number| world.stop_etcd(&host(number)));
+                },
+                dead: |_| vec![host(3)],
+                ..PLAIN
+            },
+        ],
         _ => panic!("nobody has said how to try the runbook {name}"),
     }
 }
@@ -405,6 +448,7 @@ pub fn of(catalogue: &Catalogue) -> Vec<Scenario> {
                         cluster,
                         runbook: books[&name].clone(),
                         parameters,
+                        dead: (way.dead)(size),
                         kept: way.kept,
                         refused: (way.refused)(size, version),
                         reboot_undoes: way.reboot_undoes,

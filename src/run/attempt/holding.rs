@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Attempt, SHORTEST_PAUSE};
-use crate::action::{Condition, Named, Verdict, late, registry};
+use crate::action::{Condition, GiveBack, Named, Verdict, late, registry};
 use crate::base::duration::Span;
 use crate::call::{Look, Sight};
 use crate::event::CallEnd;
+use crate::plan::types::HoldRole;
 use crate::run::driver::Halt;
 use crate::run::guard;
 
@@ -60,6 +61,12 @@ impl Attempt<'_, '_, '_> {
     }
 
     async fn model_differs(&self) -> Option<String> {
+        // What is given back in any case is clean-up: the model is that of a run that went well up to there.
+        if let Some(HoldRole::Give { give_back, .. }) = &self.step.hold
+            && *give_back == GiveBack::Always
+        {
+            return None;
+        }
         let model = self.step.model_before.as_ref()?;
         if model.members.is_empty() {
             return None;

@@ -12,6 +12,7 @@ use super::source::ReadAt;
 
 pub use meta::Meta;
 use page::{Kind, Page};
+pub use walk::Visited;
 
 /// The longest run of pages that one node may take, in bytes. etcd's largest request is a small part of it.
 pub const LARGEST_RUN: u64 = 128 << 20;
@@ -71,6 +72,30 @@ impl<'a, S: ReadAt + ?Sized> Database<'a, S> {
                 }
             }
             id = next.ok_or_else(|| Damage::page(id, "a branch without children"))?;
+        }
+        Err(Damage::page(id, "the tree is deeper than any"))
+    }
+
+    /// The last key of a bucket, read along one path of the tree. `None`: the bucket is empty.
+    pub fn last_key(&self, bucket: &Bucket) -> Result<Option<Vec<u8>>, Damage> {
+        let last = |page: &Page<'_>| -> Result<Option<Vec<u8>>, Damage> {
+            let leaf = page.leaves().last().transpose()?;
+            Ok(leaf.map(|leaf| leaf.key.to_vec()))
+        };
+        if bucket.root == 0 {
+            return last(&Page::inline(bucket.page, &bucket.inline)?);
+        }
+        let mut id = bucket.root;
+        let mut buffer = Vec::new();
+        for _ in 0..DEEPEST {
+            let page = self.page(id, &mut buffer)?;
+            if page.kind == Kind::Leaf {
+                return last(&page);
+            }
+            let branch = page.branches().last().transpose()?;
+            id = branch
+                .map(|branch| branch.child)
+                .ok_or_else(|| Damage::page(id, "a branch without children"))?;
         }
         Err(Damage::page(id, "the tree is deeper than any"))
     }

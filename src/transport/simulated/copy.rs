@@ -11,6 +11,7 @@ impl State {
         let mut seen = CopySeen {
             running: target.process.is_some(),
             unit: service.exists,
+            wal_dir: service.wal_dir,
             fenced: service.fenced,
             version: service.version,
             ..CopySeen::default()

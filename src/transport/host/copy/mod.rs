@@ -45,7 +45,10 @@ impl Errand<'_> {
             return Ok(copy);
         }
         let snaps = format!("{data}/member/snap");
-        let (snap, database) = try_join!(self.newest_snap(&snaps, &listing), self.database(&snaps, &listing))?;
+        let (snap, database) = try_join!(
+            self.newest_snap(&snaps, &listing),
+            self.database(&snaps, &listing, copy.running)
+        )?;
         let (snap, mut damage) = snap;
         let log = self
             .log(&log_dir, &listing, snap.as_ref(), &mut copy, &mut damage)
@@ -56,8 +59,8 @@ impl Errand<'_> {
         Ok(copy)
     }
 
-    /// `length` bytes of a file from `offset`; fewer at its end.
-    pub(super) async fn range(&self, path: &str, offset: u64, length: u64) -> Result<Vec<u8>, CallError> {
+    /// `length` bytes of a file from `offset`, fewer at its end; and the size of the whole.
+    pub(super) async fn range(&self, path: &str, offset: u64, length: u64) -> Result<(Vec<u8>, u64), CallError> {
         let script = self
             .place()
             .range(path, offset, length)
@@ -65,7 +68,9 @@ impl Errand<'_> {
         let frame = self.exchange(&script).await?;
         self.checked(&frame)?;
         let bytes = frame.bytes("bytes").map(<[u8]>::to_vec);
-        bytes.ok_or_else(|| self.error(Fault::Garbage, format!("{path}: the host sent no bytes")))
+        bytes
+            .zip(frame.number("size"))
+            .ok_or_else(|| self.error(Fault::Garbage, format!("{path}: the host sent no bytes")))
     }
 
     /// The newest raft snapshot that can be read, and what is wrong with newer ones.
@@ -86,7 +91,7 @@ impl Errand<'_> {
                     damage,
                 ));
             }
-            let bytes = self.range(&format!("{folder}/{name}"), 0, *size).await?;
+            let (bytes, _) = self.range(&format!("{folder}/{name}"), 0, *size).await?;
             match wal::read_snap(&bytes) {
                 Ok(snap) => return Ok((Some(snap), damage)),
                 Err(why) => damage.push(format!("raft snapshot {name}: {why}")),
@@ -139,7 +144,7 @@ impl Errand<'_> {
     ) -> Result<Result<(), wal::Broken>, CallError> {
         let (mut offset, mut piece) = (0, FIRST_PIECE);
         while offset < size {
-            let bytes = self.range(path, offset, piece.min(size - offset)).await?;
+            let (bytes, _) = self.range(path, offset, piece.min(size - offset)).await?;
             if bytes.is_empty() {
                 break;
             }
@@ -162,6 +167,7 @@ fn beginning(service: &ServiceSeen) -> CopySeen {
         .and_then(|setting| setting.value.parse().ok());
     CopySeen {
         data_dir: service.data_dir.clone(),
+        wal_dir: service.wal_dir.clone(),
         there: service.data_dir_exists && !service.data_dir_empty,
         running: service.main_pid.is_some() || !service.holders.is_empty(),
         unit: service.exists,
