@@ -28,6 +28,7 @@ impl State {
             return;
         }
         self.hosts[host].up = true;
+        self.hosts[host].unit.stale = false;
         if self.hosts[host].unit.enabled && self.hosts[host].unit.exists {
             self.start_unit(host);
         }
