@@ -7,6 +7,7 @@
 )]
 #![expect(unreachable_pub, reason = "the helpers in `support` are for all topics")]
 
+mod backups;
 mod cli;
 mod cli_questions;
 mod completion;

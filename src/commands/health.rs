@@ -10,11 +10,13 @@ use super::touched;
 use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
 use crate::cluster::host::Host;
+use crate::cluster::inventory::Origin;
 use crate::cluster::observed::Observed;
+use crate::look;
 use crate::look::record::Record;
-use crate::look::verdict::{Circumstances, Health, Severity, Verdict, verdict};
+use crate::look::verdict::{Circumstances, Health, Problem, Severity, Verdict, verdict};
 use crate::look::{Depth, Evidence, investigate, leftovers};
-use crate::transport::Transport;
+use crate::transport::{Transport, library};
 use crate::ui::{Format, health_view};
 
 /// Clears a terminal and starts at its top.
@@ -73,10 +75,28 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     }
     touched::forget(&cluster.name, &left);
     health.add(leftovers::problems(&left));
+    health.add(backups(context, settings, &evidence.observed));
     let exit = exit(context.ui.manner.format, &health);
     show(context, settings, &evidence, &health, again);
     remember(context, settings, &evidence.observed);
     exit
+}
+
+/// Only where the inventory says where backups are kept: others may keep theirs elsewhere.
+fn backups(context: &Context, settings: &Settings, observed: &Observed) -> Vec<Problem> {
+    if settings.origins.of("backups.store") == Origin::Default {
+        return Vec::new();
+    }
+    let folder = settings.cluster.library();
+    match folder.map(|folder| library::list(&folder)) {
+        Some(Ok(found)) => look::backups::problems(&found, observed.cluster_id, context.now()),
+        Some(Err(error)) => vec![Problem {
+            severity: Severity::Warning,
+            text: error.to_string(),
+            hint: "etcdops backups list".to_owned(),
+        }],
+        None => Vec::new(),
+    }
 }
 
 /// Hosts that the inventory tells how to reach.

@@ -1,6 +1,7 @@
 //! Looking: every member asked at once, past any error, within one bound. Only through `Transport`, so that a simulated world answers the same.
 
 pub mod answers;
+pub mod backups;
 pub mod explain;
 pub mod leftovers;
 pub mod problems;

@@ -3,6 +3,7 @@
 //! A backup is made in a folder whose name begins with a dot, and gets its name by one rename when everything in it is on the disk:
 //! what can be seen is whole. Folders 0700, files 0600.
 
+mod boot;
 mod check;
 mod fetch;
 mod keeping;
@@ -53,7 +54,7 @@ impl Library {
                 return Ok(LibraryAnswer::Found(found.map(Box::new)));
             }
             LibraryOp::Take(take) => self.take(take, etcd, bound, watch).await?,
-            LibraryOp::Verify { name, run, .. } => self.verify(name, run.as_ref()).await?,
+            LibraryOp::Verify { name, boot, run } => self.verify((name, *boot), run.as_ref(), watch).await?,
             LibraryOp::Add { name, from } => tokio::task::block_in_place(|| self.add(name, from, watch))?,
             LibraryOp::Copy { name, to } => tokio::task::block_in_place(|| self.copy(name, to, watch))?,
             LibraryOp::Remove { names } => self.remove(names)?,

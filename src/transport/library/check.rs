@@ -6,18 +6,34 @@ use super::take::{read, write_manifest};
 use super::{Library, shelf};
 use crate::base::clock;
 use crate::base::id::RunId;
-use crate::call::{CallError, Fault};
+use crate::call::{CallError, Fault, Watch};
 use crate::snapshot::{Inspected, Kept, Manifest, Verified};
 
 impl Library {
     /// Reads every byte of a backup and records what came of it.
-    pub(super) async fn verify(&self, name: &str, run: Option<&RunId>) -> Result<(), CallError> {
+    pub(super) async fn verify(
+        &self,
+        (name, boot): (&str, bool),
+        run: Option<&RunId>,
+        watch: &dyn Watch,
+    ) -> Result<(), CallError> {
         let what = format!("verify backup {name}");
         let kept = self.kept(name, &what)?;
-        let damage = match read(Path::new(&kept.path), kept.manifest.form).await {
+        let mut damage = match read(Path::new(&kept.path), kept.manifest.form).await {
             Ok(found) => difference(&kept.manifest, &found),
             Err(error) => Some(error.message),
         };
+        let mut proof = kept
+            .manifest
+            .verified
+            .as_ref()
+            .and_then(|verified| verified.boot.clone());
+        if boot && damage.is_none() {
+            match self.boot(&kept, watch).await? {
+                Ok(found) => proof = Some(found),
+                Err(why) => damage = Some(why),
+            }
+        }
         let mut manifest = kept.manifest;
         let failed = damage.clone();
         match damage {
@@ -27,7 +43,7 @@ impl Library {
                 manifest.verified = Some(Verified {
                     at: clock::now(),
                     run: run.cloned(),
-                    boot: manifest.verified.and_then(|verified| verified.boot),
+                    boot: proof,
                 });
             }
         }

@@ -48,7 +48,8 @@ impl Library {
                 "what lies on the disk is not what was written: the disk, or the memory of this machine, is damaged";
             return Err(CallError::new(Fault::Refused, WHAT, path.display().to_string(), why));
         }
-        if found.content.revision < at_least {
+        // A store that was never written to is at revision 1, and its database says 0.
+        if found.content.revision.max(1) < at_least {
             let why = format!(
                 "its snapshot ends at revision {}, but {at_least} was acknowledged before",
                 found.content.revision

@@ -1,0 +1,125 @@
+//! The library on this machine without any cluster: taken in, listed, shown, verified, booted, copied, pruned.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::cli::Cli;
+use crate::support::etcd::{Etcds, USUAL, programs};
+use crate::support::wait_until;
+
+const INVENTORY: &str =
+    "clusters:\n  c:\n    endpoints: [http://127.0.0.1:1]\n    backups: {store: library, keep: {last: 1}}\n";
+
+fn saved() -> (Etcds, PathBuf) {
+    let etcds = Etcds::start(USUAL, 1, false, &[]);
+    wait_until("etcd serves", std::time::Duration::from_secs(20), || {
+        etcds.etcdctl(0, &["put", "first", "1"]).status.success()
+    });
+    etcds.control(0, &["put", "second", "2"]);
+    let path = etcds.path("by-hand.db");
+    etcds.control(0, &["snapshot", "save", &path.to_string_lossy()]);
+    (etcds, path)
+}
+
+#[test]
+fn what_others_made_is_taken_in_proved_by_boot_and_copied_and_a_changed_byte_is_found() {
+    let (etcds, path) = saved();
+    let mut cli = Cli::new();
+    cli.write("etcdops.yaml", INVENTORY);
+    let system = std::env::var("PATH").unwrap_or_default();
+    cli.set("PATH", &format!("{}:{system}", programs(USUAL).display()));
+    let file = path.to_string_lossy().into_owned();
+    let added = cli.run(["backups", "add", &file]);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert_eq!(cli.run(["backups", "add", &file]).code, 3, "the name is taken");
+    let bare = etcds.nodes[0].folder.join("data/member/snap/db");
+    let bare = cli.run(["backups", "add", &bare.to_string_lossy(), "--name", "bare"]);
+    assert!(bare.code == 0 && bare.stderr.contains("bare database"), "{bare:?}");
+
+    let listed: Value = serde_json::from_str(&cli.run(["backups", "list", "-o", "json"]).stdout).unwrap();
+    let found = listed["backups"].as_array().unwrap();
+    let by_hand = found.iter().find(|backup| backup["name"] == "by-hand").unwrap();
+    assert_eq!(
+        (&by_hand["keys"], &by_hand["form"]),
+        (&Value::from(2), &Value::from("snapshot")),
+        "{by_hand:#}"
+    );
+    let shown = cli.run(["backups", "show", "by-hand"]).stdout;
+    assert!(
+        shown.contains("revision        3") && shown.contains("member          e1"),
+        "{shown}"
+    );
+
+    let booted = cli.run(["backups", "verify", "by-hand", "--boot"]);
+    assert!(
+        booted.code == 0 && booted.stderr.contains(&format!("etcd {USUAL} starts from it")),
+        "{booted:?}"
+    );
+    let left: Vec<String> = fs::read_dir(cli.work().join("library/c"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with('.'))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+
+    let copied = cli.run(["backups", "copy", "by-hand", "elsewhere"]);
+    assert_eq!(copied.code, 0, "{copied:?}");
+    assert_eq!(
+        fs::read(cli.work().join("elsewhere/by-hand/snapshot.db")).unwrap(),
+        fs::read(&path).unwrap()
+    );
+    // Made by others: no rule removes it.
+    let pruned = cli.run(["backups", "prune", "--plan"]);
+    assert!(pruned.code == 0 && !pruned.stdout.contains("goes"), "{pruned:?}");
+
+    let own = cli.work().join("library/c/by-hand/snapshot.db");
+    let mut bytes = fs::read(&own).unwrap();
+    bytes[5000] ^= 0x10;
+    fs::remove_file(&own).unwrap();
+    std::io::Write::write_all(&mut fs::File::create(&own).unwrap(), &bytes).unwrap();
+    let damaged = cli.run(["backups", "verify", "--all"]);
+    assert!(damaged.code == 1 && damaged.stderr.contains("by-hand"), "{damaged:?}");
+    assert_eq!(cli.run(["backups", "copy", "by-hand", "again"]).code, 3);
+}
+
+#[test]
+fn without_etcd_here_a_boot_is_not_tried_and_that_is_no_failure() {
+    let (_etcds, path) = saved();
+    let mut cli = Cli::new();
+    cli.write("etcdops.yaml", INVENTORY);
+    cli.set("PATH", "/nonexistent");
+    assert_eq!(
+        cli.run(["backups", "add", &path.to_string_lossy(), "--name", "b"]).code,
+        0
+    );
+    let verified = cli.run(["backups", "verify", "--boot"]);
+    assert!(
+        verified.code == 0 && verified.stderr.contains("not proved by boot: no etcd here"),
+        "{verified:?}"
+    );
+}
+
+#[test]
+fn an_empty_library_and_nonsense_are_told_with_the_next_command() {
+    let cli = Cli::new();
+    cli.write("etcdops.yaml", INVENTORY);
+    let listed = cli.run(["backups", "list"]);
+    assert!(
+        listed.code == 0 && listed.stderr.contains("etcdops backup"),
+        "{listed:?}"
+    );
+    let shown = cli.run(["backups", "show", "x"]);
+    assert!(
+        shown.code == 2 && shown.stderr.contains("etcdops backups list"),
+        "{shown:?}"
+    );
+    for (name, content) in [("empty", ""), ("text", "hello"), ("zeros", "\0\0")] {
+        let file = cli.write(name, &content.repeat(if name == "zeros" { 4096 } else { 1 }));
+        let added = cli.run(["backups", "add", &file.to_string_lossy()]);
+        assert_eq!(added.code, 3, "{name}: {added:?}");
+        assert!(added.stderr.contains("nothing was added"), "{name}: {added:?}");
+    }
+    assert_eq!(cli.run(["backups", "add", "missing"]).code, 3);
+}
