@@ -43,7 +43,7 @@ const MISHAPS: [(When, Mishap); 16] = [
 
 /// One case in so many is tried; `ETCDOPS_SWEEP_EVERY` says otherwise, and `make soak` tries all. Which ones is fixed;
 /// undisturbed runs are always tried.
-const EVERY: u64 = 100;
+const EVERY: u64 = 20;
 
 /// How long the world rests before two ends are compared.
 const REST: Duration = Duration::from_secs(60);
