@@ -10,7 +10,10 @@ use super::{Context, Exit, Failure};
 use crate::action::{Site, registry};
 use crate::base::id::RunId;
 use crate::base::yaml;
+use crate::call::host::{HostAnswer, ServiceSeen};
+use crate::call::{Look, Sight};
 use crate::event::RunOutcome;
+use crate::look;
 use crate::plan::build::{CALL_BOUND, Refusal, Request};
 use crate::plan::types::{Plan, PlannedCall, PlannedStep};
 use crate::run::begin::{Means, begin};
@@ -75,7 +78,12 @@ pub(super) async fn act_on(
     what: (&str, &Parameters),
 ) -> Result<Option<(Box<Plan>, Exit)>, Failure> {
     let plan = planned(context, options, settings, transport, what).await?;
-    if show(context, options, &plan)? {
+    let units = if options.manual {
+        units(&plan, transport).await
+    } else {
+        Units::new()
+    };
+    if show(context, options, &plan, &units)? {
         return Ok(None);
     }
     let exit = carry_out(context, options.yes, &plan, transport).await?;
@@ -186,7 +194,7 @@ fn refused(refusals: &[Refusal]) -> Failure {
 }
 
 /// Shows or writes the plan; `true`: that was all that was asked.
-fn show(context: &Context, options: &ActOptions, plan: &Plan) -> Result<bool, Failure> {
+fn show(context: &Context, options: &ActOptions, plan: &Plan, units: &Units) -> Result<bool, Failure> {
     if let Some(path) = &options.plan_out {
         let text = serde_json::to_string_pretty(plan).map_err(|error| Failure::bug(error.to_string()))?;
         crate::base::files::write_private(path, text.as_bytes()).map_err(|error| Failure::of(Exit::Usage, &error))?;
@@ -197,7 +205,7 @@ fn show(context: &Context, options: &ActOptions, plan: &Plan) -> Result<bool, Fa
         ));
     }
     if options.manual {
-        let commands = |step: &PlannedStep, call: &PlannedCall| manual(plan, step, call);
+        let commands = |step: &PlannedStep, call: &PlannedCall| manual(plan, step, call, units);
         let view = View {
             commands: Some(&commands),
             ..View::new(context.ui.screen.prose_width(), context.ui.paint())
@@ -222,8 +230,28 @@ fn show(context: &Context, options: &ActOptions, plan: &Plan) -> Result<bool, Fa
     Ok(only)
 }
 
+/// The units of hosts as they were seen.
+pub(super) type Units = BTreeMap<String, ServiceSeen>;
+
+/// The units whose settings are overridden: how that is typed depends on where they live.
+async fn units(plan: &Plan, transport: &dyn Transport) -> Units {
+    let calls = plan.steps.iter().flat_map(|step| &step.calls);
+    let hosts = calls
+        .filter(|call| call.action.name == "service.override")
+        .filter_map(|call| call.host.clone());
+    let asked = hosts.map(async |host| {
+        let seen = look::see(&Look::service(&host), &plan.cluster, transport, CALL_BOUND).await;
+        match seen {
+            Sight::Host(HostAnswer::Service(seen)) => Some((host, *seen)),
+            _ => None,
+        }
+    });
+    let seen = futures_util::future::join_all(asked).await;
+    seen.into_iter().flatten().collect()
+}
+
 /// What a person could type for a call.
-pub(super) fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall) -> Vec<String> {
+pub(super) fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall, units: &Units) -> Vec<String> {
     let Ok(action) = registry::action(&call.action) else {
         return Vec::new();
     };
@@ -236,10 +264,11 @@ pub(super) fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall) -> Vec
         timeout: step.timeout.unwrap_or(CALL_BOUND),
         attempts: 0,
     };
+    let unit = call.host.as_ref().and_then(|host| units.get(host));
     action
         .by_hand(&site)
         .iter()
-        .map(|call| crate::transport::host::manual(call, &plan.cluster))
+        .map(|typed| crate::transport::host::manual(typed, &plan.cluster, unit))
         .collect()
 }
 

@@ -258,7 +258,7 @@ fn tell_how_to_give_back(context: &Context, stored: &Stored) {
             context
                 .ui
                 .warn(&format!("still to do by hand: {place}{}", call.describe));
-            for command in act::manual(&stored.plan, step, call) {
+            for command in act::manual(&stored.plan, step, call, &act::Units::new()) {
                 context.ui.talk(&format!("    {}", command.replace('\n', "\n    ")));
             }
         }

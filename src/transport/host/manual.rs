@@ -1,18 +1,25 @@
 //! Calls as commands that a person could type. Never a secret: only where it lies.
 
 mod library;
+mod overriding;
 
 use super::answer::what;
 use super::shell::command_text;
 use crate::base::quote::{join, quote};
 use crate::call::etcd::EtcdOp;
-use crate::call::host::{HostOp, Restore};
+use crate::call::host::{HostOp, Restore, ServiceSeen};
 use crate::call::http::HttpRequest;
 use crate::call::{Call, To};
 use crate::cluster::host::{Become, ClusterConfig, Host, ServiceKind, Shell, TlsFiles};
 
-/// The call as shell commands, one per line; a line with `#` says what has no short command.
-pub fn manual(call: &Call, cluster: &ClusterConfig) -> String {
+/// The call as shell commands, one per line; a line with `#` says what has no short command. `seen`: the unit on the host, where it was
+/// looked at; an override is written where its setting lives.
+pub fn manual(call: &Call, cluster: &ClusterConfig, seen: Option<&ServiceSeen>) -> String {
+    if let (To::Host { host, op, .. }, Some(seen)) = (&call.to, seen)
+        && let (Some(host), HostOp::Override { name, settings }) = (cluster.host(host), op)
+    {
+        return typed(host, overriding::commands(host, name, settings, seen));
+    }
     match &call.to {
         To::Host { host, op, .. } => match cluster.host(host) {
             Some(host) => on_host(host, cluster, op),
@@ -33,7 +40,11 @@ fn on_host(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> String {
         let ssh = ssh_words(host).unwrap_or_else(|| quote(destination));
         return format!("{ssh} {} <{} >/dev/null", quote(&put), quote(local));
     }
-    let lines = commands(host, cluster, op);
+    typed(host, commands(host, cluster, op))
+}
+
+/// Each line as it is typed on the bastion.
+fn typed(host: &Host, lines: Vec<String>) -> String {
     let lines: Vec<String> = lines
         .into_iter()
         .map(|line| match ssh_words(host) {

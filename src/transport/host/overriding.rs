@@ -146,7 +146,7 @@ fn place(draft: &mut Draft, host: &Host, seen: &Inspected, key: &str, value: &st
 }
 
 /// The command line with the flag's value replaced. `None`: its word is written in a way that is not understood.
-fn edit_flag(command: &str, key: &str, value: &str) -> Option<String> {
+pub(super) fn edit_flag(command: &str, key: &str, value: &str) -> Option<String> {
     let (place, shown) = flags::set(command, key, value)?;
     let mut changed = command.to_owned();
     changed.replace_range(place, &shown);
