@@ -105,8 +105,14 @@ fn interrupted_cut_and_without_disk_a_run_stops_in_order() {
         return;
     };
     let restart = ["restart", "etcd-1", "etcd-2", "etcd-3", "--yes"];
-    let stopped = signalled_at(lab.bastion(), &restart, 6, Signal::INT);
-    assert_eq!(stopped, Some(5), "once: after this call");
+    let mut child = spawned(lab.bastion(), &restart);
+    wait_until("a change has begun", MINUTE, || {
+        journal(lab.bastion())
+            .and_then(|path| fs::read_to_string(path).ok())
+            .is_some_and(|text| text.contains("call-started"))
+    });
+    signal(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(5), "once: after this call");
     lab.etcdops(&["health"]).good();
     lab.etcdops(&["resume", "--yes"]).good();
 

@@ -12,6 +12,7 @@ use crate::cluster::model;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Startable {
+    /// The hosts whose copies count.
     #[schemars(extend("x-host" = true))]
     pub hosts: Vec<String>,
 }
