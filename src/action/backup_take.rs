@@ -42,7 +42,7 @@ pub(super) fn output(kept: &Kept) -> Value {
         "revision": manifest.content.revision,
         "keys": manifest.content.keys,
         SAYS: format!(
-            "{}: {}, revision {}, {} keys",
+            "{}: {}, revision {}, keys {}",
             manifest.name,
             bytes(manifest.size),
             manifest.content.revision,
@@ -97,8 +97,9 @@ impl Action for BackupTake {
         error.fault != Fault::DiskFull && error.place != "this machine"
     }
 
+    /// After each member was asked once: long enough for an election, too short for a storm of questions.
     fn patience(&self) -> Span {
-        Span::seconds(30)
+        Span::seconds(10)
     }
 }
 
