@@ -1,5 +1,7 @@
 //! Recovery from a backup on real hosts: what comes back, what stays, and what is refused before anything is touched.
 
+#![expect(clippy::disallowed_methods, reason = "a damaged file is what is tried")]
+
 use std::fs;
 
 use rustix::process::Signal;

@@ -51,6 +51,11 @@ impl Etcd {
             .link(endpoint)
             .await
             .map_err(|error| CallError::new(error.fault, what, endpoint, error.message))?;
+        let mut unanswered = Unanswered {
+            links: &self.links,
+            endpoint,
+            armed: self.credentials.is_some(),
+        };
         let call = async {
             let ended = self.as_user(&link, op, watch).await;
             let Err(error) = &ended else { return ended };
@@ -67,10 +72,12 @@ impl Etcd {
         } else {
             bound
         };
-        tokio::time::timeout(bound, call).await.unwrap_or_else(|_| {
+        let Ok(ended) = tokio::time::timeout(bound, call).await else {
             let late = out_of_time(&link.notes, bound);
-            Err(CallError::new(late.fault, what, endpoint, late.message))
-        })
+            return Err(CallError::new(late.fault, what, endpoint, late.message));
+        };
+        unanswered.armed = false;
+        ended
     }
 
     async fn link(&self, endpoint: &str) -> Result<Arc<Link>, super::dial::DialError> {
@@ -113,6 +120,25 @@ impl Etcd {
                 carry_out(link, op, watch).await
             }
             ended => ended,
+        }
+    }
+}
+
+/// A call that got no answer, or that nobody waited for, takes its connection and its log-in along: after a restore etcd does not refuse a
+/// token of the old cluster, it waits for the log to reach the index that the token names (run 3.5.35).
+struct Unanswered<'a> {
+    links: &'a Mutex<HashMap<String, Arc<Link>>>,
+    endpoint: &'a str,
+    armed: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.links
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(self.endpoint);
         }
     }
 }
