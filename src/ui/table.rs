@@ -131,8 +131,11 @@ impl Table {
             let cells = self.rows.iter().filter_map(|row| row.get(index));
             let natural = cells.map(|cell| text::width(&cell.text)).max().unwrap_or(0);
             let natural = natural.max(text::width(self.columns[index].name()));
+            let words = self.rows.iter().filter_map(|row| row.get(index));
+            let words = words.flat_map(|cell| cell.text.split(' ').map(text::width));
             match self.columns[index] {
-                Column::Prose(_) => natural.min(NARROWEST_PROSE),
+                // A URL or a path is not broken either.
+                Column::Prose(_) => natural.min(NARROWEST_PROSE).max(words.max().unwrap_or(0)),
                 Column::Name(_) | Column::Number(_) => natural,
             }
         });
