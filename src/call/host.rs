@@ -66,7 +66,7 @@ pub enum HostOp {
     /// after this many connections, after some seconds, or with our connection.
     PeerListen {
         port: u16,
-        connections: u32,
+        connections: Option<u32>,
         tls: bool,
     },
     /// Tries another host's peer port, as this host's etcd would.

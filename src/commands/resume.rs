@@ -69,7 +69,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
         interrupt: &interrupt,
         operator: operator::here(),
     };
-    act::finish(begin::resume(&stored.plan, stored.state, &consent, args.from.clone(), means).await)
+    act::finish(begin::resume(&stored.plan, &stored.events, &consent, args.from.clone(), means).await)
 }
 
 fn own(context: &Context, args: &ResumeArgs) -> Result<Stored, Failure> {

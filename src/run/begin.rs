@@ -58,12 +58,15 @@ pub async fn begin(plan: &Plan, consent: &Consent, means: Means<'_>) -> Ending {
 /// Goes on with a run after a crash, a stop, or on another bastion. Its stored plan is used.
 pub async fn resume(
     plan: &Plan,
-    state: State,
+    events: &[Event],
     consent: &Consent,
     adopted_from: Option<String>,
     means: Means<'_>,
 ) -> Ending {
+    let state = State::of(plan, events);
     let recorder = Recorder::new(plan, means.transport, state, means.journal, means.renderer);
+    // Nobody knows which records reached the hosts before the crash: their copies are made whole.
+    recorder.owe_copies_of(events);
     let resumed = EventKind::Resumed {
         operator: means.operator.clone(),
         adopted_from,
@@ -130,7 +133,9 @@ pub async fn go_on(plan: &Plan, events: &[Event], consent: &Consent, means: Mean
         _ => None,
     });
     let recorder = Recorder::new(plan, means.transport, state, means.journal, means.renderer);
-    recorder.copied_at_last_call(events);
+    let copied = |event: &Event| matches!(event.kind, EventKind::CallStarted { .. } | EventKind::Locked { .. });
+    let from = events.iter().rposition(copied).map_or(0, |place| place + 1);
+    recorder.owe_copies_of(&events[from..]);
     let locked = locked.unwrap_or_default();
     match Driver::new(plan, consent, means.transport, &recorder, means.interrupt, locked) {
         Some(driver) => driver.go_on().await,

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::base::duration::Span;
+use crate::call::{Look, Sight};
+use crate::cluster::observed::Observed;
 use crate::look;
 use crate::plan::build::{Built, Refusal, Request, build};
 use crate::plan::drift;
@@ -12,6 +14,10 @@ use crate::transport::Transport;
 
 /// Rounds of looking that a plan may need: facts that depend on facts.
 const MOST_ROUNDS: usize = 12;
+
+/// An election takes one or two election time-outs (1 s by default); after this it is no election.
+const LONGEST_ELECTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(6);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// A plan, or why there is none.
 pub type Prepared = Result<Box<Plan>, Vec<Refusal>>;
@@ -26,9 +32,7 @@ pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepar
             Built::Missing(missing) => missing,
         };
         let bound = Span(request.cluster.call_timeout.0.max(Duration::from_secs(5)));
-        let looks = missing
-            .iter()
-            .map(|one| look::see(one, request.cluster, transport, bound));
+        let looks = missing.iter().map(|one| see(one, request, transport, bound));
         let seen = futures_util::future::join_all(looks).await;
         for (look, sight) in missing.into_iter().zip(seen) {
             known.add(look, sight);
@@ -42,6 +46,27 @@ pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepar
         accept: None,
         usage: false,
     }])
+}
+
+/// Looks; at a cluster that elects a leader, again, for a while: nobody shall be sent to a recovery for an election.
+async fn see(look: &Look, request: &Request<'_>, transport: &dyn Transport, bound: Span) -> Sight {
+    let until = transport.now().checked_add(LONGEST_ELECTION);
+    loop {
+        let sight = look::see(look, request.cluster, transport, bound).await;
+        let elects = matches!(&sight, Sight::Cluster(observed) if elects(observed));
+        if !elects || until.as_ref().is_ok_and(|until| transport.now() >= *until) {
+            return sight;
+        }
+        transport.pause(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Enough voters answer for a quorum, and yet there is none.
+fn elects(observed: &Observed) -> bool {
+    let model = observed.model();
+    let answers = |id| observed.by_id(id).is_some_and(|seen| seen.raft_term.is_some());
+    let answering = model.voters().filter(|voter| voter.id.is_some_and(answers)).count();
+    !observed.quorum_proved && answering >= model.needed()
 }
 
 /// What differs between the plan's baseline and the world now.

@@ -98,12 +98,9 @@ impl<'a> Recorder<'a> {
         Some((first, text))
     }
 
-    /// What came after the last call began has not been copied to the hosts yet.
-    pub(super) fn copied_at_last_call(&self, events: &[Event]) {
-        let copied = |event: &Event| matches!(event.kind, EventKind::CallStarted { .. } | EventKind::Locked { .. });
-        let from = events.iter().rposition(copied).map_or(0, |place| place + 1);
-        let lines = events[from..].iter().map(line).collect();
-        self.lock().uncopied = lines;
+    /// These, the last records so far, have not been copied to the hosts yet, or perhaps not.
+    pub(super) fn owe_copies_of(&self, events: &[Event]) {
+        self.lock().uncopied = events.iter().map(line).collect();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<'a>> {

@@ -107,7 +107,7 @@ fn carried_out(world: &World, plan: &Plan, kept: &Kept) -> Option<Ending> {
         if events.is_empty() {
             begin(plan, &consent, means).await
         } else {
-            resume(plan, State::of(plan, &events), &consent, None, means).await
+            resume(plan, &events, &consent, None, means).await
         }
     };
     let driven = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.drive(run)));

@@ -350,7 +350,7 @@ fn drive(world: &World, plan: &Plan, record: &Record, fate: Fate, life: Life<'_>
         } else if life.same {
             go_on(plan, &events, &consent, means).await
         } else {
-            resume(plan, state, &consent, None, means).await
+            resume(plan, &events, &consent, None, means).await
         })
     };
     world.drive(carried_out).flatten()

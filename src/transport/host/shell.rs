@@ -464,7 +464,10 @@ fn restoring(restore: &Restore) -> Vec<(&'static str, String)> {
 fn peer_values(op: &HostOp) -> Vec<(&'static str, String)> {
     match op {
         HostOp::PeerListen { port, connections, .. } => {
-            vec![("port", port.to_string()), ("count", connections.to_string())]
+            vec![
+                ("port", port.to_string()),
+                ("count", connections.map_or_else(String::new, |count| count.to_string())),
+            ]
         }
         HostOp::PeerReach {
             address, port, patient, ..

@@ -18,7 +18,10 @@ op_peer_listen() {
   all_usable
   if listens; then put proof there; return 0; fi
   if ! command -v openssl >/dev/null; then put proof none; return 0; fi
-  set -- -accept "$port" -naccept "$count" -rev
+  set -- -accept "$port" -rev
+  # Members that dial by themselves would use up the count.
+  stays=9
+  if [ -n "$count" ]; then set -- "$@" -naccept "$count"; else stays=5; fi
   if [ "$way" = tls ]; then
     set -- "$@" -cert "$cert" -key "$key"
     [ -z "$ca" ] || set -- "$@" -CAfile "$ca"
@@ -26,7 +29,7 @@ op_peer_listen() {
   else
     set -- "$@" -nocert
   fi
-  said=$(timeout -k 1 9 openssl s_server "$@" 2>&1 >/dev/null </dev/null); code=$?
+  said=$(timeout -k 1 "$stays" openssl s_server "$@" 2>&1 >/dev/null </dev/null); code=$?
   case $code in 0 | 124 | 137) ;; *) trouble "openssl cannot listen on port $port with its peer certificate: $(reason "$said")" ;; esac
   if [ "$way" = tls ]; then put proof tls; else put proof tcp; fi
 }
