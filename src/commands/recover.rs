@@ -10,12 +10,13 @@ use super::health::remember;
 use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
-use crate::call::{Call, LibraryOp, To, Unwatched};
+use crate::call::{Call, LibraryAnswer, LibraryOp, Reply, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::look::record::Record;
-use crate::look::recovery::{self, Choice, Choices, Way};
+use crate::look::recovery::{self, BackupFound, Choice, Choices, Found, Way};
 use crate::look::verdict::{Circumstances, Health, Verdict, verdict};
-use crate::transport::Transport as _;
+use crate::snapshot::Shelf;
+use crate::transport::Transport;
 use crate::ui::prompt::Prompt;
 use crate::ui::{Format, recover_view};
 
@@ -154,9 +155,10 @@ async fn guided(context: &Context, options: &ActOptions) -> Result<Exit, Failure
         inventory: settings.file.is_some(),
     };
     let health = verdict(&found.evidence, &settings.cluster, around);
+    let backups = backups(context, &found, &transport).await;
     let choices = found.choices(
         &settings.cluster,
-        &[],
+        &backups,
         record(&settings.cluster.name).as_ref(),
         context.now(),
     );
@@ -186,6 +188,31 @@ async fn guided(context: &Context, options: &ActOptions) -> Result<Exit, Failure
 
 /// Bound of reading and verifying a file.
 const ADDING: Span = Span::seconds(3600);
+
+/// The newest proved backup that a restore can use. A library that cannot be read is said, and is no reason to stop looking.
+async fn backups(context: &Context, found: &Found, transport: &dyn Transport) -> Vec<BackupFound> {
+    let call = Call {
+        to: To::Library(LibraryOp::List),
+        timeout: ADDING,
+    };
+    let shelf = match transport.perform(&call, &Unwatched).await {
+        Ok(Reply::Library(LibraryAnswer::Shelf(shelf))) => shelf,
+        Ok(_) => Shelf::default(),
+        Err(error) => {
+            context.ui.warn(&error.to_string());
+            Shelf::default()
+        }
+    };
+    let newest = shelf.newest_verified(found.evidence.observed.cluster_id);
+    newest
+        .map(|kept| BackupFound {
+            name: kept.manifest.name.clone(),
+            taken: kept.manifest.taken,
+            revision: kept.manifest.content.revision,
+        })
+        .into_iter()
+        .collect()
+}
 
 /// There is something to recover: no read went through a quorum, and no leader is known.
 fn lost(health: &Health) -> bool {

@@ -135,6 +135,11 @@ impl Manifest {
     pub fn is_good(&self) -> bool {
         self.verified.is_some() && self.damage.is_none()
     }
+
+    /// A file that `snapshot restore` takes; archives of data directories are put back by hand.
+    pub fn is_restorable(&self) -> bool {
+        matches!(self.form, Form::Snapshot | Form::Database)
+    }
 }
 
 /// A backup where it lies.
@@ -160,7 +165,7 @@ impl Shelf {
         self.backups.iter().find(|kept| kept.manifest.name == name)
     }
 
-    /// The newest proved backup of this cluster ID; of any where the ID is not known (no member answers).
+    /// The newest proved backup of this cluster ID that can be restored; of any where the ID is not known (no member answers).
     pub fn newest_verified(&self, cluster_id: Option<Id>) -> Option<&Kept> {
         let of_cluster = |kept: &&Kept| {
             let own = kept.manifest.source.cluster_id;
@@ -168,7 +173,7 @@ impl Shelf {
         };
         self.backups
             .iter()
-            .filter(|kept| kept.manifest.is_good())
+            .filter(|kept| kept.manifest.is_good() && kept.manifest.is_restorable())
             .find(of_cluster)
     }
 }
@@ -226,9 +231,11 @@ pub(crate) mod tests {
         other.manifest.source.cluster_id = Some(Id(0x2b));
         let mut damaged = sample("damaged", at(8));
         damaged.manifest.damage = Some("page 3: …".to_owned());
+        let mut cold = sample("cold", at(10));
+        cold.manifest.form = Form::DataDir;
         let own = sample("own", at(7));
         let shelf = Shelf {
-            backups: vec![other, damaged, own],
+            backups: vec![cold, other, damaged, own],
             broken: Vec::new(),
         };
         let found = |id| shelf.newest_verified(id).map(|kept| kept.manifest.name.as_str());
