@@ -145,7 +145,7 @@ impl<'a> Draft<'a> {
             if env_file::value(text, &name).is_some() {
                 env_file::set(text, &name, value)
             } else {
-                Some(env_file::add(text, "ETCD_", &name, value))
+                env_file::add(text, "ETCD_", &name, value)
             }
         })
     }

@@ -122,6 +122,11 @@ pub fn read(text: &str) -> EnvFile {
                 if state == In::Value {
                     open.letters.truncate(open.solid);
                 }
+                if at == text.len() && text.ends_with(['\n', '\r']) {
+                    let name = open.name.trim();
+                    file.doubtful
+                        .push(format!("the value of {name} goes on behind the end of the file"));
+                }
                 file.add(&open, at, after);
                 line = after;
                 In::PreKey
@@ -321,7 +326,8 @@ fn one_line(text: &str) -> String {
 }
 
 /// The file with one more assignment, behind the last one whose name begins with `beside`, else at its end.
-pub fn add(text: &str, beside: &str, name: &str, value: &str) -> String {
+/// `None`: it cannot be done for sure.
+pub fn add(text: &str, beside: &str, name: &str, value: &str) -> Option<String> {
     let file = read(text);
     let sibling = file
         .values
@@ -346,7 +352,11 @@ pub fn add(text: &str, beside: &str, name: &str, value: &str) -> String {
         shown.insert(0, '\n');
     }
     changed.insert_str(at, &shown);
-    changed
+    let mut expected = file.pairs();
+    let nth = file.values.iter().filter(|other| other.lines.end <= at).count();
+    expected.insert(nth, (name, value));
+    let after = read(&changed);
+    (after.pairs() == expected && after.doubtful == file.doubtful).then_some(changed)
 }
 
 /// The file with every assignment of `name` made a comment. `None`: it cannot be done for sure.

@@ -112,11 +112,17 @@ fn a_part_of_a_value_changes_where_it_stands() {
 #[test]
 fn what_is_added_stands_beside_its_siblings() {
     assert_eq!(
-        add(FILE, "ETCD_", "ETCD_X", "y"),
+        add(FILE, "ETCD_", "ETCD_X", "y").unwrap(),
         FILE.replace("ETCD_NAME=b\n", "ETCD_NAME=b\nETCD_X=y\n")
     );
-    assert_eq!(add("A=1", "ETCD_", "B", "2"), "A=1\nB=\"2\"\n");
-    assert_eq!(add("", "ETCD_", "B", "2"), "B=\"2\"\n");
+    assert_eq!(add("A=1", "ETCD_", "B", "2").unwrap(), "A=1\nB=\"2\"\n");
+    assert_eq!(add("", "ETCD_", "B", "2").unwrap(), "B=\"2\"\n");
+    // The line would become the end of the value above.
+    assert_eq!(add("A=\\\n", "ETCD_", "B", "2"), None);
+    assert_eq!(
+        read("A=\\\n").doubtful,
+        ["the value of A goes on behind the end of the file"]
+    );
 }
 
 #[test]
@@ -188,8 +194,10 @@ proptest! {
                 prop_assert_eq!(comment_out(&changed, name), Some(changed.clone()));
             }
         }
-        if before.doubtful.is_empty() {
-            let after = read(&add(&text, "ETCD_", "NEW_ONE", &value));
+        let added = add(&text, "ETCD_", "NEW_ONE", &value);
+        prop_assert!(added.is_some() || !before.doubtful.is_empty());
+        if let Some(changed) = added {
+            let after = read(&changed);
             prop_assert_eq!(&after.last("NEW_ONE").unwrap().value, &value);
             prop_assert_eq!(after.values.len(), before.values.len() + 1);
         }
