@@ -15,12 +15,20 @@ pub struct BackupIs {
     /// It was verified.
     #[serde(default)]
     pub verified: bool,
+    /// It is a file that a restore takes, not an archive of a data directory.
+    #[serde(default)]
+    pub restorable: bool,
     /// It was taken from the cluster with this ID. Nothing where no member tells the ID any more.
     #[serde(default)]
     pub of_cluster: Option<String>,
 }
 
 impl BackupIs {
+    /// Nothing but whose backup it is.
+    fn asks_only_whose(&self) -> bool {
+        self.of_cluster.is_some() && !self.verified && !self.restorable
+    }
+
     fn name(&self) -> &str {
         self.is.known().map_or("", String::as_str)
     }
@@ -30,6 +38,9 @@ impl Condition for BackupIs {
     fn text(&self, _site: &Site<'_>) -> String {
         let mut text = format!("backup {}", self.is);
         text.push_str(if self.verified { " is verified" } else { " is there" });
+        if self.restorable {
+            text.push_str(" and can be restored");
+        }
         if let Some(id) = &self.of_cluster {
             text.push_str(" and of cluster ");
             text.push_str(id);
@@ -52,7 +63,7 @@ impl Condition for BackupIs {
             Err(why) => return Verdict::Unknown(why),
         };
         let name = &manifest.name;
-        if let Some(damage) = &manifest.damage {
+        if let Some(damage) = manifest.damage.as_ref().filter(|_| !self.asks_only_whose()) {
             return not(
                 format!("backup {name} is damaged: {damage}"),
                 "choose another one: etcdops backups list".to_owned(),
@@ -62,6 +73,12 @@ impl Condition for BackupIs {
             return not(
                 format!("backup {name} was never verified"),
                 format!("etcdops backups verify {name}"),
+            );
+        }
+        if self.restorable && !manifest.is_restorable() {
+            return not(
+                format!("backup {name} is an archive of a data directory, which no tool of etcd restores"),
+                "choose a snapshot: etcdops backups list".to_owned(),
             );
         }
         if let Some(wanted) = &self.of_cluster
@@ -76,7 +93,53 @@ impl Condition for BackupIs {
         Verdict::Holds(format!("taken {}", manifest.taken))
     }
 
+    /// Only whose backup it is may be accepted; never a damaged or an unproved one (safety 9).
     fn accept_name(&self) -> Option<&'static str> {
-        self.of_cluster.as_ref().map(|_| "backup")
+        self.asks_only_whose().then_some("backup")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::membership::tests::site_of;
+    use crate::call::LibraryAnswer;
+    use crate::snapshot::manifest::tests::sample;
+
+    #[test]
+    fn whose_it_is_may_be_accepted_and_that_it_is_damaged_may_not() {
+        let proved = BackupIs {
+            is: Late::Known("b".to_owned()),
+            verified: true,
+            restorable: true,
+            of_cluster: None,
+        };
+        let ours = BackupIs {
+            of_cluster: Some("2b".to_owned()),
+            verified: false,
+            restorable: false,
+            ..proved.clone()
+        };
+        let both = BackupIs {
+            of_cluster: Some("2b".to_owned()),
+            ..proved.clone()
+        };
+        assert_eq!(
+            [&proved, &ours, &both].map(Condition::accept_name),
+            [None, Some("backup"), None]
+        );
+        let mut kept = sample("b", jiff::Timestamp::UNIX_EPOCH);
+        kept.manifest.damage = Some("page 3".to_owned());
+        let seen = [Sight::Library(LibraryAnswer::Found(Some(Box::new(kept))))];
+        site_of(|site| {
+            let Verdict::Not { saw, .. } = proved.judge(site, &seen, None) else {
+                panic!("damaged");
+            };
+            assert_eq!(saw, "backup b is damaged: page 3");
+            let Verdict::Not { saw, .. } = ours.judge(site, &seen, None) else {
+                panic!("another cluster's");
+            };
+            assert!(saw.contains("is of cluster 1a"), "{saw}");
+        });
     }
 }

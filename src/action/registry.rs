@@ -44,7 +44,7 @@ use super::member_remove::{self, MemberRemove};
 use super::member_update::{self, MemberUpdate};
 use super::members::Members;
 use super::members_tell::{self, MembersTell};
-use super::newest::{Newest, Startable};
+use super::newest::{Dead, Newest, Startable};
 use super::peers::Peers;
 use super::quorum::Quorum;
 use super::service_condition::ServiceIs;
@@ -378,6 +378,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ConditionKind::of::<Newest>(
         "newest",
         "No other copy of the data is newer than a survivor's, no quorum can come back without it, and nothing answers on the hosts that were declared dead.",
+    ),
+    ConditionKind::of::<Dead>(
+        "dead",
+        "Nothing answers on the hosts that were declared dead, neither the bastion nor other hosts.",
     ),
     ConditionKind::of::<Startable>(
         "startable",

@@ -142,7 +142,6 @@ async fn chosen(context: &Context, question: &str, wanted: impl Fn(&MemberSeen) 
         return Err(Failure::refused("the members cannot be listed; nothing was changed").hint("etcdops health"));
     };
     let rows = rows(&observed, wanted);
-    let named = "name it: etcdops help tells how";
     match rows.as_slice() {
         [] => return Err(Failure::usage("there is no such member").hint("etcdops members")),
         [(only, _)] => return Ok(only.clone()),
@@ -151,11 +150,9 @@ async fn chosen(context: &Context, question: &str, wanted: impl Fn(&MemberSeen) 
     match Prompt::new(&context.ui).choose(question, &rows).await {
         Ok(Some(place)) => Ok(rows[place].0.clone()),
         Ok(None) => Err(Failure::new(Exit::Declined, "declined; nothing was changed")),
-        Err(_) => Err(
-            Failure::usage("a member must be named where there is no terminal to ask at")
-                .cause(named)
-                .hint("etcdops members"),
-        ),
+        Err(_) => {
+            Err(Failure::usage("a member must be named where there is no terminal to ask at").hint("etcdops members"))
+        }
     }
 }
 

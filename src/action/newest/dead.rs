@@ -1,6 +1,8 @@
 //! The operator's word that a host is dead, checked: nothing of it may answer anyone (safety 10).
 
-use crate::action::Site;
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Condition, Site, Verdict};
 use crate::call::host::{Command, HostAnswer, HostOp};
 use crate::call::http::HttpRequest;
 use crate::call::{CallError, Fault, Look, Sight};
@@ -8,6 +10,53 @@ use crate::cluster::host::{Host, Shell};
 
 /// Seconds that one attempt from another host may take.
 const PATIENCE: &str = "4";
+
+/// Hosts that the operator declared dead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dead {
+    /// The hosts. None at all: it holds.
+    #[schemars(extend("x-host" = true))]
+    pub hosts: Vec<String>,
+    /// Hosts from which they are looked for, besides the bastion.
+    #[schemars(extend("x-host" = true))]
+    pub asked_from: Vec<String>,
+}
+
+impl Dead {
+    fn others(&self) -> Vec<&str> {
+        self.asked_from.iter().map(String::as_str).collect()
+    }
+}
+
+impl Condition for Dead {
+    fn text(&self, _site: &Site<'_>) -> String {
+        match self.hosts.as_slice() {
+            [] => "no host is declared dead".to_owned(),
+            hosts => format!("nothing answers on {}", hosts.join(", ")),
+        }
+    }
+
+    fn looks(&self, site: &Site<'_>) -> Vec<Look> {
+        looks(site, &self.hosts, &self.others())
+    }
+
+    fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
+        refusal(site, &self.hosts, &self.others(), seen).unwrap_or_else(|| Verdict::Holds("no answer".to_owned()))
+    }
+}
+
+/// What refuses the operator's word, if anything of the dead answers.
+pub(super) fn refusal(site: &Site<'_>, dead: &[String], others: &[&str], seen: &[Sight]) -> Option<Verdict> {
+    let alive = alive(site, dead, others, seen);
+    (!alive.is_empty()).then(|| Verdict::Not {
+        saw: alive.join("; "),
+        hint: Some(
+            "leave it out of --dead: its copy must be read, or its etcd stopped and fenced; nothing was changed"
+                .to_owned(),
+        ),
+    })
+}
 
 /// One attempt to find a dead host alive.
 struct Attempt<'a> {
@@ -48,14 +97,14 @@ pub(super) fn looks(site: &Site<'_>, dead: &[String], others: &[&str]) -> Vec<Lo
 }
 
 /// Which of the dead answer, and how that was found.
-pub(super) fn alive(site: &Site<'_>, dead: &[String], others: &[&str], seen: &[Sight]) -> Vec<String> {
+fn alive(site: &Site<'_>, dead: &[String], others: &[&str], seen: &[Sight]) -> Vec<String> {
     let attempts = attempts(site, dead, others);
     let mut found: Vec<String> = Vec::new();
     for host in dead {
         let answering: Vec<&str> = attempts
             .iter()
             .zip(seen)
-            .filter(|(attempt, sight)| attempt.dead == host && answers(sight))
+            .filter(|(attempt, sight)| attempt.dead == host && attempt.answered(sight))
             .map(|(attempt, _)| attempt.what.as_str())
             .collect();
         if let Some(first) = answering.first() {
@@ -121,13 +170,15 @@ fn doors(host: &Host) -> Vec<(String, u16, &'static str)> {
     found
 }
 
-/// Something came back that only a living host sends.
-fn answers(sight: &Sight) -> bool {
-    match sight {
-        Sight::Host(HostAnswer::Ran(ran)) => ran.code == 0,
-        Sight::Host(_) | Sight::Http(_) => true,
-        Sight::Blind(error) => lives(error),
-        _ => false,
+impl Attempt<'_> {
+    /// Something came back that only a living host sends. Of a question to another host only its answer counts.
+    fn answered(&self, sight: &Sight) -> bool {
+        match sight {
+            Sight::Host(HostAnswer::Ran(ran)) => ran.code == 0,
+            Sight::Host(_) | Sight::Http(_) => true,
+            Sight::Blind(error) => lives(error) && !matches!(&self.look, Look::Host { host, .. } if host != self.dead),
+            _ => false,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::call::host::{HostAnswer, HostOp};
 use crate::call::{Look, Sight};
 use crate::cluster::model;
 
+pub use dead::Dead;
 pub use ranking::{Absent, Copies, position};
 pub use startable::Startable;
 
@@ -225,11 +226,8 @@ impl Condition for Newest {
             }
         }
         let others = seen.get(1 + living.len()..).unwrap_or_default();
-        let alive = dead::alive(site, &self.dead, &living, others);
-        if !alive.is_empty() {
-            let hint =
-                "leave it out of --dead: its copy must be read, or its etcd stopped and fenced; nothing was changed";
-            return Self::refuse(alive.join("; "), hint);
+        if let Some(refusal) = dead::refusal(site, &self.dead, &living, others) {
+            return refusal;
         }
         self.against(site, &copies(&living, seen.get(1..).unwrap_or_default()))
     }

@@ -1,6 +1,6 @@
 //! Which copy is taken, and what is refused.
 
-use super::{Newest, Startable};
+use super::{Dead, Newest, Startable};
 use crate::action::membership::tests::{observed, site_of, three};
 use crate::action::{Condition, Site, Verdict};
 use crate::call::copy::{CopySeen, Part};
@@ -37,6 +37,14 @@ fn copy(number: u64, commit: u64, last: (u64, u64), term: u64) -> CopySeen {
 
 fn read(copy: CopySeen) -> Sight {
     Sight::Host(HostAnswer::Copy(Box::new(copy)))
+}
+
+fn ran(code: i32) -> Sight {
+    Sight::Host(HostAnswer::Ran(RunOutput {
+        code,
+        stdout: String::new(),
+        stderr: String::new(),
+    }))
 }
 
 fn gone(fault: Fault) -> Sight {
@@ -203,13 +211,6 @@ fn a_host_that_answers_anyone_is_not_dead() {
     on_five(|site| {
         let condition = newest("etcd-1", &[2, 3, 4, 5]);
         let looks = condition.looks(site);
-        let ran = |code| {
-            Sight::Host(HostAnswer::Ran(RunOutput {
-                code,
-                stdout: String::new(),
-                stderr: String::new(),
-            }))
-        };
         let with = |place: usize, sight: Sight| {
             let mut seen = vec![nobody(), read(copy(1, 9, (2, 9), 2))];
             seen.resize_with(looks.len(), || gone(Fault::Connect));
@@ -253,5 +254,41 @@ fn too_few_are_not_started_in_the_hope_of_a_quorum() {
             "2 of 5 voters, 3 are needed; etcd-3 has no data",
         );
         refused(judge(gone(Fault::Timeout)), "etcd-3 cannot be read");
+    });
+}
+
+#[test]
+fn the_word_that_hosts_are_dead_is_checked_from_everywhere() {
+    on_five(|site| {
+        let condition = Dead {
+            hosts: names(&[5]),
+            asked_from: names(&[1, 2]),
+        };
+        let looks = condition.looks(site);
+        let silent = || vec![gone(Fault::Connect); looks.len()];
+        assert!(matches!(condition.judge(site, &silent(), None), Verdict::Holds(_)));
+        let asked = |host: &str| {
+            let from = |look: &Look| matches!(look, Look::Host { host: from, .. } if from == host);
+            looks.iter().position(from).unwrap()
+        };
+        let mut seen = silent();
+        seen[asked("etcd-2")] = ran(0);
+        refused(
+            condition.judge(site, &seen, None),
+            "etcd-5 is not dead: its client port, asked from etcd-2",
+        );
+        let mut seen = silent();
+        seen[asked("etcd-5")] = gone(Fault::Sudo);
+        refused(condition.judge(site, &seen, None), "etcd-5 is not dead: its shell");
+        // That another host cannot be asked says nothing of the dead.
+        let mut seen = silent();
+        seen[asked("etcd-2")] = gone(Fault::Sudo);
+        assert!(matches!(condition.judge(site, &seen, None), Verdict::Holds(_)));
+        let none = Dead {
+            hosts: Vec::new(),
+            ..condition
+        };
+        assert!(none.looks(site).is_empty());
+        assert!(matches!(none.judge(site, &[], None), Verdict::Holds(_)));
     });
 }
