@@ -266,6 +266,7 @@ fn remedy(evidence: &Evidence, seen: &MemberSeen, why: Option<Explanation>, verd
         Some(CauseKind::Connect) if verdict == Verdict::NoQuorum && seen.host.is_some() => {
             format!("etcdops start {}", on(seen))
         }
+        Some(CauseKind::Etcd) if seen.raft_term.is_some() => format!("etcdops logs {}", on(seen)),
         _ if verdict == Verdict::NoQuorum => "etcdops recover".to_owned(),
         Some(CauseKind::Connect | CauseKind::Timeout | CauseKind::Shell) => match &seen.host {
             Some(host) => format!(

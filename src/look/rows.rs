@@ -294,6 +294,7 @@ fn fill(endpoint: &EndpointAnswers) -> MemberSeen {
                 .unwrap_or_default();
             let errors = status.errors.as_ref();
             row.alarms = errors.map(|errors| alarms(errors, Id(status.member_id), &listed));
+            settle_read(&mut row, endpoint);
         }
         Some(Err(error)) if error.fault == Fault::Auth => fill_unknown_user(&mut row, endpoint),
         Some(Err(error)) => {
@@ -345,6 +346,18 @@ fn fill_status(row: &mut MemberSeen, status: &StatusAnswer, took_ms: f64) {
     if status.leader.is_none() {
         row.standing = Standing::Unhealthy;
         row.cause = Some(etcd_cause("it knows no leader"));
+    }
+}
+
+/// A status is told from memory; a member that serves its clients also answers a read through the quorum.
+fn settle_read(row: &mut MemberSeen, endpoint: &EndpointAnswers) {
+    let Some(Err(error)) = &endpoint.read else { return };
+    if row.standing == Standing::Healthy && matches!(error.fault, Fault::Timeout | Fault::Silent) {
+        row.standing = Standing::Unhealthy;
+        row.cause = Some(etcd_cause(&format!(
+            "it tells its status, but answers no read through the quorum ({})",
+            error.message
+        )));
     }
 }
 
@@ -430,3 +443,6 @@ fn stray_row(
     }
     Some(row)
 }
+
+#[cfg(test)]
+mod tests;

@@ -497,7 +497,8 @@ impl<'a> Survey<'a> {
         match question {
             Question::Status | Question::Members | Question::Read if spare => true,
             Question::Read => {
-                proved && !matches!(place.status_error(), Some(error) if error.fault == Fault::Auth)
+                let enough = proved && self.depth == Depth::Brief;
+                enough && !matches!(place.status_error(), Some(error) if error.fault == Fault::Auth)
                     || place.status_error().is_some_and(|error| error.fault != Fault::Auth)
             }
             Question::Status => answered_elsewhere || super::rows::is_mute(place),

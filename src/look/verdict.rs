@@ -140,16 +140,14 @@ fn decide(evidence: &Evidence, quorum: Quorum) -> Verdict {
             Verdict::Healthy
         };
     }
-    if voters(evidence).any(|seen| seen.leader.is_some()) {
+    let stopped = proved_stopped(evidence);
+    // So many units are proved stopped that the rest is no majority, whoever still believes in a leader.
+    let too_few_run = stopped > 0 && quorum.voters.saturating_sub(stopped) < quorum.needed;
+    if !too_few_run && voters(evidence).any(|seen| seen.leader.is_some()) {
         // Some member follows a leader, though no read came through from here: never a reason to recover (safety 1).
         return Verdict::Degraded;
     }
-    if voters(evidence).any(|seen| answers_without_leader(evidence, seen))
-        || proved_stopped(evidence) > 0 && {
-            // So many units are proved stopped that the rest is no majority.
-            quorum.voters.saturating_sub(proved_stopped(evidence)) < quorum.needed
-        }
-    {
+    if too_few_run || voters(evidence).any(|seen| answers_without_leader(evidence, seen)) {
         return Verdict::NoQuorum;
     }
     Verdict::Unknown

@@ -226,6 +226,14 @@ fn units_proved_stopped_on_a_majority_prove_that_quorum_is_lost() {
     assert_eq!(judge(&evidence).verdict, Verdict::Unknown);
     evidence.services.insert("h2".to_owned(), Ok(service("failed", &[])));
     assert_eq!(judge(&evidence).verdict, Verdict::NoQuorum);
+    // The last one still follows the leader that it had: the units know better.
+    evidence.observed.members[2] = MemberSeen {
+        leader: Some(Id(1)),
+        ..row(3)
+    };
+    assert_eq!(judge(&evidence).verdict, Verdict::NoQuorum);
+    evidence.services.remove("h2");
+    assert_eq!(judge(&evidence).verdict, Verdict::Degraded);
 }
 
 #[test]
