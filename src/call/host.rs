@@ -1,5 +1,7 @@
 //! What is asked of, or done on, a host. `transport/shell.rs` turns each into shell text, for ssh and for `--manual` alike.
 
+mod seen;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,10 @@ use super::copy::CopySeen;
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::base::id::RunId;
-use crate::cluster::version::Version;
+
+pub use seen::{
+    DetachedState, LeftoversSeen, Marker, PeerProof, PeerSeen, RunOutput, ServiceSeen, Setting, SettingFrom, StatSeen,
+};
 
 /// Names a change so that it can be found again after a crash: `/var/lib/etcdops/<run>/<key>/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -281,185 +286,6 @@ impl Restore {
 pub enum Command {
     Argv(Vec<String>),
     Script(String),
-}
-
-/// Who works on a host, as written to `/var/lib/etcdops/<cluster>.run`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marker {
-    pub run: RunId,
-    /// `user@bastion`.
-    pub who: String,
-    /// Machine ID of the bastion, and the process there, to tell whether it still lives.
-    pub machine: String,
-    pub pid: u32,
-    /// Start time of that process in clock ticks since boot, against reused pids.
-    pub pid_started: u64,
-    /// RFC 3339.
-    pub since: String,
-    pub doing: String,
-}
-
-/// The unit and its process, as found.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ServiceSeen {
-    /// Found at all.
-    pub exists: bool,
-    /// systemd's ActiveState; process kind: `active` or `inactive`.
-    pub active: String,
-    pub sub: String,
-    pub enabled: Option<bool>,
-    /// Differs after each start: InvocationID; process kind: pid and start time.
-    pub invocation: Option<String>,
-    pub main_pid: Option<u32>,
-    /// Seconds since the epoch of the last start, by the host's clock.
-    pub started_at: Option<u64>,
-    pub unit_file: Option<String>,
-    pub drop_ins: Vec<String>,
-    pub user: Option<String>,
-    pub env_files: Vec<String>,
-    pub exec_start: Vec<String>,
-    /// Settings in force for etcd, keyed without prefix, lower-case with dashes (`data-dir`), after systemd's quoting and precedence;
-    /// of the running process where it runs, of the unit otherwise.
-    pub settings: BTreeMap<String, Setting>,
-    /// What could not be read for sure; changes that need it are refused with this text.
-    pub unreadable: Option<String>,
-    pub data_dir: Option<String>,
-    pub data_dir_exists: bool,
-    /// The directory is there and holds nothing.
-    pub data_dir_empty: bool,
-    pub data_dir_is_mount: bool,
-    pub wal_dir: Option<String>,
-    pub wal_dir_is_mount: bool,
-    /// Any process has the data or WAL directory open (pid and command).
-    pub holders: Vec<String>,
-    /// Client or peer port accepts connections on the host itself.
-    pub ports_open: Vec<u16>,
-    pub version: Option<Version>,
-    /// `etcdutl` and `etcdctl` as found on PATH.
-    pub tools: BTreeMap<String, Version>,
-    /// The fence stands, and starting is refused by it.
-    pub fenced: bool,
-    /// Overrides of ours in place: name → settings.
-    pub overrides: BTreeMap<String, BTreeMap<String, String>>,
-    /// Leases of ours armed: name → when, RFC 3339.
-    pub leases: BTreeMap<String, String>,
-    /// Last lines of the log, newest last, where the unit is not running as it should.
-    pub last_log: Vec<String>,
-    /// The exit status of the last run, where it is not running.
-    pub exit_status: Option<i32>,
-}
-
-impl ServiceSeen {
-    pub fn is_active(&self) -> bool {
-        self.active == "active" || self.active == "activating" || self.active == "reloading"
-    }
-
-    /// Safety 6: inactive, nobody holds the directories, both ports closed.
-    pub fn proved_stopped(&self) -> bool {
-        !self.is_active() && self.main_pid.is_none() && self.holders.is_empty() && self.ports_open.is_empty()
-    }
-}
-
-/// A setting of etcd and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
-    pub value: String,
-    pub from: SettingFrom,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SettingFrom {
-    /// `ETCD_…` in the unit's or a drop-in's `Environment=`.
-    UnitEnvironment,
-    /// `ETCD_…` in this file.
-    EnvFile(String),
-    /// A flag on the command line, literally in `ExecStart=`.
-    Flag,
-    /// A flag that came through a variable such as `DAEMON_ARGS`, set in this place.
-    ArgsVariable {
-        variable: String,
-        file: Option<String>,
-    },
-    ConfigFile(String),
-    /// Seen in the running process only.
-    Process,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StatSeen {
-    /// `file`, `dir`, `link`, `other`; `None`: not there.
-    pub kind: Option<String>,
-    /// Bytes; of a directory: the sum of its files.
-    pub size: u64,
-    pub mode: String,
-    pub owner: String,
-    pub is_mount: bool,
-    pub empty: bool,
-    pub sha256: Option<String>,
-    /// Small regular files only (at most 64 KiB).
-    pub content: Option<String>,
-}
-
-/// How a detached change stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DetachedState {
-    /// Never started here.
-    Absent,
-    Running {
-        seconds: u64,
-    },
-    Ended {
-        code: i32,
-        stdout: String,
-        stderr: String,
-    },
-    /// Started, no longer running, no status written: the host was restarted in the middle.
-    Vanished,
-}
-
-/// Output of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunOutput {
-    pub code: i32,
-    /// At most 1 MiB, secrets scrubbed.
-    pub stdout: String,
-    pub stderr: String,
-}
-
-/// How far the way between two peers is proved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PeerProof {
-    /// Nothing on the host can prove more than a refusal.
-    #[default]
-    None,
-    Tcp,
-    /// With the certificates, authorities and names that etcd uses.
-    Tls,
-    /// Something listens on the port already.
-    There,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerSeen {
-    pub proof: PeerProof,
-    /// Nobody listens: packets arrive.
-    pub refused: bool,
-    /// Why it does not work.
-    pub trouble: Option<String>,
-}
-
-/// What stands on a host that etcdops put there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftoversSeen {
-    pub fenced: bool,
-    pub frozen: Option<bool>,
-    /// Lease name → when, RFC 3339.
-    pub leases: BTreeMap<String, String>,
-    pub overrides: Vec<String>,
-    pub marker: Option<Marker>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

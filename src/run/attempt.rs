@@ -2,18 +2,20 @@
 //! drain → probe → done? else guard → write "started" → call → probe until done or out of time → write "ended".
 
 mod holding;
+mod reply;
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::action::{Action, Named, Probe, Site, late, registry};
-use crate::call::host::{DetachedState, HostAnswer, HostOp, RunOutput, Tag};
-use crate::call::{Call, CallError, Fault, Look, Reply, Sight, To, Watch};
+use crate::call::host::{DetachedState, HostAnswer, HostOp, Tag};
+use crate::call::{Call, CallError, Fault, Look, Sight, To};
 use crate::event::{CallEnd, EventKind};
 use crate::look;
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 
+use self::reply::{checked, hint};
 use super::driver::{Driver, Halt};
 use super::state::CallState;
 
@@ -349,63 +351,9 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
     }
 }
 
-impl Watch for Attempt<'_, '_, '_> {
-    fn bytes(&self, done: u64, total: Option<u64>) {
-        let (step, host) = (self.step.path.clone(), self.call.host.clone());
-        self.driver.recorder.show(EventKind::Progress {
-            step,
-            host,
-            done,
-            total,
-        });
-    }
-
-    fn line(&self, text: &str) {
-        let (step, host) = (self.step.path.clone(), self.call.host.clone());
-        self.driver.recorder.show(EventKind::Output {
-            step,
-            host,
-            line: text.to_owned(),
-        });
-    }
-}
-
-/// A command that ran and said no is a refusal.
-fn checked(reply: Result<Reply, CallError>, call: &Call, what: &str, place: &str) -> Result<Reply, CallError> {
-    match (reply?, &call.to) {
-        (
-            Reply::Host(HostAnswer::Ran(ran)),
-            To::Host {
-                op: HostOp::Run { .. }, ..
-            },
-        ) if ran.code != 0 => Err(CallError::new(Fault::Refused, what, place, ended_with(&ran))),
-        (Reply::Ran(ran), To::Bastion { .. }) if ran.code != 0 => {
-            Err(CallError::new(Fault::Refused, what, "this machine", ended_with(&ran)))
-        }
-        (reply, _) => Ok(reply),
-    }
-}
-
-fn ended_with(ran: &RunOutput) -> String {
-    let last = ran.stderr.lines().last().unwrap_or_default();
-    format!("the command ended with status {}: {last}", ran.code)
-}
-
 fn later(at: jiff::Timestamp, by: Duration) -> jiff::Timestamp {
     at.checked_add(jiff::SignedDuration::try_from(by).unwrap_or_default())
         .unwrap_or(jiff::Timestamp::MAX)
-}
-
-/// What to do about a failure, by its kind.
-fn hint(error: &CallError) -> Option<String> {
-    let text = match error.fault {
-        Fault::Sudo => "give the ssh user sudo on the host, or let etcdops ask for the password: -K",
-        Fault::HostKey => "check the host's key, then add it to known_hosts: ssh HOST",
-        Fault::DiskFull => "make room on the host, then: etcdops resume",
-        Fault::Auth => "check --user and --password-file, or the ssh key",
-        _ => return None,
-    };
-    Some(text.to_owned())
 }
 
 /// Looks are answered by the `look` folder, all at once.

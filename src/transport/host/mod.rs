@@ -3,6 +3,7 @@
 mod answer;
 mod config;
 mod copy;
+mod errand;
 mod frame;
 mod inspect;
 mod lease;
@@ -19,25 +20,19 @@ mod tests;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as PlainMutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::base::secret::Secret;
-use crate::call::configured::ConfigSeen;
-use crate::call::host::{DetachedState, HostAnswer, HostOp, RunOutput, ServiceSeen, Tag};
+use crate::call::host::{HostAnswer, HostOp, Tag};
 use crate::call::{CallError, Fault, Watch};
-use crate::cluster::host::{Become, ClusterConfig, Host, Shell};
+use crate::cluster::host::{ClusterConfig, Host, Shell};
 
 use super::real::{HostCall, HostReply};
-use frame::Frame;
-use shell::{Details, Place, Script};
-use wire::{Exchange, Sudo, Trouble};
 
 pub use answer::what;
 pub use manual::manual;
@@ -244,281 +239,4 @@ impl super::dial::Forwarder for Hosts {
             self.forward(&host.name, name, port, FORWARD_BOUND).await
         })
     }
-}
-
-impl Errand<'_> {
-    fn place(&self) -> Place<'_> {
-        Place {
-            host: &self.reach.host,
-            cluster: &self.cluster.name,
-        }
-    }
-
-    fn error(&self, fault: Fault, message: impl Into<String>) -> CallError {
-        CallError::new(fault, &self.what, &self.reach.host.name, message)
-    }
-
-    /// What could not even be said to the host.
-    fn unsaid(&self, why: String) -> CallError {
-        ssh::before_anything(Fault::Unsupported, &self.what, &self.reach.host.name, why)
-    }
-
-    fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    async fn any(&self, op: &HostOp, tag: Option<&Tag>) -> Result<HostAnswer, CallError> {
-        let details = self.details(op).await?;
-        let in_place = matches!(
-            op,
-            HostOp::WriteMarker { .. } | HostOp::ClearMarker { .. } | HostOp::AppendJournal { .. }
-        );
-        if let HostOp::PutFile {
-            local, path, sha256, ..
-        } = op
-        {
-            self.upload(local, path, sha256, tag).await?;
-        }
-        match tag {
-            Some(tag) if self.change && !in_place => self.detached(op, tag, &details).await,
-            _ => {
-                let script = self.place().direct(op, &details).map_err(|why| self.unsaid(why))?;
-                let frame = self.exchange(&script).await?;
-                self.checked(&frame)?;
-                answer::direct(op, &frame).map_err(|why| self.error(Fault::Garbage, why))
-            }
-        }
-    }
-
-    /// What only a look at the host can decide.
-    async fn details(&self, op: &HostOp) -> Result<Details, CallError> {
-        match op {
-            HostOp::Override { name, settings } => {
-                let seen = self.inspect_with_texts().await?;
-                overriding::details(&self.reach.host, &seen, name, settings)
-                    .map_err(|why| ssh::before_anything(Fault::Refused, &self.what, &self.reach.host.name, why))
-            }
-            HostOp::ArmLease { name, stagger, .. } => {
-                let seen = self.inspect().await?;
-                lease::details(self.place(), &seen, name, stagger.0)
-                    .map_err(|why| ssh::before_anything(Fault::Refused, &self.what, &self.reach.host.name, why))
-            }
-            HostOp::PeerListen { .. } | HostOp::PeerReach { .. } => {
-                let seen = self.read_config().await?;
-                Ok(peer::details(op, &seen))
-            }
-            _ => Ok(Details::default()),
-        }
-    }
-
-    async fn upload(&self, local: &str, path: &str, sha256: &str, tag: Option<&Tag>) -> Result<(), CallError> {
-        if let Some(tag) = tag {
-            let look = HostOp::Detached { tag: tag.clone() };
-            let script = self
-                .place()
-                .direct(&look, &Details::default())
-                .map_err(|why| self.unsaid(why))?;
-            let frame = self.exchange(&script).await?;
-            if frame.text("state").as_deref() != Some("absent") {
-                return Ok(());
-            }
-        }
-        let size = std::fs::metadata(local)
-            .map_err(|error| self.unsaid(format!("cannot read {local}: {error}")))?
-            .len();
-        let script = self
-            .place()
-            .upload(local, size, path, sha256)
-            .map_err(|why| self.unsaid(why))?;
-        let frame = self.exchange(&script).await?;
-        self.checked(&frame)
-    }
-
-    async fn detached(&self, op: &HostOp, tag: &Tag, details: &Details) -> Result<HostAnswer, CallError> {
-        // The host tells "still running" a little before we would give up.
-        let bound = self.left().saturating_sub(Duration::from_millis(500)).as_secs().max(1);
-        let script = self
-            .place()
-            .detached(op, tag, details, bound)
-            .map_err(|why| self.unsaid(why))?;
-        let frame = self.exchange(&script).await?;
-        self.checked(&frame)?;
-        match answer::state(&frame).map_err(|why| self.error(Fault::Garbage, why))? {
-            DetachedState::Ended { code, stdout, stderr } => {
-                let ran = RunOutput { code, stdout, stderr };
-                let (answer, frame) = answer::ended(op, ran).map_err(|why| self.error(Fault::Garbage, why))?;
-                self.checked(&frame)?;
-                Ok(answer)
-            }
-            DetachedState::Running { seconds } => Err(self.error(
-                Fault::Timeout,
-                format!("it still runs on the host, for {seconds} s now"),
-            )),
-            DetachedState::Absent => Err(self.unsaid("it could not be started".to_owned())),
-            DetachedState::Vanished => Err(self.error(
-                Fault::Lost,
-                "it was started and broke off without a trace; the host was restarted?",
-            )),
-        }
-    }
-
-    async fn clock(&self) -> Result<HostAnswer, CallError> {
-        let script = self
-            .place()
-            .direct(&HostOp::Clock, &Details::default())
-            .map_err(|why| self.unsaid(why))?;
-        // The first exchange may have to connect; only the second is timed.
-        self.exchange(&script).await?;
-        let (before, began) = (Instant::now(), crate::base::clock::now());
-        let frame = self.exchange(&script).await?;
-        let round_trip_ms = before.elapsed().as_secs_f64() * 1000.0;
-        frame
-            .number::<i128>("nanos")
-            .map(|unix_nanos| HostAnswer::Clock {
-                unix_nanos,
-                round_trip_ms,
-                offset_ms: milliseconds(unix_nanos - began.as_nanosecond()) - round_trip_ms / 2.0,
-            })
-            .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no nanoseconds"))
-    }
-
-    async fn read_config(&self) -> Result<ConfigSeen, CallError> {
-        let script = self.place().read_config().map_err(|why| self.unsaid(why))?;
-        let frame = self.exchange(&script).await?;
-        self.checked(&frame)?;
-        Ok(config::read(&self.reach.host, &frame))
-    }
-
-    async fn part(&self, path: &str, offset: u64, length: u64) -> Result<HostAnswer, CallError> {
-        let script = self
-            .place()
-            .range(path, offset, length)
-            .map_err(|why| self.unsaid(why))?;
-        let frame = self.exchange(&script).await?;
-        self.checked(&frame)?;
-        let size = frame.number("size");
-        match (frame.bytes("bytes"), size) {
-            (Some(bytes), Some(size)) => Ok(HostAnswer::Part {
-                bytes: bytes.to_vec(),
-                size,
-            }),
-            _ => Err(self.error(Fault::Garbage, "the part of the file is missing in the answer")),
-        }
-    }
-
-    async fn inspect(&self) -> Result<ServiceSeen, CallError> {
-        self.inspect_with_texts().await.map(|seen| seen.service)
-    }
-
-    async fn inspect_with_texts(&self) -> Result<inspect::Inspected, CallError> {
-        let host = &self.reach.host;
-        let mut dirs: Vec<String> = [&host.data_dir, &host.wal_dir].into_iter().flatten().cloned().collect();
-        loop {
-            let script = self.place().inspect(&dirs).map_err(|why| self.unsaid(why))?;
-            let frame = self.exchange(&script).await?;
-            self.checked(&frame)?;
-            let seen = inspect::read(host, &frame);
-            // A folder that the script could not guess is looked at in a second round.
-            let missed: Vec<String> = seen.folders_not_seen(&frame, &dirs);
-            if missed.is_empty() {
-                return Ok(seen);
-            }
-            dirs.extend(missed);
-        }
-    }
-
-    /// A fault that the script itself reported.
-    fn checked(&self, frame: &Frame) -> Result<(), CallError> {
-        if let Some(fault) = frame.text("fault") {
-            let fault = serde_json::from_value(serde_json::Value::String(fault)).unwrap_or(Fault::Refused);
-            let mut message = frame.text("message").unwrap_or_default();
-            if let Some(held) = frame.text("held") {
-                message = answer::held_by(&held).unwrap_or(message);
-            }
-            return Err(self.error(fault, message.trim()));
-        }
-        match frame.status {
-            0 => Ok(()),
-            124 | 137 | 143 => Err(self.error(Fault::Timeout, "the host did not come to an end in time")),
-            status => Err(self.error(Fault::Refused, format!("the host's shell ended with status {status}"))),
-        }
-    }
-
-    async fn exchange(&self, script: &Script) -> Result<Frame, CallError> {
-        let sent = AtomicBool::new(false);
-        let done = tokio::time::timeout(self.left(), self.exchange_within(script, &sent)).await;
-        let late = || {
-            let mut error = self.error(Fault::Timeout, "no answer in time");
-            error.maybe_done = self.change && sent.load(Ordering::Relaxed);
-            error
-        };
-        done.unwrap_or_else(|_| Err(late()))
-    }
-
-    async fn exchange_within(&self, script: &Script, sent: &AtomicBool) -> Result<Frame, CallError> {
-        let reach = self.reach;
-        let name = &reach.host.name;
-        let _slot = reach
-            .slots
-            .acquire()
-            .await
-            .map_err(|error| self.unsaid(error.to_string()))?;
-        let exchange = Exchange {
-            script,
-            sudo: match (reach.host.elevate, self.sudo_password) {
-                (Become::None, _) => Sudo::No,
-                (Become::Sudo, None) => Sudo::Silent,
-                (Become::Sudo, Some(password)) => Sudo::Password(password),
-            },
-            nonce: nonce(),
-            limit: self.left().as_secs().max(1) + 1,
-            sent,
-            watch: self.watch,
-        };
-        let line = exchange.command_line();
-        let pipes = match &reach.ssh {
-            Some(ssh) => ssh.open(&self.what, &line, self.left()).await?,
-            None => local::open(name, &self.what, &line)?,
-        };
-        exchange.run(pipes).await.map_err(|trouble| self.troubled(trouble))
-    }
-
-    fn troubled(&self, trouble: Trouble) -> CallError {
-        let name = &self.reach.host.name;
-        match trouble {
-            Trouble::Sudo(said) => {
-                let hint = if self.sudo_password.is_some() {
-                    "the password may be wrong, or the user may not run everything"
-                } else {
-                    "allow it without a password, or type the command again with -K to be asked for one"
-                };
-                ssh::before_anything(Fault::Sudo, &self.what, name, format!("{said}; {hint}"))
-            }
-            Trouble::NotBegun(said) => {
-                let said = if said.is_empty() {
-                    "the host's shell said nothing"
-                } else {
-                    &said
-                };
-                ssh::before_anything(Fault::Connect, &self.what, name, said)
-            }
-            Trouble::Torn => CallError {
-                maybe_done: self.change,
-                ..self.error(Fault::Lost, "the connection ended in the middle")
-            },
-            Trouble::Malformed(why) => self.error(Fault::Garbage, why),
-            Trouble::Local(why) => ssh::before_anything(Fault::Missing, &self.what, name, why),
-        }
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a difference of clocks needs no 53 bits")]
-fn milliseconds(nanoseconds: i128) -> f64 {
-    nanoseconds as f64 / 1_000_000.0
-}
-
-/// A number that no other output holds.
-fn nonce() -> String {
-    let draw = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", draw(), draw())
 }

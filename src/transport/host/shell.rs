@@ -7,13 +7,18 @@
 //! Process kind (the playground), in `Service.process_dir`: `argv` and `env` one word or `NAME=value` per line (the process gets
 //! exactly these, PATH, HOME, and what overrides add), `pid` with `PID STARTTICKS` (absent or stale: not running), `log`, `data`, `state`.
 
+mod values;
+
 use std::path::PathBuf;
 
 use super::frame::encode_base64;
 use crate::base::id::RunId;
-use crate::base::quote::{join, quote};
-use crate::call::host::{Command, HostOp, Restore, Tag};
+use crate::base::quote::quote;
+use crate::call::host::{HostOp, Tag};
 use crate::cluster::host::{Host, ServiceKind};
+
+pub(super) use values::command_text;
+use values::values;
 
 /// Read by `sh -c` on the host; takes the script itself from its input.
 pub(super) const BOOTSTRAP: &str = include_str!("script/bootstrap.sh");
@@ -342,174 +347,6 @@ fn run_of(op: &HostOp) -> Option<&RunId> {
         HostOp::Detached { tag } => Some(&tag.run),
         _ => None,
     }
-}
-
-fn yes(flag: bool) -> String {
-    if flag { "yes" } else { "no" }.to_owned()
-}
-
-/// The operation's own values, as shell variables.
-#[expect(clippy::too_many_lines, reason = "a table: one arm for each operation")]
-fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, String> {
-    let frozen = || {
-        host.freeze
-            .as_ref()
-            .ok_or("the inventory gives no `freeze` commands for this host")
-    };
-    Ok(match op {
-        HostOp::Stat { path } | HostOp::Disk { path } => vec![("path", path.clone())],
-        HostOp::Log { since, lines, contains } => vec![
-            (
-                "since",
-                since.map(|since| since.0.as_secs().to_string()).unwrap_or_default(),
-            ),
-            ("lines", lines.to_string()),
-            ("contains", contains.clone().unwrap_or_default()),
-        ],
-        HostOp::PeerListen { .. } | HostOp::PeerReach { .. } => peer_values(op),
-        HostOp::Start { enable } => vec![("enable", yes(*enable))],
-        HostOp::Stop { disable, start_again } => vec![
-            ("disable", yes(*disable)),
-            (
-                "again",
-                start_again.map_or(0, |after| after.0.as_secs().max(1)).to_string(),
-            ),
-        ],
-        HostOp::ColdCopy {
-            data_dir,
-            wal_dir,
-            to,
-            v2,
-        } => vec![
-            ("data", data_dir.clone()),
-            ("log", wal_dir.clone().unwrap_or_default()),
-            ("to", to.clone()),
-            ("v2", yes(*v2)),
-        ],
-        HostOp::Override { name, .. } | HostOp::DropOverride { name } | HostOp::DisarmLease { name } => {
-            vec![("name", plain_name(name)?)]
-        }
-        HostOp::ArmLease { name, after, .. } => {
-            vec![
-                ("name", plain_name(name)?),
-                ("after", after.0.as_secs().max(1).to_string()),
-            ]
-        }
-        HostOp::Freeze { at_most } => vec![
-            (
-                "after",
-                at_most
-                    .map(|span| span.0.as_secs().max(1).to_string())
-                    .unwrap_or_default(),
-            ),
-            ("command", frozen()?.on.clone()),
-            ("check", frozen()?.check.clone().unwrap_or_default()),
-        ],
-        HostOp::Thaw => vec![("command", frozen()?.off.clone())],
-        HostOp::FreezeCheck => {
-            let check = frozen()?.check.clone();
-            vec![(
-                "command",
-                check.ok_or("the inventory gives no `freeze.check` command for this host")?,
-            )]
-        }
-        HostOp::WriteFile { path, mode, owner, .. } => dressed(path, mode.as_ref(), owner.as_ref()),
-        HostOp::PutFile {
-            path,
-            sha256,
-            mode,
-            owner,
-            ..
-        } => {
-            let mut values = dressed(path, mode.as_ref(), owner.as_ref());
-            values.push(("sha256", sha256.clone()));
-            values
-        }
-        HostOp::Own { path, owner, mode } => dressed(path, mode.as_ref(), Some(owner)),
-        HostOp::Restore(restore) => restoring(restore),
-        HostOp::Swap { path, new, old } => {
-            vec![("path", path.clone()), ("new", new.clone()), ("to", old.clone())]
-        }
-        HostOp::Rename { from, to } => vec![("from", from.clone()), ("to", to.clone())],
-        HostOp::MoveAside { path, to } => vec![("path", path.clone()), ("to", to.clone())],
-        HostOp::Run {
-            command, become_root, ..
-        } => {
-            vec![("command", command_text(command)), ("elevate", yes(*become_root))]
-        }
-        HostOp::AppendJournal { from_seq, .. } => vec![("from", from_seq.max(&1).to_string())],
-        _ => Vec::new(),
-    })
-}
-
-fn restoring(restore: &Restore) -> Vec<(&'static str, String)> {
-    vec![
-        ("tool", restore.tool.clone()),
-        ("file", restore.file.clone()),
-        ("sha256", restore.sha256.clone()),
-        ("into", restore.into.clone()),
-        ("wal_into", restore.wal_into.clone().unwrap_or_default()),
-        ("marker", Restore::marker(&restore.into)),
-        ("stamp", restore.stamp()),
-        ("data_dir", restore.data_dir.clone()),
-        ("user", restore.user.clone().unwrap_or_default()),
-        ("name", restore.name.clone()),
-        ("initial_cluster", restore.initial_cluster.clone()),
-        ("peer_urls", restore.peer_urls.clone()),
-        ("token", restore.token.clone()),
-        ("bump", restore.bump.to_string()),
-    ]
-}
-
-fn peer_values(op: &HostOp) -> Vec<(&'static str, String)> {
-    match op {
-        HostOp::PeerListen { port, connections, .. } => {
-            vec![
-                ("port", port.to_string()),
-                ("count", connections.map_or_else(String::new, |count| count.to_string())),
-            ]
-        }
-        HostOp::PeerReach {
-            address, port, patient, ..
-        } => {
-            let target = if address.contains(':') {
-                format!("[{address}]:{port}")
-            } else {
-                format!("{address}:{port}")
-            };
-            vec![
-                ("address", address.clone()),
-                ("port", port.to_string()),
-                ("target", target),
-                ("patient", yes(*patient)),
-            ]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn dressed(path: &str, mode: Option<&String>, owner: Option<&String>) -> Vec<(&'static str, String)> {
-    vec![
-        ("path", path.to_owned()),
-        ("mode", mode.cloned().unwrap_or_default()),
-        ("owner", owner.cloned().unwrap_or_default()),
-    ]
-}
-
-/// The author's command as shell text.
-pub(super) fn command_text(command: &Command) -> String {
-    match command {
-        Command::Argv(words) => join(words),
-        Command::Script(text) => text.clone(),
-    }
-}
-
-/// Names of overrides and leases are part of file and unit names.
-fn plain_name(name: &str) -> Result<String, String> {
-    let plain = !name.is_empty() && name.len() <= 60 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    plain
-        .then(|| name.to_owned())
-        .ok_or_else(|| format!("`{name}` cannot name an override: only letters, digits and dashes"))
 }
 
 fn set(text: &mut String, name: &str, value: &str) -> Result<(), String> {

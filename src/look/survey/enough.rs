@@ -1,0 +1,64 @@
+//! When nobody needs to wait any more.
+
+use super::Survey;
+use crate::call::Fault;
+use crate::look::answers::{EndpointAnswers, Question};
+use crate::look::{Depth, rows};
+
+impl Survey<'_> {
+    /// Quorum is proved, and nobody who has said anything owes more.
+    pub(super) fn only_the_silent_remain(&self) -> bool {
+        let said_something =
+            |place: &EndpointAnswers| place.status.is_some() || place.members.is_some() || place.read.is_some();
+        self.quorum_proved()
+            && self
+                .outstanding
+                .iter()
+                .all(|(endpoint, _)| !said_something(&self.answers.endpoints[*endpoint]))
+    }
+
+    pub(super) fn quorum_proved(&self) -> bool {
+        self.answers.endpoints.iter().any(EndpointAnswers::proves_quorum)
+    }
+
+    pub(super) fn settled(&self) -> bool {
+        let proved = self.quorum_proved();
+        self.outstanding
+            .iter()
+            .all(|(endpoint, question)| self.needless(*endpoint, *question, proved))
+    }
+
+    /// What nobody needs to wait for any more.
+    fn needless(&self, endpoint: usize, question: Question, proved: bool) -> bool {
+        let place = &self.answers.endpoints[endpoint];
+        let answered_elsewhere = !place.configured
+            && place.expected.is_some_and(|id| {
+                self.answers
+                    .endpoints
+                    .iter()
+                    .any(|other| other.status_ok().is_some_and(|status| status.member_id == id.0))
+            });
+        // A host of the inventory that runs no member (yet): nobody waits for it.
+        let stranger = self.depth == Depth::Brief && proved && self.member(endpoint).is_none();
+        let spare = (!place.configured && place.expected.is_none() || stranger) && !self.known.is_empty();
+        match question {
+            Question::Status | Question::Members | Question::Read if spare => true,
+            Question::Read => {
+                let enough = proved && self.depth == Depth::Brief;
+                enough && !matches!(place.status_error(), Some(error) if error.fault == Fault::Auth)
+                    || place.status_error().is_some_and(|error| error.fault != Fault::Auth)
+            }
+            Question::Status => answered_elsewhere || rows::is_mute(place),
+            Question::Members => {
+                answered_elsewhere
+                    || place.status.is_some()
+                        && self
+                            .answers
+                            .endpoints
+                            .iter()
+                            .any(|other| matches!(other.members, Some(Ok(_))))
+            }
+            _ => false,
+        }
+    }
+}

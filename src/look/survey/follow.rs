@@ -1,0 +1,133 @@
+//! What an answer makes worth asking.
+
+use super::Survey;
+use crate::call::Fault;
+use crate::cluster::member::Member;
+use crate::cluster::version::Version;
+use crate::look::answers::{EndpointAnswers, Question};
+use crate::look::{Depth, rows};
+
+/// Sizes above this make the quota interesting where the version does not tell it (80 % of etcd's default of 2 GiB).
+const QUOTA_INTERESTS_ABOVE: u64 = (2 << 30) / 10 * 8;
+
+impl Survey<'_> {
+    pub(super) fn after_status(&mut self, endpoint: usize) {
+        if self.depth == Depth::Brief {
+            return;
+        }
+        let place = &self.answers.endpoints[endpoint];
+        let Some(error) = place.status_error() else {
+            self.after_good_status(endpoint);
+            return;
+        };
+        match error.fault {
+            Fault::Silent | Fault::Timeout => {
+                if self.asked_twice.insert((endpoint, Question::Status)) {
+                    self.ask(endpoint, Question::Status, self.bound);
+                }
+                self.ask(endpoint, Question::PeerVersion, self.bound);
+                self.ask(endpoint, Question::PeerMembers, self.bound);
+            }
+            Fault::Auth => {
+                self.ask(endpoint, Question::Version, self.bound);
+                self.ask(endpoint, Question::Ready, self.bound);
+                self.ask(endpoint, Question::PeerMembers, self.bound);
+                return;
+            }
+            _ => {}
+        }
+        self.ask_service(endpoint);
+    }
+
+    fn after_good_status(&mut self, endpoint: usize) {
+        let Some(status) = self.answers.endpoints[endpoint].status_ok() else {
+            return;
+        };
+        let has_old_api = status.version.is_some_and(|version| version < Version::new(3, 6, 0));
+        let sick = status.leader.is_none() || status.errors.as_ref().is_some_and(|errors| !errors.is_empty());
+        let quota_interests = status.db_quota.is_none() && status.db_size > QUOTA_INTERESTS_ABOVE;
+        if has_old_api && !self.old_keys_asked {
+            self.old_keys_asked = true;
+            self.ask(endpoint, Question::OldKeys, self.patience());
+        }
+        if sick || quota_interests {
+            self.ask_service(endpoint);
+        }
+    }
+
+    /// Asks the hosts of strays, unless all members are well: a spare host, say. Whether there is more to wait for.
+    pub(super) fn explain_strays(&mut self) -> bool {
+        let strays = std::mem::take(&mut self.strays);
+        let well = |member: &Member| {
+            let mut answers = self.answers.endpoints.iter().filter_map(EndpointAnswers::status_ok);
+            answers.any(|status| status.member_id == member.id.0)
+        };
+        if self.quorum_proved() && self.known.iter().all(well) {
+            return false;
+        }
+        for endpoint in strays {
+            self.ask_service_now(endpoint);
+        }
+        !self.outstanding.is_empty() && !self.settled()
+    }
+
+    /// Once per host: what its unit says about itself.
+    pub(super) fn ask_service(&mut self, endpoint: usize) {
+        let place = &self.answers.endpoints[endpoint];
+        if !place.configured && place.expected.is_none() {
+            self.strays.push(endpoint);
+        } else {
+            self.ask_service_now(endpoint);
+        }
+    }
+
+    fn ask_service_now(&mut self, endpoint: usize) {
+        let Some(host) = self.host(endpoint) else { return };
+        if self.services_asked.insert(host.name.clone()) {
+            self.ask(endpoint, Question::Service, self.bound);
+        }
+    }
+
+    pub(super) fn after_members(&mut self, endpoint: usize) {
+        if let Some(Ok((_, members))) = &self.answers.endpoints[endpoint].members {
+            self.learn(members.clone());
+        }
+    }
+
+    /// Asks members that nobody has been asked about yet.
+    pub(super) fn learn(&mut self, members: Vec<Member>) {
+        for member in members {
+            if self.known.contains(&member) {
+                continue;
+            }
+            let host = rows::host_of(self.cluster, &member).and_then(|host| host.client_url.as_deref());
+            for url in member.client_urls.iter().map(String::as_str).chain(host) {
+                self.add_endpoint(EndpointAnswers::new(url, false, Some(member.id)));
+            }
+            self.known.push(member);
+        }
+    }
+
+    /// A read that failed while somebody knows a leader: asked again to the end, and the leader is looked up afresh.
+    pub(super) fn after_read(&mut self, endpoint: usize) {
+        let place = &self.answers.endpoints[endpoint];
+        let fault = place
+            .read
+            .as_ref()
+            .and_then(|read| read.as_ref().err())
+            .map(|error| error.fault);
+        if self.depth == Depth::Thorough && fault == Some(Fault::Auth) && !self.quorum_proved() {
+            self.ask(endpoint, Question::Ready, self.bound);
+            return;
+        }
+        let silent = matches!(fault, Some(Fault::Silent | Fault::Timeout));
+        let knows_leader = place.status_ok().is_some_and(|status| status.leader.is_some());
+        if self.depth == Depth::Brief || !silent || !knows_leader || self.quorum_proved() {
+            return;
+        }
+        if self.asked_twice.insert((endpoint, Question::Read)) {
+            self.ask(endpoint, Question::Read, self.bound);
+            self.ask(endpoint, Question::Status, self.patience());
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What comes back from a call: its progress, its end, and what to do about a failure.
+
+use super::Attempt;
+use crate::call::host::{HostAnswer, HostOp, RunOutput};
+use crate::call::{Call, CallError, Fault, Reply, To, Watch};
+use crate::event::EventKind;
+
+impl Watch for Attempt<'_, '_, '_> {
+    fn bytes(&self, done: u64, total: Option<u64>) {
+        let (step, host) = (self.step.path.clone(), self.call.host.clone());
+        self.driver.recorder.show(EventKind::Progress {
+            step,
+            host,
+            done,
+            total,
+        });
+    }
+
+    fn line(&self, text: &str) {
+        let (step, host) = (self.step.path.clone(), self.call.host.clone());
+        self.driver.recorder.show(EventKind::Output {
+            step,
+            host,
+            line: text.to_owned(),
+        });
+    }
+}
+
+/// A command that ran and said no is a refusal.
+pub(super) fn checked(
+    reply: Result<Reply, CallError>,
+    call: &Call,
+    what: &str,
+    place: &str,
+) -> Result<Reply, CallError> {
+    match (reply?, &call.to) {
+        (
+            Reply::Host(HostAnswer::Ran(ran)),
+            To::Host {
+                op: HostOp::Run { .. }, ..
+            },
+        ) if ran.code != 0 => Err(CallError::new(Fault::Refused, what, place, ended_with(&ran))),
+        (Reply::Ran(ran), To::Bastion { .. }) if ran.code != 0 => {
+            Err(CallError::new(Fault::Refused, what, "this machine", ended_with(&ran)))
+        }
+        (reply, _) => Ok(reply),
+    }
+}
+
+fn ended_with(ran: &RunOutput) -> String {
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    format!("the command ended with status {}: {last}", ran.code)
+}
+
+/// What to do about a failure, by its kind.
+pub(super) fn hint(error: &CallError) -> Option<String> {
+    let text = match error.fault {
+        Fault::Sudo => "give the ssh user sudo on the host, or let etcdops ask for the password: -K",
+        Fault::HostKey => "check the host's key, then add it to known_hosts: ssh HOST",
+        Fault::DiskFull => "make room on the host, then: etcdops resume",
+        Fault::Auth => "check --user and --password-file, or the ssh key",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
