@@ -171,6 +171,37 @@ fn a_killed_member_is_shown_and_started_again_with_its_data() {
 }
 
 #[test]
+fn where_all_data_is_lost_nothing_is_started_empty_and_the_backup_brings_it_back() {
+    let play = Play::new();
+    let _ = play.up("3.5.35").code(0);
+    let _ = play.run(&["backup", "--yes"]).code(0);
+    let before = play.run(&["members"]).code(0).stdout;
+    for number in 1..=3 {
+        play.kill(number);
+        fs::remove_dir_all(play.host(number).join("data")).unwrap();
+    }
+    let seen = play.run(&["health", "--timeout", "5s"]).code(11);
+    let said = seen.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("holds no data") && said.contains("-> etcdops recover"),
+        "{said}"
+    );
+    assert!(!said.contains("etcdops start"), "{said}");
+    let _ = play
+        .run(&["start", "etcd-1", "etcd-2", "etcd-3", "--yes"])
+        .code(3)
+        .says(&["nothing was changed", "founds no new cluster", "etcd-1 has no data in"]);
+    assert!((1..=3).all(|number| !lives(play.pid(number))), "nothing was started");
+    let _ = play
+        .run(&["recover", "--from-backup", "--yes"])
+        .code(0)
+        .shows(&["restore", "done"]);
+    let health = play.run(&["health"]).code(0).stdout;
+    assert!(health.contains("3 of 3 voters healthy"), "{health}");
+    assert_ne!(before, play.run(&["members"]).code(0).stdout, "it is a new cluster");
+}
+
+#[test]
 #[expect(clippy::disallowed_methods, reason = "the test starts a process of its own")]
 fn what_waits_to_undo_something_later_ends_too() {
     let play = Play::new();

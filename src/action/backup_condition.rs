@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Late, Site, Verdict, sight};
+use crate::base::clock::rfc3339;
 use crate::call::{Look, Sight};
 use crate::cluster::member::Id;
 
@@ -90,7 +91,7 @@ impl Condition for BackupIs {
                 "take one of this cluster: etcdops backups list".to_owned(),
             );
         }
-        Verdict::Holds(format!("taken {}", manifest.taken))
+        Verdict::Holds(format!("taken {}", rfc3339(manifest.taken)))
     }
 
     /// Only whose backup it is may be accepted; never a damaged or an unproved one (safety 9).

@@ -1,5 +1,5 @@
 //! `clients.stop` and `clients.start`: the inventory's commands around a restore (safety 24), carried out on the bastion. Where it names
-//! none, that is said and nothing is done.
+//! none, the plan says so and leaves it out.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ impl Wanted {
         };
         match &site.cluster.clients {
             Some(clients) => format!("{verb} the clients, on the bastion: {}", self.command(clients)),
-            None => format!("{verb} the clients: the inventory names no commands for that"),
+            None => format!("{verb} the clients"),
         }
     }
 
@@ -91,6 +91,13 @@ macro_rules! clients {
 
             fn describe(&self, site: &Site<'_>) -> String {
                 $wanted.describe(site)
+            }
+
+            fn nothing_to_do(&self, site: &Site<'_>) -> Option<&'static str> {
+                let none = site.cluster.clients.is_none();
+                none.then_some(
+                    "clients are neither stopped nor started: the inventory has no `clients` commands for it",
+                )
             }
 
             fn looks(&self, site: &Site<'_>) -> Vec<Look> {

@@ -56,6 +56,15 @@ impl EtcdSwap {
     }
 }
 
+/// The last part of a path in the same folder; the whole path of any other.
+fn beside<'a>(path: &str, other: &'a str) -> &'a str {
+    let folder = |path: &str| path.rfind('/');
+    match (folder(path), folder(other)) {
+        (Some(own), Some(its)) if path[..own] == other[..its] => &other[its + 1..],
+        _ => other,
+    }
+}
+
 /// Where the contents of a mount point go, the name of the script.
 fn going_in(new: &str) -> String {
     format!("{new}.in")
@@ -82,10 +91,8 @@ impl Action for EtcdSwap {
             .places(site)
             .iter()
             .map(|place| {
-                format!(
-                    "rename {} to {}, then {} to {}",
-                    place.path, place.old, place.new, place.path
-                )
+                let (old, new) = (beside(place.path, &place.old), beside(place.path, place.new));
+                format!("keep {} as {old}, put {new} in its place", place.path)
             })
             .collect();
         format!("{} (of a mount point: its contents)", words.join("; "))

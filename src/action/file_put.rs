@@ -22,7 +22,7 @@ pub struct FilePut {
     /// The digest of the file, 64 hex digits.
     #[serde(default)]
     pub sha256: Option<String>,
-    /// On the host; default: under `/var/lib/etcdops/<run>/files`.
+    /// On the host; default: `files` in the run's folder there, under `/var/lib/etcdops`.
     #[serde(default)]
     pub path: Option<Late<String>>,
     /// Octal (default 644).
@@ -42,7 +42,7 @@ impl FilePut {
                     Some(backup) => format!("{}.db", backup.known()?),
                     None => self.local.as_deref()?.rsplit('/').next().unwrap_or_default().to_owned(),
                 };
-                Some(format!("/var/lib/etcdops/{}/files/{name}", site.run))
+                Some(format!("{}/{}/files/{name}", site.host?.state_root(), site.run))
             }
         }
     }

@@ -7,6 +7,7 @@ pub mod backup_fetch;
 pub mod backup_prune;
 pub mod backup_take;
 pub mod backup_verify;
+pub mod bootstrap;
 pub mod clients_stop;
 pub mod clock;
 pub mod cluster_condition;
@@ -144,6 +145,10 @@ pub trait Action: Send + Sync {
     fn describe(&self, site: &Site<'_>) -> String;
     /// For `Risk::Destroy`: what will be lost, for the question.
     fn loses(&self, _site: &Site<'_>) -> Option<String> {
+        None
+    }
+    /// Why there is nothing to do here, however the world looks: the plan leaves it out and says so once.
+    fn nothing_to_do(&self, _site: &Site<'_>) -> Option<&'static str> {
         None
     }
     /// What it does to the model; an error refuses the plan and says why.

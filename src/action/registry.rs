@@ -11,6 +11,7 @@ use super::backup_fetch::{self, BackupFetch};
 use super::backup_prune::{self, BackupPrune};
 use super::backup_take::{self, BackupTake};
 use super::backup_verify::{self, BackupVerify};
+use super::bootstrap::Bootstrap;
 use super::clients_stop::{ClientsStart, ClientsStop};
 use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
@@ -383,6 +384,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "dead",
         "Nothing answers on the hosts that were declared dead, neither the bastion nor other hosts.",
     ),
+    ConditionKind::of::<Bootstrap>(
+        "bootstrap",
+        "Starting etcd on these hosts founds no new cluster: each has data, or is configured to join an existing one.",
+    ),
     ConditionKind::of::<Startable>(
         "startable",
         "Enough voters have intact data on these hosts to make a quorum by being started.",
@@ -404,7 +409,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
 
 /// Conditions whose refusal an operator may take upon themselves with `--accept` (see [`Condition::accept_name`]), with their text.
 pub fn acceptable() -> impl Iterator<Item = (&'static str, &'static str)> {
-    const NAMES: [&str; 6] = ["backup", "clock", "disk", "peers", "quorum", "version"];
+    const NAMES: [&str; 7] = ["backup", "bootstrap", "clock", "disk", "peers", "quorum", "version"];
     let kinds = CONDITIONS.iter().filter(|kind| NAMES.contains(&kind.name));
     kinds.map(|kind| (kind.name, kind.doc))
 }

@@ -1,5 +1,6 @@
 //! Why a member is ill, from its unit and its last log lines (safety 5). etcd's own words, with what they mean.
 
+use crate::action::bootstrap::bootstraps_in;
 use crate::base::quote::quote;
 use crate::call::host::ServiceSeen;
 
@@ -140,6 +141,13 @@ pub fn explain(service: &ServiceSeen, host: &str, member: &str) -> Option<Explan
     if service.is_active() {
         return None;
     }
+    if let Some(directory) = bootstraps_in(service) {
+        return Some(Explanation {
+            text: format!("its unit is {} and {directory} holds no data", service.active),
+            hint: fill("etcdops replace-member {member}"),
+            lost: true,
+        });
+    }
     let status = service
         .exit_status
         .filter(|status| *status != 0)
@@ -210,5 +218,13 @@ mod tests {
             ..ServiceSeen::default()
         };
         assert_eq!(explain(&running, "etcd-2", "e2"), None);
+        let lost = ServiceSeen {
+            data_dir: Some("/d".to_owned()),
+            last_log: Vec::new(),
+            ..with_log(&[])
+        };
+        let found = explain(&lost, "etcd-2", "e2").unwrap();
+        assert_eq!(found.text, "its unit is failed and /d holds no data");
+        assert!(found.lost, "{found:?}");
     }
 }

@@ -240,6 +240,10 @@ fn on(seen: &MemberSeen) -> String {
 
 fn remedy(evidence: &Evidence, seen: &MemberSeen, why: Option<Explanation>, verdict: Verdict) -> String {
     if let Some(why) = why {
+        // Nothing is replaced without a quorum.
+        if why.lost && verdict == Verdict::NoQuorum {
+            return "etcdops recover".to_owned();
+        }
         return why.hint;
     }
     let cause = seen.cause.as_ref().map(|cause| cause.kind);

@@ -206,7 +206,7 @@ fn backup(kept: &Kept) -> Value {
         "keys": manifest.content.keys,
         "cluster_id": manifest.source.cluster_id,
         "version": manifest.source.version,
-        "taken": manifest.taken.to_string(),
+        "taken": crate::base::clock::rfc3339(manifest.taken),
         "verified": manifest.is_good(),
         "peer_urls": manifest.content.members.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
         "alarms": manifest.content.alarms,

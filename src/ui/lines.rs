@@ -359,16 +359,28 @@ pub(super) fn progress(done: u64, total: Option<u64>) -> String {
 /// What a step does, on which hosts, in one line: host names first, so that they are never cut.
 pub(super) fn headline(step: &PlannedStep) -> String {
     let hosts: Vec<&str> = step.calls.iter().filter_map(|call| call.host.as_deref()).collect();
-    let what = match (&step.title, step.calls.first()) {
-        (Some(title), _) => title.as_str(),
-        (None, Some(call)) => call.describe.as_str(),
-        (None, None) => step.path.as_str(),
+    let what = match (&step.title, step.calls.as_slice()) {
+        (Some(title), _) => title.clone(),
+        (None, []) => step.path.clone(),
+        (None, [first, others @ ..]) => others.iter().fold(first.describe.clone(), |common, call| {
+            in_common(&common, &call.describe)
+        }),
     };
     if hosts.is_empty() {
-        what.to_owned()
+        what
     } else {
         format!("{}: {what}", hosts.join(", "))
     }
+}
+
+/// What several hosts' calls have in common; `…` stands for a word in which they differ.
+fn in_common(one: &str, other: &str) -> String {
+    if one.split(' ').count() != other.split(' ').count() {
+        return one.to_owned();
+    }
+    let words = one.split(' ').zip(other.split(' '));
+    let same = |(one, other)| if one == other { one } else { "…" };
+    words.map(same).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

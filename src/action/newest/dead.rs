@@ -42,7 +42,8 @@ impl Condition for Dead {
     }
 
     fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
-        refusal(site, &self.hosts, &self.others(), seen).unwrap_or_else(|| Verdict::Holds("no answer".to_owned()))
+        let found = if self.hosts.is_empty() { "none" } else { "no answer" };
+        refusal(site, &self.hosts, &self.others(), seen).unwrap_or_else(|| Verdict::Holds(found.to_owned()))
     }
 }
 

@@ -91,6 +91,12 @@ impl Builder<'_> {
         self.group(step, path, &hosts, scope)
     }
 
+    fn note_once(&mut self, note: &str) {
+        if !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_owned());
+        }
+    }
+
     /// The hosts that answer; of the others it is said that their part is still to do.
     fn answering(&mut self, hosts: Vec<String>, path: &str) -> Vec<String> {
         let (mute, answering): (Vec<String>, Vec<String>) = hosts
@@ -128,6 +134,8 @@ impl Builder<'_> {
         let taken_at = self.steps.len();
         self.action(hold, &take, &format!("{path}/hold"), hosts, scope)?;
         let Some(taken) = self.steps.get_mut(taken_at) else {
+            // Nothing is held: what stands inside is done all the same.
+            self.walk(&step.steps, path, hosts, scope);
             return Ok(());
         };
         let mut releases = Vec::new();
@@ -243,6 +251,10 @@ impl Builder<'_> {
                 continue;
             }
             let action = registry::action(&named)?;
+            if let Some(why) = action.nothing_to_do(&self.site(host.as_deref(), path)) {
+                self.note_once(why);
+                continue;
+            }
             planned.risk = planned.risk.max(action.risk());
             let call = self.call(step, path, host.as_deref(), named, (action.as_ref(), scope))?;
             self.guards(path, host.as_deref(), &call.guard)?;

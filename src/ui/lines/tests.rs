@@ -37,6 +37,27 @@ fn a_run_reads_from_top_to_bottom() {
 }
 
 #[test]
+fn a_step_on_several_hosts_is_told_by_what_they_have_in_common() {
+    let mut step = sample::plan().steps[0].clone();
+    step.title = None;
+    step.calls = ["etcd-1", "etcd-2"]
+        .map(|host| {
+            sample::call(
+                Some(host),
+                "etcd.restore",
+                &format!("restore a.db into /srv/{host} with a token"),
+            )
+        })
+        .to_vec();
+    assert_eq!(headline(&step), "etcd-1, etcd-2: restore a.db into … with a token");
+    step.calls[1].describe = "nothing to do".to_owned();
+    assert_eq!(
+        headline(&step),
+        "etcd-1, etcd-2: restore a.db into /srv/etcd-1 with a token"
+    );
+}
+
+#[test]
 fn quiet_tells_only_what_went_wrong_and_the_end() {
     let quiet = Manner {
         quiet: true,
