@@ -3,7 +3,7 @@
 use super::state::{FileEntry, SimHost, State};
 use crate::base::hash::sha256_hex;
 use crate::call::Fault;
-use crate::call::host::StatSeen;
+use crate::call::host::{StatSeen, Stood};
 
 /// Bytes that a data directory weighs.
 const DATA_BYTES: u64 = 20 << 20;
@@ -63,6 +63,18 @@ impl SimHost {
             return Err((Fault::DiskFull, format!("{path}: No space left on device")));
         }
         Ok(())
+    }
+
+    /// A file that somebody else has changed since the look is not written over.
+    pub(super) fn as_it_was(&self, path: &str, was: Option<&Stood>) -> Result<(), Trouble> {
+        let text = self.files.get(path).map(|entry| entry.content.as_str());
+        match was {
+            Some(was) if *was != Stood::of(text) => Err((
+                Fault::Refused,
+                format!("{path} has been changed by somebody else since it was looked at; it is as they left it"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn write_file(

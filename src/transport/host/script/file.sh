@@ -36,6 +36,14 @@ keep_old() {
   kept=$keep/$(printf '%s' "$path" | tr / +)
   [ -e "$kept" ] || try cp -p -- "$path" "$kept"
 }
+# Somebody else's change since the look is not written over. $was: the SHA-256 of what was there, `-` for nothing.
+as_it_was() {
+  [ -n "$was" ] || return 0
+  if [ -e "$path" ]; then now=$(sha256sum <"$path" | cut -d' ' -f1); else now=-; fi
+  [ "$now" != "$was" ] || return 0
+  rm -f -- "$new"
+  fail refused "$path has been changed by somebody else since it was looked at; it is as they left it"
+}
 op_write() {
   [ ! -d "$path" ] || fail refused "$path is a folder"
   if [ -f "$path" ] && cmp -s -- "$input" "$path" && [ -z "$mode$owner" ]; then return 0; fi
@@ -43,8 +51,10 @@ op_write() {
   try mkdir -p -- "$(dirname -- "$path")"
   try cp -- "$input" "$new"
   dress "$new"
+  as_it_was
   keep_old
   try sync -- "$new"
+  as_it_was
   try mv -f -T -- "$new" "$path"
   sync -- "$(dirname -- "$path")"
 }
