@@ -88,8 +88,25 @@ op_rename() {
   [ -e "$to" ] && [ ! -e "$from" ] || fail refused "the rename had no effect"
   sync -- "$parent"
 }
+# Whether the owner of a folder could make it again: a folder of root's around it is closed to others.
+owner_may_make() {
+  around=$(dirname -- "$1")
+  if [ "$(id -u)" != 0 ]; then test -w "$around"; return; fi
+  setpriv --reuid="$(stat -c %u -- "$1")" --regid="$(stat -c %g -- "$1")" --clear-groups test -w "$around" 2>/dev/null
+}
+# A folder that its owner could not make again leaves an empty one behind. It is made first, so that a stop in between is seen.
 op_move_aside() {
-  if ! is_mount "$path"; then from=$path; op_rename; return; fi
+  empty=$path.etcdops-empty
+  if ! is_mount "$path"; then
+    if [ -d "$path" ] && [ ! -L "$path" ] && [ ! -e "$to" ] && ! owner_may_make "$path"; then
+      try mkdir -p -- "$empty"
+      try chown --reference="$path" -- "$empty"
+      try chmod --reference="$path" -- "$empty"
+    fi
+    if [ ! -d "$empty" ] || [ -e "$path" ]; then from=$path; op_rename; fi
+    if [ -d "$empty" ]; then try mv -n -T -- "$empty" "$path"; sync -- "$(dirname -- "$path")"; fi
+    return
+  fi
   inside=$path/$(basename -- "$to")
   try mkdir -p -m 700 -- "$inside"
   for entry in "$path"/* "$path"/.[!.]* "$path"/..?*; do
