@@ -38,10 +38,7 @@ impl Action for BackupFetch {
     }
 
     fn describe(&self, _site: &Site<'_>) -> String {
-        match self.path.known() {
-            Some(path) => format!("fetch {path} into the library"),
-            None => format!("fetch {} into the library", self.path.named("copy")),
-        }
+        format!("fetch {} into the library", self.path)
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {

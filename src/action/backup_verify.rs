@@ -44,7 +44,7 @@ impl Action for BackupVerify {
         } else {
             ""
         };
-        format!("verify {}{how}", self.backup.named("backup"))
+        format!("verify backup {}{how}", self.backup)
     }
 
     fn looks(&self, _site: &Site<'_>) -> Vec<Look> {

@@ -135,8 +135,7 @@ pub fn settings(
 ) -> Configured {
     let mut found = BTreeMap::new();
     for (name, (value, from)) in &environment {
-        // etcd takes an empty variable for none.
-        if let Some(key) = name.strip_prefix("ETCD_").filter(|_| !value.is_empty()) {
+        if let Some(key) = name.strip_prefix("ETCD_") {
             let setting = Setting {
                 value: value.clone(),
                 from: from.clone(),

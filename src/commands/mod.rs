@@ -3,7 +3,6 @@
 
 pub mod act;
 pub mod backup;
-pub mod backup_timer;
 pub mod backups;
 pub mod completions;
 pub mod config;
