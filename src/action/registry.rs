@@ -15,6 +15,7 @@ use super::bootstrap::Bootstrap;
 use super::clients_stop::{ClientsStart, ClientsStop};
 use super::clock::Clock;
 use super::cluster_condition::ClusterIs;
+use super::cluster_report::{self, ClusterReport};
 use super::command_condition::CommandSays;
 use super::config_freeze::{ConfigFreeze, ConfigThaw};
 use super::configurable::Configurable;
@@ -48,6 +49,8 @@ use super::members_tell::{self, MembersTell};
 use super::newest::{Dead, Newest, Startable};
 use super::peers::Peers;
 use super::quorum::Quorum;
+use super::quota::Quota;
+use super::restorable::Restorable;
 use super::service_condition::ServiceIs;
 use super::service_inspect::{self, ServiceInspect};
 use super::service_listen::{self, ServiceListen};
@@ -336,6 +339,12 @@ pub static ACTIONS: &[ActionKind] = &[
         false,
         backup_prune::OUTPUT,
     ),
+    ActionKind::of::<ClusterReport>(
+        "cluster.report",
+        "Says what the cluster comes to: its members, and the hash, revision and keys that they hold.",
+        false,
+        cluster_report::OUTPUT,
+    ),
     ActionKind::of::<ClientsStop>(
         "clients.stop",
         "Stops the clients with the inventory's command, on the bastion; nothing where it names none.",
@@ -401,6 +410,11 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "The settings with which etcd on a host will join a cluster can be written where they live; otherwise the lines to change by hand.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
+    ConditionKind::of::<Quota>("quota", "Hosts let a database of this size take writes."),
+    ConditionKind::of::<Restorable>(
+        "restorable",
+        "Hosts have the tool that restores a backup, and an etcd that can run on its data.",
+    ),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
     ConditionKind::of::<VersionIs>("version", "The etcd that a host has: may it join, is it new enough."),
     ConditionKind::of::<HttpAnswers>("http", "What a URL answers."),
@@ -409,7 +423,16 @@ pub static CONDITIONS: &[ConditionKind] = &[
 
 /// Conditions whose refusal an operator may take upon themselves with `--accept` (see [`Condition::accept_name`]), with their text.
 pub fn acceptable() -> impl Iterator<Item = (&'static str, &'static str)> {
-    const NAMES: [&str; 7] = ["backup", "bootstrap", "clock", "disk", "peers", "quorum", "version"];
+    const NAMES: [&str; 8] = [
+        "backup",
+        "bootstrap",
+        "clock",
+        "disk",
+        "peers",
+        "quorum",
+        "quota",
+        "version",
+    ];
     let kinds = CONDITIONS.iter().filter(|kind| NAMES.contains(&kind.name));
     kinds.map(|kind| (kind.name, kind.doc))
 }

@@ -1,13 +1,14 @@
 //! `etcdops health`: the state of every member and of the cluster, whatever is down.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use etcetera::BaseStrategy;
 
 use super::settings::Settings;
-use super::touched;
 use super::{Context, Exit, Failure};
+use super::{touched, unfenced};
 use crate::base::duration::Span;
 use crate::cluster::host::Host;
 use crate::cluster::inventory::Origin;
@@ -52,7 +53,8 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     let started = Instant::now();
     let cluster = &settings.cluster;
     // What runs left is asked only of hosts where something may stand, unless something is wrong: ssh takes longer than all the rest.
-    let touched = touched::hosts(&cluster.name);
+    let mut touched = touched::hosts(&cluster.name);
+    touched.extend(unfenced::hosts(&cluster.name));
     let first = hosts(settings, |host| {
         context.ui.manner.verbose > 0 || touched.contains(&host.name)
     });
@@ -75,6 +77,7 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     }
     touched::forget(&cluster.name, &left);
     health.add(leftovers::problems(&left));
+    health.add(unfenced::problems(&cluster.name, &evidence.observed, &left));
     health.add(backups(context, settings, &evidence.observed));
     let exit = exit(context.ui.manner.format, &health);
     show(context, settings, &evidence, &health, again);
@@ -156,13 +159,7 @@ fn nagios(health: &Health) -> u8 {
 
 /// Keeps what was seen, for recovery and for completion. Failing to is no reason to fail: it is said with `-v`.
 pub(super) fn remember(context: &Context, settings: &Settings, observed: &Observed) {
-    let Ok(folders) = etcetera::choose_base_strategy() else {
-        return;
-    };
-    let records = folders
-        .state_dir()
-        .map(|folder| folder.join("etcdops").join("clusters"));
-    for folder in records.into_iter().chain([folders.cache_dir().join("etcdops")]) {
+    for folder in records() {
         let before = Record::read(&folder, &settings.cluster.name);
         let Some(record) = Record::update(before.as_ref(), &settings.cluster, observed, context.now()) else {
             return;
@@ -171,4 +168,20 @@ pub(super) fn remember(context: &Context, settings: &Settings, observed: &Observ
             context.ui.detail(&format!("what was seen is not kept: {error}"));
         }
     }
+}
+
+/// What was last known of the cluster on this bastion.
+pub(super) fn recalled(cluster: &str) -> Option<Record> {
+    records().iter().find_map(|folder| Record::read(folder, cluster))
+}
+
+/// Where records are kept: for recovery, and for completion.
+fn records() -> Vec<PathBuf> {
+    let Ok(folders) = etcetera::choose_base_strategy() else {
+        return Vec::new();
+    };
+    let state = folders
+        .state_dir()
+        .map(|folder| folder.join("etcdops").join("clusters"));
+    state.into_iter().chain([folders.cache_dir().join("etcdops")]).collect()
 }
