@@ -302,11 +302,16 @@ pub(super) async fn carry_out(
         interrupt: &interrupt,
         operator: operator::here(),
     };
-    finish(begin(plan, &consent, means).await)
+    finish(begin(&consent, means).await)
 }
 
 /// The operator's consent for what remains.
-pub(super) async fn agreed(context: &Context, yes: bool, plan: &Plan, state: &State) -> Result<Consent, Failure> {
+pub(super) async fn agreed<'p>(
+    context: &Context,
+    yes: bool,
+    plan: &'p Plan,
+    state: &State,
+) -> Result<Consent<'p>, Failure> {
     let asking = Prompt::new(&context.ui);
     consent::obtain(plan, state, &asking, yes)
         .await
