@@ -1,8 +1,13 @@
 //! The values that expressions see. Their names and types stand in `runbook::scope`; a test holds this file to that table.
 
-use serde_json::{Map, Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
+use crate::base::expr::Seen;
 use crate::base::id::RunId;
+use crate::call::CallError;
 use crate::cluster::host::{ClusterConfig, Host, Keep, ServiceKind};
 use crate::cluster::member::Member;
 use crate::cluster::model::{Model, ModelMember};
@@ -12,17 +17,65 @@ use crate::runbook::scope::entity;
 use crate::runbook::types::ParameterType;
 use crate::snapshot::{Kept, Shelf};
 
-/// What values are made from, at one place in the plan.
+/// What values are made from, all over the plan.
 #[derive(Clone, Copy)]
-pub struct Ground<'a> {
+pub struct Around<'a> {
     pub config: &'a ClusterConfig,
-    pub model: &'a Model,
     pub observed: &'a Observed,
     pub library: &'a Shelf,
     /// Why the library cannot be read.
-    pub no_library: Option<&'a str>,
+    pub no_library: Option<&'a CallError>,
     pub run: &'a RunId,
     pub dead: &'a [String],
+}
+
+/// What values are made from, at one place in the plan.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    pub around: Around<'a>,
+    pub model: &'a Model,
+}
+
+/// What expressions see of one model. Each value is made when it is first asked for.
+pub struct Drawn<'a> {
+    around: Around<'a>,
+    model: Model,
+    roots: RefCell<BTreeMap<String, Option<Seen>>>,
+    hosts: RefCell<BTreeMap<String, Seen>>,
+}
+
+impl<'a> Drawn<'a> {
+    pub fn new(around: Around<'a>, model: Model) -> Self {
+        Self {
+            around,
+            model,
+            roots: RefCell::default(),
+            hosts: RefCell::default(),
+        }
+    }
+
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub fn ground(&self) -> Ground<'_> {
+        Ground {
+            around: self.around,
+            model: &self.model,
+        }
+    }
+
+    pub fn root(&self, name: &str) -> Option<Seen> {
+        let mut made = self.roots.borrow_mut();
+        let make = || self.ground().root(name).map(Seen::from);
+        made.entry(name.to_owned()).or_insert_with(make).clone()
+    }
+
+    pub fn host(&self, host: &Host) -> Seen {
+        let mut made = self.hosts.borrow_mut();
+        let make = || self.ground().host(host).into();
+        made.entry(host.name.clone()).or_insert_with(make).clone()
+    }
 }
 
 /// How a member is called in questions and messages: its host where the inventory knows it, else its name, else its ID.
@@ -37,14 +90,15 @@ pub fn word(member: &ModelMember) -> String {
 }
 
 impl Ground<'_> {
-    /// `cluster`, `inventory`, `backups`, `run`.
-    pub fn roots(&self) -> Map<String, Value> {
-        let mut roots = Map::new();
-        roots.insert("cluster".to_owned(), self.cluster());
-        roots.insert("inventory".to_owned(), self.inventory());
-        roots.insert("backups".to_owned(), self.backups());
-        roots.insert("run".to_owned(), json!({ "id": self.run.as_str(), "dead": self.dead }));
-        roots
+    /// One of the names that every expression sees.
+    pub fn root(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "cluster" => self.cluster(),
+            "inventory" => self.inventory(),
+            "backups" => self.backups(),
+            "run" => json!({ "id": self.around.run.as_str(), "dead": self.around.dead }),
+            _ => return None,
+        })
     }
 
     pub fn cluster(&self) -> Value {
@@ -55,9 +109,9 @@ impl Ground<'_> {
             .tolerates()
             .map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
         json!({
-            "name": self.config.name,
+            "name": self.around.config.name,
             "id": self.model.cluster_id,
-            "endpoints": self.config.endpoints,
+            "endpoints": self.around.config.endpoints,
             "members": self.members(|_| true),
             "voters": self.members(|member| !member.learner),
             "learners": self.members(|member| member.learner),
@@ -70,13 +124,18 @@ impl Ground<'_> {
             "tolerates": tolerates,
             "client_urls": self.listed(|member| &member.client_urls),
             "peer_urls": self.listed(|member| &member.peer_urls),
-            "db_size": self.observed.members.iter().filter_map(|seen| seen.db_size).max().unwrap_or(0),
+            "db_size": self.around.observed.members.iter().filter_map(|seen| seen.db_size).max().unwrap_or(0),
         })
     }
 
     /// URLs of all members as they were seen, before anything that the plan does.
     fn listed(&self, urls: fn(&Member) -> &Vec<String>) -> Vec<&String> {
-        let members = self.observed.members.iter().filter_map(|seen| seen.member.as_ref());
+        let members = self
+            .around
+            .observed
+            .members
+            .iter()
+            .filter_map(|seen| seen.member.as_ref());
         let mut found: Vec<&String> = members.flat_map(urls).collect();
         found.sort();
         found
@@ -86,8 +145,8 @@ impl Ground<'_> {
         json!({
             "hosts": self.hosts(|_| true),
             "spare_hosts": self.hosts(|host| self.model.on_host(&host.name).is_none()),
-            "has_retention": self.config.backups.keep != Keep::default(),
-            "has_clients": self.config.clients.is_some(),
+            "has_retention": self.around.config.backups.keep != Keep::default(),
+            "has_clients": self.around.config.clients.is_some(),
         })
     }
 
@@ -139,7 +198,7 @@ impl Ground<'_> {
             "is_member": false,
             "id": null,
             "name": word,
-            "host": self.config.host(word).map(|host| &host.name),
+            "host": self.around.config.host(word).map(|host| &host.name),
             "peer_urls": [],
             "client_urls": [],
             "learner": false,
@@ -151,8 +210,8 @@ impl Ground<'_> {
     }
 
     fn backups(&self) -> Value {
-        let all: Vec<Value> = self.library.backups.iter().map(backup).collect();
-        let verified = self.library.newest_verified(self.model.cluster_id);
+        let all: Vec<Value> = self.around.library.backups.iter().map(backup).collect();
+        let verified = self.around.library.newest_verified(self.model.cluster_id);
         json!({ "newest": all.first(), "newest_verified": verified.map(backup), "all": all })
     }
 
@@ -163,7 +222,8 @@ impl Ground<'_> {
     }
 
     fn hosts(&self, wanted: impl Fn(&Host) -> bool) -> Vec<Value> {
-        self.config
+        self.around
+            .config
             .hosts
             .iter()
             .filter(|host| wanted(host))
@@ -172,7 +232,7 @@ impl Ground<'_> {
     }
 
     fn leads(&self, member: &ModelMember) -> bool {
-        self.observed.leader.is_some() && member.id == self.observed.leader
+        self.around.observed.leader.is_some() && member.id == self.around.observed.leader
     }
 
     /// A bound parameter as expressions see it: hosts, members and backups with their fields.
@@ -180,6 +240,7 @@ impl Ground<'_> {
         match (kind, value) {
             (_, Value::Array(items)) => Value::Array(items.iter().map(|item| self.parameter(kind, item)).collect()),
             (ParameterType::Host, Value::String(name)) => self
+                .around
                 .config
                 .host(name)
                 .map_or_else(|| value.clone(), |host| self.host(host)),
@@ -188,7 +249,7 @@ impl Ground<'_> {
                 .find(name)
                 .map_or_else(|| self.gone(name), |member| self.member(member)),
             (ParameterType::Backup, Value::String(name)) => {
-                self.library.find(name).map_or_else(|| value.clone(), backup)
+                self.around.library.find(name).map_or_else(|| value.clone(), backup)
             }
             _ => value.clone(),
         }
@@ -224,9 +285,7 @@ fn standing_for(name: &str, fields: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
-    use super::Ground;
+    use super::{Around, Ground};
     use crate::base::duration::Span;
     use crate::cluster::host::{
         AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
@@ -283,21 +342,19 @@ mod tests {
         };
         let run = crate::base::id::RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 1);
         let observed = Observed::default();
-        let ground = Ground {
+        let around = Around {
             config: &config,
-            model: &model,
             observed: &observed,
             library: &crate::snapshot::Shelf::default(),
             no_library: None,
             run: &run,
             dead: &[],
         };
-        let roots = ground.roots();
+        let ground = Ground { around, model: &model };
         let found: Vec<String> = ROOTS
             .iter()
-            .flat_map(|root| differences(roots.get(root.name).unwrap_or(&Value::Null), root.of, root.name))
+            .flat_map(|root| differences(&ground.root(root.name).unwrap(), root.of, root.name))
             .collect();
         assert_eq!(found, Vec::<String>::new());
-        assert_eq!(roots.len(), ROOTS.len());
     }
 }
