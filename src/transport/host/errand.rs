@@ -157,20 +157,8 @@ impl Errand<'_> {
     }
 
     pub(super) async fn part(&self, path: &str, offset: u64, length: u64) -> Result<HostAnswer, CallError> {
-        let script = self
-            .place()
-            .range(path, offset, length)
-            .map_err(|why| self.unsaid(why))?;
-        let frame = self.exchange(&script).await?;
-        self.checked(&frame)?;
-        let size = frame.number("size");
-        match (frame.bytes("bytes"), size) {
-            (Some(bytes), Some(size)) => Ok(HostAnswer::Part {
-                bytes: bytes.to_vec(),
-                size,
-            }),
-            _ => Err(self.error(Fault::Garbage, "the part of the file is missing in the answer")),
-        }
+        let (bytes, size) = self.range(path, offset, length).await?;
+        Ok(HostAnswer::Part { bytes, size })
     }
 
     pub(super) async fn inspect(&self) -> Result<ServiceSeen, CallError> {
