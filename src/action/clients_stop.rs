@@ -1,5 +1,5 @@
 //! `clients.stop` and `clients.start`: the inventory's commands around a restore (safety 24), carried out on the bastion. Where it names
-//! none, the plan says so and leaves it out.
+//! none, that is said and nothing is done.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ impl Wanted {
         };
         match &site.cluster.clients {
             Some(clients) => format!("{verb} the clients, on the bastion: {}", self.command(clients)),
-            None => format!("{verb} the clients"),
+            None => format!("{verb} the clients: the inventory names no commands for that"),
         }
     }
 

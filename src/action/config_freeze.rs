@@ -30,11 +30,11 @@ fn commands<'a>(site: &Site<'a>) -> Option<&'a Freeze> {
     site.host.and_then(|host| host.freeze.as_ref())
 }
 
-/// What the plan says where nothing is frozen.
-fn nothing_to_do(site: &Site<'_>) -> Option<&'static str> {
-    commands(site)
-        .is_none()
-        .then_some("configuration management is left alone: the inventory has no `freeze` commands for it")
+fn described(site: &Site<'_>, verb: &str, more: &str) -> String {
+    if commands(site).is_none() {
+        return format!("{verb} configuration management: the inventory names no commands for that");
+    }
+    format!("{verb} configuration management{more}")
 }
 
 fn looks(site: &Site<'_>, busy: Option<&String>) -> Vec<Look> {
@@ -119,11 +119,13 @@ impl Action for ConfigFreeze {
             .unwrap_or_default();
         let waits = commands(site).is_some_and(|freeze| freeze.busy.is_some());
         let waits = if waits { "; wait for the end of a run of it" } else { "" };
-        format!("freeze configuration management{limit}{waits}")
+        described(site, "freeze", &format!("{limit}{waits}"))
     }
 
     fn nothing_to_do(&self, site: &Site<'_>) -> Option<&'static str> {
-        nothing_to_do(site)
+        commands(site)
+            .is_none()
+            .then_some("configuration management is left alone: the inventory has no `freeze` commands for it")
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
@@ -162,12 +164,8 @@ impl Action for ConfigThaw {
         Risk::Change
     }
 
-    fn describe(&self, _site: &Site<'_>) -> String {
-        "thaw configuration management, unless it was frozen before".to_owned()
-    }
-
-    fn nothing_to_do(&self, site: &Site<'_>) -> Option<&'static str> {
-        nothing_to_do(site)
+    fn describe(&self, site: &Site<'_>) -> String {
+        described(site, "thaw", ", unless it was frozen before")
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {

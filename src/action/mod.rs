@@ -147,7 +147,7 @@ pub trait Action: Send + Sync {
     fn loses(&self, _site: &Site<'_>) -> Option<String> {
         None
     }
-    /// Why there is nothing to do here, however the world looks: the plan leaves it out and says so once.
+    /// Why there is nothing to do here, however the world looks: a plan leaves such a hold out and says so once.
     fn nothing_to_do(&self, _site: &Site<'_>) -> Option<&'static str> {
         None
     }

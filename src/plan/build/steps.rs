@@ -131,6 +131,11 @@ impl Builder<'_> {
             allow: step.allow.clone(),
             ..Step::default()
         };
+        if let Some(why) = self.takes_nothing(hold, path, hosts, scope)? {
+            self.note_once(why);
+            self.walk(&step.steps, path, hosts, scope);
+            return Ok(());
+        }
         let taken_at = self.steps.len();
         self.action(hold, &take, &format!("{path}/hold"), hosts, scope)?;
         let Some(taken) = self.steps.get_mut(taken_at) else {
@@ -165,6 +170,31 @@ impl Builder<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Why a hold would take nothing on any of its hosts. A step of its own stays: others may use its output.
+    fn takes_nothing(
+        &self,
+        hold: &Keyed,
+        path: &str,
+        hosts: &[String],
+        scope: &Scope,
+    ) -> Result<Option<&'static str>, String> {
+        let places: Vec<Option<&str>> = if runs_on_hosts(hold) {
+            hosts.iter().map(|host| Some(host.as_str())).collect()
+        } else {
+            vec![None]
+        };
+        let mut why = None;
+        for host in places {
+            let here = host.map_or_else(|| scope.clone(), |host| self.on_host(scope, host));
+            let action = registry::action(&self.named(hold, &here, host)?)?;
+            why = action.nothing_to_do(&self.site(host, path));
+            if why.is_none() {
+                break;
+            }
+        }
+        Ok(why)
     }
 
     fn include(&mut self, name: &str, step: &Step, path: &str, hosts: &[String], scope: &Scope) -> Result<(), String> {
@@ -251,10 +281,6 @@ impl Builder<'_> {
                 continue;
             }
             let action = registry::action(&named)?;
-            if let Some(why) = action.nothing_to_do(&self.site(host.as_deref(), path)) {
-                self.note_once(why);
-                continue;
-            }
             planned.risk = planned.risk.max(action.risk());
             let call = self.call(step, path, host.as_deref(), named, (action.as_ref(), scope))?;
             self.guards(path, host.as_deref(), &call.guard)?;
