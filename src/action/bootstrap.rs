@@ -39,6 +39,11 @@ impl Condition for Bootstrap {
         for (host, sight) in self.none_on.iter().zip(seen) {
             match sight {
                 Sight::Host(HostAnswer::Service(service)) => {
+                    if service.exists && service.data_dir.is_none() {
+                        return Verdict::Unknown(format!(
+                            "where etcd on {host} has its data is not known: `data_dir:` of the inventory tells it"
+                        ));
+                    }
                     if let Some(directory) = bootstraps_in(service) {
                         found.push(format!("{host} has no data in {directory}"));
                     }
@@ -111,6 +116,12 @@ mod tests {
             let whole = [see(service(false, true, "new")), see(service(true, true, "existing"))];
             assert!(matches!(condition.judge(site, &whole, None), Verdict::Holds(_)));
             let lost = [see(service(false, true, "new")), see(service(true, true, "new"))];
+            let nowhere = ServiceSeen {
+                data_dir: None,
+                ..service(false, true, "new")
+            };
+            let unknown = [see(nowhere), see(service(false, true, "new"))];
+            assert!(matches!(condition.judge(site, &unknown, None), Verdict::Unknown(_)));
             let Verdict::Not { saw, hint } = condition.judge(site, &lost, None) else {
                 panic!("it would found a cluster");
             };
