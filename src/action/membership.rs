@@ -154,7 +154,6 @@ pub(super) mod tests {
                 learner,
             }),
             host: Some(format!("etcd-{number}")),
-            endpoint: format!("http://etcd-{number}:2379"),
             standing: if started {
                 Standing::Healthy
             } else {
@@ -167,19 +166,8 @@ pub(super) mod tests {
                 _ => Role::Follower,
             }),
             version: Some(Version::new(3, 5, 16)),
-            latency_ms: None,
-            db_size: None,
-            db_size_in_use: None,
-            db_quota: None,
-            raft_term: None,
-            raft_index: None,
-            raft_applied_index: None,
-            revision: None,
-            alarms: None,
             leader: Some(Id(1)),
-            cluster_id: None,
-            certificate_not_after: None,
-            cause: None,
+            ..MemberSeen::unheard(&format!("http://etcd-{number}:2379"))
         }
     }
 

@@ -79,6 +79,33 @@ pub struct MemberSeen {
     pub cause: Option<Cause>,
 }
 
+impl MemberSeen {
+    /// An endpoint of which nothing is known yet.
+    pub fn unheard(endpoint: &str) -> Self {
+        Self {
+            member: None,
+            host: None,
+            endpoint: endpoint.to_owned(),
+            standing: Standing::Unreachable,
+            role: None,
+            version: None,
+            latency_ms: None,
+            db_size: None,
+            db_size_in_use: None,
+            db_quota: None,
+            raft_term: None,
+            raft_index: None,
+            raft_applied_index: None,
+            revision: None,
+            alarms: None,
+            leader: None,
+            cluster_id: None,
+            certificate_not_after: None,
+            cause: None,
+        }
+    }
+}
+
 /// Everything that the members told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observed {

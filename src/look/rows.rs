@@ -15,7 +15,7 @@ use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::member::{Id, Member};
 use crate::cluster::observed::{Cause, MemberSeen, Observed, Role, Standing};
 
-use self::fill::{blank, etcd_cause, fill};
+use self::fill::{etcd_cause, fill};
 
 /// The inventory's host that runs this member.
 pub fn host_of<'a>(cluster: &'a ClusterConfig, member: &Member) -> Option<&'a Host> {
@@ -216,7 +216,7 @@ fn member_row(
         .or_else(|| member.client_urls.first().cloned())
         .or_else(|| host.and_then(|host| host.client_url.clone()))
         .unwrap_or_default();
-    let mut row = best.map_or_else(|| blank(&url), fill);
+    let mut row = best.map_or_else(|| MemberSeen::unheard(&url), fill);
     if row.cause.is_none() && best.is_none() {
         row.cause = Some(not_asked(member, impostor));
     }

@@ -10,7 +10,7 @@ use crate::look::answers::EndpointAnswers;
 use super::is_mute;
 
 pub(super) fn fill(endpoint: &EndpointAnswers) -> MemberSeen {
-    let mut row = blank(&endpoint.url);
+    let mut row = MemberSeen::unheard(&endpoint.url);
     match &endpoint.status {
         Some(Ok((status, took_ms))) => {
             fill_status(&mut row, status, *took_ms);
@@ -99,30 +99,6 @@ fn fill_unknown_user(row: &mut MemberSeen, endpoint: &EndpointAnswers) {
     } else {
         Standing::Unhealthy
     };
-}
-
-pub(super) fn blank(url: &str) -> MemberSeen {
-    MemberSeen {
-        member: None,
-        host: None,
-        endpoint: url.to_owned(),
-        standing: Standing::Unreachable,
-        role: None,
-        version: None,
-        latency_ms: None,
-        db_size: None,
-        db_size_in_use: None,
-        db_quota: None,
-        raft_term: None,
-        raft_index: None,
-        raft_applied_index: None,
-        revision: None,
-        alarms: None,
-        leader: None,
-        cluster_id: None,
-        certificate_not_after: None,
-        cause: None,
-    }
 }
 
 /// `memberID:N alarm:NOSPACE`, with one blank or two, of this member (safety 3: alarms stand in Status.errors). One of an ID that is no member
