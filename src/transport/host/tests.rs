@@ -175,14 +175,16 @@ async fn a_rename_never_overwrites() {
 #[tokio::test]
 async fn a_change_outlives_a_caller_that_gave_up_and_is_never_started_twice() {
     let world = World::new();
+    let quoted = |name: &str| format!("'{}'", world.path(name).replace('\'', "'\\''"));
     let op = run(&format!(
-        "sleep 1.5; echo x >>'{}'; echo out; exit 0",
-        world.path("count").replace('\'', "'\\''")
+        "until [ -e {} ]; do sleep 0.02; done; echo x >>{}; echo out; exit 0",
+        quoted("go"),
+        quoted("count")
     ));
     let tag = tag("slow@h");
     let error = world
         .hosts
-        .perform("h", &op, Some(&tag), Duration::from_millis(700), &Unwatched)
+        .perform("h", &op, Some(&tag), Duration::from_secs(3), &Unwatched)
         .await
         .unwrap_err();
     assert!(error.fault == Fault::Timeout && error.maybe_done, "{error:?}");
@@ -192,6 +194,7 @@ async fn a_change_outlives_a_caller_that_gave_up_and_is_never_started_twice() {
         matches!(seen, HostAnswer::Detached(DetachedState::Running { .. })),
         "{seen:?}"
     );
+    std::fs::write(world.path("go"), "").unwrap();
     let (first, second) = tokio::join!(
         world.hosts.perform("h", &op, Some(&tag), BOUND, &Unwatched),
         world.hosts.perform("h", &op, Some(&tag), BOUND, &Unwatched),
