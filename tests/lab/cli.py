@@ -16,6 +16,7 @@ import spec
 from system import LabError, need_root, network_of, run
 
 FILLER = ".lab-filler"
+FILL_TRIES = 20
 
 
 def main(argv):
@@ -167,10 +168,17 @@ def fill(arguments):
         raise LabError("`fill` would take memory for the whole disk: make the lab with a small one (up --disk-mb 256)")
     enter = into_host(lab, lab.host(arguments.host))
     folder = filled_folder(lab)
-    free = int(run(enter + ["df", "--output=avail", "--block-size=1K", folder]).split()[-1])
-    size = free - arguments.leave_kb
-    if size > 0:
-        run(enter + ["fallocate", "--length", f"{size}KiB", f"{folder}/{FILLER}"])
+    for left in reversed(range(FILL_TRIES)):
+        free = int(run(enter + ["df", "--output=avail", "--block-size=1K", folder]).split()[-1])
+        size = free - arguments.leave_kb
+        if size <= 0:
+            return
+        try:
+            run(enter + ["fallocate", "--length", f"{size}KiB", f"{folder}/{FILLER}"])
+            return
+        except LabError as error:  # something else may have taken space since `df`
+            if "No space left" not in str(error) or not left:
+                raise
 
 
 def filled_folder(lab):
