@@ -82,6 +82,83 @@ fn what_others_made_is_taken_in_proved_by_boot_and_copied_and_a_changed_byte_is_
     let damaged = cli.run(["backups", "verify", "--all"]);
     assert!(damaged.code == 1 && damaged.stderr.contains("by-hand"), "{damaged:?}");
     assert_eq!(cli.run(["backups", "copy", "by-hand", "again"]).code, 3);
+
+    what_cannot_be_read_now_is_not_called_damaged(&cli);
+}
+
+/// A file that gives no bytes may be as good as ever; one that is gone is not.
+fn what_cannot_be_read_now_is_not_called_damaged(cli: &Cli) {
+    let own = cli.work().join("library/c/bare/snapshot.db");
+    let away = cli.work().join("away.db");
+    fs::rename(&own, &away).unwrap();
+    std::os::unix::fs::symlink(&own, &own).unwrap();
+    let told = cli.run(["backups", "verify", "bare"]);
+    assert!(
+        told.code == 1
+            && told
+                .stderr
+                .contains("cannot be read: Too many levels of symbolic links"),
+        "{told:?}"
+    );
+    fs::remove_file(&own).unwrap();
+    fs::rename(&away, &own).unwrap();
+    let shown = cli.run(["backups", "show", "bare"]).stdout;
+    assert!(!shown.contains("DAMAGED"), "{shown}");
+    fs::rename(&own, &away).unwrap();
+    let told = cli.run(["backups", "verify", "bare"]);
+    assert!(told.code == 1 && told.stderr.contains("the file is gone"), "{told:?}");
+    assert!(cli.run(["backups", "show", "bare"]).stdout.contains("DAMAGED"));
+}
+
+#[test]
+fn a_timer_is_shown_before_it_is_written_and_needs_nothing_that_it_will_not_have() {
+    let mut cli = Cli::new();
+    cli.write("my etcdops.yaml", INVENTORY);
+    let plan = [
+        "--config",
+        "my etcdops.yaml",
+        "backup",
+        "--install-timer",
+        "6h",
+        "--plan",
+    ];
+    let shown = cli.run(plan).code(0).stdout;
+    for part in [
+        "etcdops-backup-c.service:",
+        "etcdops-backup-c.timer:",
+        "/work/my etcdops.yaml\" \"--cluster\" c backup \"--yes\"",
+        "OnCalendar=*-*-* 00/6:00:00",
+        "Persistent=true",
+        "daemon-reload",
+    ] {
+        assert!(shown.contains(part), "no {part} in\n{shown}");
+    }
+    let _ = cli
+        .run([
+            "--config",
+            "my etcdops.yaml",
+            "backup",
+            "--install-timer",
+            "1m",
+            "--plan",
+        ])
+        .code(2)
+        .says(&["too often", "5m"]);
+    let _ = cli
+        .run(["--config", "my etcdops.yaml", "backup", "--remove-timer"])
+        .code(0)
+        .says(&["There is no timer"]);
+    cli.set("ETCDOPS_USER", "root");
+    let _ = cli
+        .run(plan)
+        .code(2)
+        .says(&["password of the etcd user root", "--password-file"]);
+    cli.set("ETCDOPS_PASSWORD", "hunter2-secret");
+    let refused = cli
+        .run(plan)
+        .code(2)
+        .says(&["$ETCDOPS_PASSWORD, which the timer will not have"]);
+    assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
 }
 
 #[test]

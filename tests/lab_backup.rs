@@ -90,6 +90,99 @@ fn damage_is_seen(lab: &Lab, name: &str, file: &std::path::Path) {
     done(&lab.etcdops(&["backups", "verify"]));
 }
 
+/// A spare host is the machine where etcdops runs: one with systemd.
+#[test]
+fn a_timer_takes_verified_backups_and_a_failed_one_is_seen_in_unit_and_journal() {
+    let options = [
+        "--members",
+        "3",
+        "--spare",
+        "1",
+        "--tls",
+        "--client-cert-auth",
+        "--auth",
+    ];
+    let Some(lab) = Lab::up(&options) else {
+        return;
+    };
+    let here = "etcd-4";
+    let folder = lab.folder().display().to_string();
+    lab.put(
+        crate::support::cli::program_path(),
+        here,
+        "/usr/local/bin/etcdops",
+        "755",
+    );
+    for name in [
+        "etcdops.yaml",
+        "pki/ca.crt",
+        "pki/client.crt",
+        "pki/client.key",
+        "password",
+    ] {
+        lab.put(&lab.folder().join(name), here, &format!("{folder}/{name}"), "600");
+    }
+    let etcdops = |words: &str| lab.try_exec(here, &format!("etcdops --config {folder}/etcdops.yaml {words}"));
+    let units = "ls /etc/systemd/system/etcdops-backup-lab.*";
+    let refused = etcdops("backup --install-timer 6h");
+    assert!(
+        refused.code == Some(3) && refused.stderr.contains("ExecStart="),
+        "{refused:?}"
+    );
+    assert_ne!(lab.try_exec(here, units).code, Some(0), "nothing was agreed to");
+    done(&etcdops("backup --install-timer 6h --yes"));
+    lab.exec(
+        here,
+        "systemd-analyze verify /etc/systemd/system/etcdops-backup-lab.timer",
+    );
+    let show = |what: &str| lab.exec(here, &format!("systemctl show -P {what} etcdops-backup-lab.timer"));
+    assert_eq!(
+        (show("ActiveState"), show("UnitFileState")),
+        ("active\n".to_owned(), "enabled\n".to_owned())
+    );
+    assert!(
+        show("TimersCalendar").contains("00/6:00:00"),
+        "{}",
+        show("TimersCalendar")
+    );
+
+    lab.exec(here, "systemctl start etcdops-backup-lab.service");
+    let list = etcdops("backups list -o json").good();
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let found = list["backups"].as_array().unwrap();
+    assert!(found.len() == 1 && found[0]["verified"]["at"].is_string(), "{list:#}");
+
+    done(&etcdops("backup --install-timer 1h --yes"));
+    assert!(show("TimersCalendar").contains("*:00:00"), "{}", show("TimersCalendar"));
+    for member in ["etcd-1", "etcd-2", "etcd-3"] {
+        lab.exec(member, "systemctl stop --no-block etcd");
+    }
+    wait_until("they are stopped", MINUTE, || {
+        ["etcd-1", "etcd-2", "etcd-3"]
+            .iter()
+            .all(|member| lab.try_exec(member, "systemctl is-active etcd").stdout == "inactive\n")
+    });
+    assert_ne!(
+        lab.try_exec(here, "systemctl start etcdops-backup-lab.service").code,
+        Some(0)
+    );
+    assert_eq!(
+        lab.try_exec(here, "systemctl is-failed etcdops-backup-lab.service")
+            .stdout,
+        "failed\n"
+    );
+    let journal = lab.exec(here, "journalctl -o cat -u etcdops-backup-lab.service");
+    assert!(journal.contains("no healthy member can be asked"), "{journal}");
+
+    done(&etcdops("backup --remove-timer --yes"));
+    assert_ne!(lab.try_exec(here, units).code, Some(0));
+    assert_ne!(
+        lab.try_exec(here, "systemctl is-active etcdops-backup-lab.timer")
+            .stdout,
+        "active\n"
+    );
+}
+
 #[test]
 fn a_cold_copy_comes_from_a_stopped_member_which_serves_again_afterwards() {
     let Some(lab) = Lab::up(&["--members", "3"]) else {

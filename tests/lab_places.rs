@@ -74,4 +74,50 @@ fn a_config_file_is_overruled_and_a_mount_point_emptied_and_a_file_sent() {
         ),
         before
     );
+    in_a_folder_of_root_s(&lab);
+}
+
+/// etcd may not make its data directory again once it has been moved away, nor a log of its own anywhere there.
+fn in_a_folder_of_root_s(lab: &Lab) {
+    let count = || lab.etcdctl(&["member", "list"]).lines().count();
+    let add = ["add-member", "etcd-4", "--no-backup", "--yes"];
+    let refused = |words: &str| {
+        let done = lab.etcdops(&add);
+        assert_eq!(done.code, Some(3), "{done:#?}");
+        let said = done.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said.contains(words) && said.contains("nothing was changed"),
+            "{words}: {said}"
+        );
+        assert_eq!(count(), 3);
+    };
+    lab.exec(
+        "etcd-4",
+        "sed -i 's|^data-dir:.*|data-dir: \"/srv/etcd-data\"|' /etc/etcd/etcd.yml",
+    );
+    refused("etcd-4: /srv/etcd-data is not there, and etcd, which runs as etcd, may not make it");
+    lab.exec(
+        "etcd-4",
+        "install -d -o etcd -g adm -m 750 /srv/etcd-data; install -d -o etcd /srv/etcd-wal; echo 'wal-dir: /srv/etcd-wal' >>/etc/etcd/etcd.yml",
+    );
+    refused("etcd-4: etcd makes a new log beside /srv/etcd-wal");
+    lab.exec(
+        "etcd-4",
+        "sed -i 's|^wal-dir:.*|wal-dir: /srv/etcd-wal/log|' /etc/etcd/etcd.yml",
+    );
+    let done = lab.etcdops(&add);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    lab.exec("etcd-4", "systemctl stop etcd");
+    let done = lab.etcdops(&["replace-member", "etcd-4", "--no-backup", "--yes"]);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let there = lab.exec(
+        "etcd-4",
+        "cd /srv; stat -c '%a %U:%G' etcd-data; ls -d etcd-data/member etcd-data.etcdops-*.old/member etcd-wal/log.etcdops-*.old/*.wal; ls",
+    );
+    assert!(there.starts_with("750 etcd:adm\netcd-data.etcdops-"), "{there}");
+    assert!(
+        there.contains("\netcd-data/member\n") && !there.contains("etcdops-empty"),
+        "{there}"
+    );
+    assert_eq!(lab.etcdops(&["health"]).code, Some(0));
 }

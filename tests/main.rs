@@ -21,6 +21,7 @@ mod lab_membership;
 mod lab_peers;
 mod lab_places;
 mod lab_recovery;
+mod lab_refusals;
 mod lab_runs;
 mod lab_smoke;
 mod lab_ways;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use etcdops::base::duration::Span;
 use etcdops::call::etcd::StatusAnswer;
-use etcdops::call::host::ServiceSeen;
+use etcdops::call::host::{ServiceSeen, Stood};
 use etcdops::call::{
     Call, CallError, EtcdAnswer, EtcdOp, Fault, HostAnswer, HostOp, HttpRequest, Reply, To, Unwatched,
 };

@@ -38,7 +38,10 @@ impl Action for BackupFetch {
     }
 
     fn describe(&self, _site: &Site<'_>) -> String {
-        format!("fetch {} into the library", self.path)
+        match self.path.known() {
+            Some(path) => format!("fetch {path} into the library"),
+            None => format!("fetch {} into the library", self.path.named("copy")),
+        }
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {

@@ -44,7 +44,7 @@ impl Action for BackupVerify {
         } else {
             ""
         };
-        format!("verify backup {}{how}", self.backup)
+        format!("verify {}{how}", self.backup.named("backup"))
     }
 
     fn looks(&self, _site: &Site<'_>) -> Vec<Look> {

@@ -37,7 +37,7 @@ fn described(site: &Site<'_>, verb: &str, more: &str) -> String {
     format!("{verb} configuration management{more}")
 }
 
-fn looks(site: &Site<'_>, busy: Option<&String>) -> Vec<Look> {
+fn looks(site: &Site<'_>, busy: Option<String>) -> Vec<Look> {
     let on_host = |op: HostOp| Look::Host {
         host: site.host_name().to_owned(),
         op,
@@ -46,7 +46,7 @@ fn looks(site: &Site<'_>, busy: Option<&String>) -> Vec<Look> {
     let check = check.map(|_| on_host(HostOp::FreezeCheck));
     let busy = busy.map(|command| {
         on_host(HostOp::Run {
-            command: Command::Script(command.clone()),
+            command: Command::Script(command),
             become_root: true,
             look: true,
         })
@@ -117,7 +117,7 @@ impl Action for ConfigFreeze {
             .at_most
             .map(|span| format!(", for at most {span}"))
             .unwrap_or_default();
-        let waits = commands(site).is_some_and(|freeze| freeze.busy.is_some());
+        let waits = commands(site).is_some_and(|freeze| freeze.busy_command().is_some());
         let waits = if waits { "; wait for the end of a run of it" } else { "" };
         described(site, "freeze", &format!("{limit}{waits}"))
     }
@@ -129,7 +129,7 @@ impl Action for ConfigFreeze {
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
-        looks(site, commands(site).and_then(|freeze| freeze.busy.as_ref()))
+        looks(site, commands(site).and_then(Freeze::busy_command))
     }
 
     fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
@@ -138,7 +138,8 @@ impl Action for ConfigFreeze {
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         // Only a run of the agent is waited for.
-        let frozen = read(seen).frozen == Some(true);
+        let now = read(seen);
+        let frozen = now.frozen.unwrap_or(now.ended);
         (!frozen).then(|| sight::on_host(site, HostOp::Freeze { at_most: self.at_most }))
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Action, Kind, Late, Probe, Risk, SAYS, Site, sight};
 use crate::base::duration::Span;
 use crate::call::configured::ConfigSeen;
-use crate::call::host::{Command, HostAnswer, HostOp};
+use crate::call::host::{Command, HostAnswer, HostOp, Stood};
 use crate::call::{Call, Look, Sight};
 use edits::{Edit, Refused};
 use wanted::Wanted;
@@ -163,7 +163,9 @@ impl Action for EtcdConfigure {
             return Some(sight::on_host(site, HostOp::Reload));
         }
         let edit = self.edits(site, config).ok()?.into_iter().next()?;
+        let there = config.files.iter().any(|file| file.target == edit.path && file.there);
         let op = HostOp::WriteFile {
+            was: Some(Stood::of(there.then_some(edit.before.as_str()))),
             path: edit.path,
             content: edit.after,
             mode: None,

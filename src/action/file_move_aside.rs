@@ -1,4 +1,5 @@
-//! `file.move_aside`: nothing is deleted. A folder is renamed; of a mount point the contents go into a folder inside it.
+//! `file.move_aside`: nothing is deleted. A folder is renamed; of a mount point the contents go into a folder inside it. Where its
+//! owner could not make a folder again, an empty one with its owner and mode stays: etcd must find one to begin in.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,6 +30,11 @@ impl FileMoveAside {
         }
     }
 
+    /// What takes the place of a folder that its owner could not make again.
+    fn empty(&self) -> Option<String> {
+        Some(format!("{}.etcdops-empty", self.path.known()?.trim_end_matches('/')))
+    }
+
     /// Where it goes when `path` is a mount point.
     fn inside(&self, site: &Site<'_>) -> Option<String> {
         let to = self.to(site)?;
@@ -48,7 +54,12 @@ impl Action for FileMoveAside {
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
-        let paths = [self.path.known().cloned(), self.to(site), self.inside(site)];
+        let paths = [
+            self.path.known().cloned(),
+            self.to(site),
+            self.inside(site),
+            self.empty(),
+        ];
         let stats = paths
             .into_iter()
             .flatten()
@@ -76,7 +87,15 @@ impl Action for FileMoveAside {
                 (false, _) => Probe::NotYet("a mount point with contents".to_owned()),
             };
         }
-        match (path.kind.is_some(), to.kind.is_some()) {
+        // Made before the rename: until it is at its place, the rename alone is not all.
+        if sight::stat(seen, 3).is_ok_and(|empty| empty.kind.is_some()) {
+            return Probe::NotYet("the empty folder is not at its place yet".to_owned());
+        }
+        let emptied = path.kind.as_deref() == Some("dir") && path.empty;
+        match (
+            path.kind.is_some() && !(emptied && to.kind.is_some()),
+            to.kind.is_some(),
+        ) {
             (false, true) => done(self.to(site)),
             // Nothing was there to be moved.
             (false, false) => done(None),
@@ -87,7 +106,7 @@ impl Action for FileMoveAside {
 
     fn call(&self, site: &Site<'_>, _seen: &[Sight]) -> Option<Call> {
         let op = HostOp::MoveAside {
-            path: self.path.known()?.clone(),
+            path: self.path.known()?.trim_end_matches('/').to_owned(),
             to: self.to(site)?,
         };
         Some(sight::on_host(site, op))

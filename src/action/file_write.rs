@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Late, Probe, Risk, Site, sight};
 use crate::base::hash::sha256_hex;
-use crate::call::host::HostOp;
+use crate::call::host::{HostOp, Stood};
 use crate::call::{Call, Look, Sight};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -68,8 +68,13 @@ impl Action for FileWrite {
         Probe::Done(json!({ "path": path }))
     }
 
-    fn call(&self, site: &Site<'_>, _seen: &[Sight]) -> Option<Call> {
+    fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
+        let there = sight::stat(seen, 0).ok()?;
         let op = HostOp::WriteFile {
+            was: match (&there.kind, &there.sha256) {
+                (None, _) => Some(Stood::Nothing),
+                (_, sha256) => sha256.clone().map(Stood::File),
+            },
             path: self.path.known()?.clone(),
             content: self.content.known()?.clone(),
             mode: self.mode.clone(),

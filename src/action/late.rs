@@ -23,6 +23,20 @@ impl<T> Late<T> {
             Self::Slot(_) => None,
         }
     }
+
+    /// For plans: the value after `noun`, or where the thing will come from: `backup b-1`, `the backup that step take makes`.
+    pub fn named(&self, noun: &str) -> String
+    where
+        T: std::fmt::Display,
+    {
+        match self {
+            Self::Known(value) => format!("{noun} {value}"),
+            Self::Slot(text) => match pieces(text).as_slice() {
+                [Ok(slot)] => format!("the {noun} that step {} makes", slot.name()),
+                _ => format!("{noun} {}", show_slots(text)),
+            },
+        }
+    }
 }
 
 impl<T: std::fmt::Display> std::fmt::Display for Late<T> {
@@ -48,6 +62,11 @@ impl Slot {
     pub fn text(&self) -> String {
         let host = self.host.as_ref().map(|host| format!("@{host}")).unwrap_or_default();
         format!("${{{{ {}{host}#{} }}}}", self.step, self.field)
+    }
+
+    /// The step's own name, without those that it stands in.
+    fn name(&self) -> &str {
+        self.step.rsplit('/').next().unwrap_or(&self.step)
     }
 
     fn parse(inner: &str) -> Option<Self> {
@@ -85,11 +104,7 @@ fn pieces(text: &str) -> Vec<Result<Slot, String>> {
 
 fn show_slots(text: &str) -> String {
     let show = |piece: &Result<Slot, String>| match piece {
-        Ok(slot) => format!(
-            "({} of {}, known then)",
-            slot.field,
-            slot.step.rsplit('/').next().unwrap_or(&slot.step)
-        ),
+        Ok(slot) => format!("(the {} that step {} gives)", slot.field, slot.name()),
         Err(literal) => literal.clone(),
     };
     pieces(text).iter().map(show).collect()
@@ -205,6 +220,8 @@ mod tests {
             field: "id".to_owned(),
         };
         let late: Late<String> = Late::Slot(slot.text());
-        assert_eq!(late.to_string(), "(id of add, known then)");
+        assert_eq!(late.to_string(), "(the id that step add gives)");
+        assert_eq!(late.named("member"), "the member that step add makes");
+        assert_eq!(Late::Known("b-1".to_owned()).named("backup"), "backup b-1");
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Condition, Site, Verdict};
 use crate::call::host::{HostAnswer, HostOp, PeerProof, PeerSeen};
 use crate::call::{Look, Sight};
-use crate::cluster::host::Host;
+use crate::cluster::inventory::address::located;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,17 +42,18 @@ impl Peers {
                 .cluster
                 .host(name)
                 .ok_or_else(|| format!("the inventory knows no host {name}"))?;
-            address(host).ok_or_else(|| format!("the inventory gives no peer URL for {name}"))
+            let found = host.peer_url.as_deref().and_then(located);
+            found.ok_or_else(|| format!("the inventory gives no peer URL for {name}"))
         };
         let mut paths = Vec::new();
         for member in self.between.iter().filter(|member| **member != self.and) {
             for (from, to, to_new) in [(&self.and, member, false), (member, &self.and, true)] {
-                let (address, port) = place(to)?;
+                let place = place(to)?;
                 paths.push(Path {
                     from,
                     to,
-                    address,
-                    port,
+                    address: place.host,
+                    port: place.port,
                     to_new,
                 });
             }
@@ -91,12 +92,6 @@ impl Peers {
         };
         format!("{all}{certificates}{listens}")
     }
-}
-
-fn address(host: &Host) -> Option<(String, u16)> {
-    let url = url::Url::parse(host.peer_url.as_deref()?).ok()?;
-    let address = url.host_str()?.trim_matches(['[', ']']).to_owned();
-    Some((address, url.port().unwrap_or(2380)))
 }
 
 impl Condition for Peers {

@@ -25,6 +25,9 @@ pub struct ServiceIs {
     /// The data directory is absent or empty.
     #[serde(default)]
     pub data_dir_empty: Option<bool>,
+    /// etcd, as the user that it runs as, may make what it needs where its data and its log lie.
+    #[serde(default)]
+    pub may_begin: bool,
     /// Our fence stands.
     #[serde(default)]
     pub fenced: Option<bool>,
@@ -58,6 +61,9 @@ impl Condition for ServiceIs {
             (self.fenced, "is fenced", "is not fenced"),
         ] {
             parts.extend(wanted.map(|wanted| if wanted { yes } else { no }.to_owned()));
+        }
+        if self.may_begin {
+            parts.push("lets etcd make its data and its log where they lie".to_owned());
         }
         parts.extend(
             self.runs_with
@@ -103,6 +109,15 @@ impl Condition for ServiceIs {
         if self.data_dir_empty.is_some_and(|wanted| wanted != empty) {
             let directory = service.data_dir.clone().unwrap_or_default();
             return not(format!("{directory} is {}", if empty { "empty" } else { "not empty" }));
+        }
+        if let Some(why) = service.cannot_begin.as_ref().filter(|_| self.may_begin) {
+            return Verdict::Not {
+                saw: format!("{}: {why}", self.host(site)),
+                hint: Some(
+                    "give etcd's user a folder of its own there, and let the setting name a folder inside it"
+                        .to_owned(),
+                ),
+            };
         }
         if self.fenced.is_some_and(|wanted| wanted != service.fenced) {
             return not(if service.fenced {

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use url::{Host, Url};
 
 use super::{Action, Kind, Probe, Risk, Site, sight};
 use crate::call::{Call, Look, Sight};
+use crate::cluster::inventory::address::{Address, located};
 
 const SETTING: &str = "listen-peer-urls";
 /// etcd's own default.
@@ -26,21 +26,18 @@ pub const OUTPUT: &[(&str, Kind)] = &[("changes", Kind::Bool), ("both", Kind::Te
 /// Where it listens while both URLs must work, and afterwards; `None`: it listens there already.
 fn listening(now: &str, peer_url: &str) -> Result<Option<(String, String)>, String> {
     let wrong = |text: &str| format!("`{text}` is no URL");
-    let wanted = Url::parse(peer_url).map_err(|_| wrong(peer_url))?;
-    let port = wanted.port_or_known_default();
+    let wanted = located(peer_url).ok_or_else(|| wrong(peer_url))?;
     let mut listens = false;
     let mut first = None;
     for text in now.split(',').map(str::trim).filter(|text| !text.is_empty()) {
-        let url = Url::parse(text).map_err(|_| wrong(text))?;
-        if url.scheme() != wanted.scheme() {
+        let place = located(text).ok_or_else(|| wrong(text))?;
+        if place.is_https != wanted.is_https {
             return Err(format!(
-                "it listens with {} for its peers ({text}), and the new URL says {}; certificates come first, member by member",
-                url.scheme(),
-                wanted.scheme()
+                "it listens for its peers at {text}, and the new URL is {peer_url}: TLS comes first, member by member"
             ));
         }
-        listens |= url.port_or_known_default() == port && reaches(&url, &wanted);
-        first = first.or(Some(url));
+        listens |= place.port == wanted.port && reaches(&place, &wanted);
+        first = first.or(Some(place));
     }
     let mut after = first.ok_or_else(|| wrong(now))?;
     if listens {
@@ -48,22 +45,17 @@ fn listening(now: &str, peer_url: &str) -> Result<Option<(String, String)>, Stri
     }
     // etcd binds addresses, not names: the same address as now on the new port, unless the new URL has one of its own.
     if !reaches(&after, &wanted) {
-        after.set_host(wanted.host_str()).map_err(|_| wrong(peer_url))?;
+        after.host.clone_from(&wanted.host);
     }
-    after.set_port(port).map_err(|()| wrong(peer_url))?;
-    let after = after.as_str().trim_end_matches('/').to_owned();
+    after.port = wanted.port;
+    let after = after.url();
     Ok(Some((format!("{now},{after}"), after)))
 }
 
 /// Whether a listener on this address hears who calls that one; of a name it cannot be told, and the listener stays as it is.
-fn reaches(listener: &Url, called: &Url) -> bool {
-    let address = |url: &Url| match url.host()? {
-        Host::Ipv4(address) => Some(IpAddr::from(address)),
-        Host::Ipv6(address) => Some(IpAddr::from(address)),
-        Host::Domain(_) => None,
-    };
-    match (address(listener), address(called)) {
-        (Some(listener), Some(called)) => listener.is_unspecified() || listener == called,
+fn reaches(listener: &Address, called: &Address) -> bool {
+    match (listener.host.parse::<IpAddr>(), called.host.parse::<IpAddr>()) {
+        (Ok(listener), Ok(called)) => listener.is_unspecified() || listener == called,
         _ => true,
     }
 }
@@ -123,7 +115,7 @@ mod tests {
         assert!(
             listening("http://0.0.0.0:2380", "https://etcd-3:2380")
                 .unwrap_err()
-                .contains("certificates")
+                .contains("TLS comes first")
         );
         assert!(listening("", "https://etcd-3:2380").is_err());
         let moved = listening("http://10.0.0.3:2380", "http://10.0.0.7:2380")
@@ -134,5 +126,10 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(six.1, "http://[::]:2381");
+        let usual = listening("https://0.0.0.0:2380", "https://etcd-3:443")
+            .unwrap()
+            .unwrap();
+        assert_eq!(usual.1, "https://0.0.0.0:443", "etcd wants every port said");
+        assert_eq!(listening("https://0.0.0.0:443", "https://etcd-3").unwrap(), None);
     }
 }

@@ -123,6 +123,33 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write().map_err(failed("write", path))
 }
 
+/// Puts the content into a file that everybody may read, whole or not at all; makes the folders that it lacks.
+pub fn write_public(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let folder = folder_of(path);
+    let write = || -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let mut temporary = tempfile::Builder::new()
+            .prefix(".etcdops-")
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(folder)?;
+        temporary.write_all(content)?;
+        // Whatever the umask is.
+        temporary.as_file().set_permissions(Permissions::from_mode(0o644))?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(path).map_err(|error| error.error)?;
+        sync_dir(folder)
+    };
+    write().map_err(failed("write", path))
+}
+
+/// Removes a file; that it is not there is no error.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// A file that only grows by whole lines, each on the disk when `append_line` returns.
 #[derive(Debug)]
 pub struct Appender {

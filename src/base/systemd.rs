@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 pub mod env_file;
 pub mod flags;
 pub mod unit_file;
+pub mod write;
 
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

@@ -135,7 +135,8 @@ pub fn settings(
 ) -> Configured {
     let mut found = BTreeMap::new();
     for (name, (value, from)) in &environment {
-        if let Some(key) = name.strip_prefix("ETCD_") {
+        // etcd takes an empty variable for none.
+        if let Some(key) = name.strip_prefix("ETCD_").filter(|_| !value.is_empty()) {
             let setting = Setting {
                 value: value.clone(),
                 from: from.clone(),

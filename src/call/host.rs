@@ -10,6 +10,7 @@ use super::configured::ConfigSeen;
 use super::copy::CopySeen;
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
+use crate::base::hash::sha256_hex;
 use crate::base::id::RunId;
 
 pub use seen::{
@@ -148,6 +149,9 @@ pub enum HostOp {
         content: String,
         mode: Option<String>,
         owner: Option<String>,
+        /// Refused where something else is there by now.
+        #[serde(default)]
+        was: Option<Stood>,
     },
     /// A file of the bastion, streamed; the digest is checked on the host before it gets its name.
     PutFile {
@@ -236,6 +240,22 @@ impl HostOp {
                 | Self::ReadPart { .. }
                 | Self::Run { look: true, .. }
         )
+    }
+}
+
+/// What was at a path when it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stood {
+    Nothing,
+    /// A file with this SHA-256, 64 hex digits.
+    File(String),
+}
+
+impl Stood {
+    /// As a text looked so; `None`: nothing was there.
+    pub fn of(text: Option<&str>) -> Self {
+        text.map_or(Self::Nothing, |text| Self::File(sha256_hex(text.as_bytes())))
     }
 }
 

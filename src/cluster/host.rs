@@ -65,6 +65,62 @@ pub struct Freeze {
     pub busy: Option<String>,
 }
 
+impl Freeze {
+    /// What tells whether a run is in progress: as the inventory says; else, where `on` stops units of systemd, whether they
+    /// still run, of a timer what it starts; for Puppet its own lock.
+    pub fn busy_command(&self) -> Option<String> {
+        if self.busy.is_some() {
+            return self.busy.clone();
+        }
+        if let Some(units) = stopped_units(&self.on) {
+            return Some(UNITS_RUN.replace("UNITS", &units.join(" ")));
+        }
+        let words: Vec<&str> = self.on.split_whitespace().collect();
+        let program = |word: &str| word.rsplit('/').next() == Some("puppet");
+        let puppet = words.iter().any(|word| program(word)) && words.contains(&"--disable");
+        puppet.then(|| PUPPET_RUNS.to_owned())
+    }
+}
+
+/// A stop that does not wait, and the run that a stopped timer had started before.
+const UNITS_RUN: &str = r#"for u in UNITS; do
+  case $u in *.timer) u=$(systemctl show -p Unit --value "$u") ;; esac
+  case $(systemctl show -p ActiveState --value "$u").$(systemctl show -p SubState --value "$u") in
+    activating.* | deactivating.* | reloading.* | active.running) exit 0 ;;
+  esac
+done
+exit 1"#;
+
+/// Puppet's packages, its own and Debian's.
+const PUPPET_RUNS: &str = r#"for d in /opt/puppetlabs/puppet/cache /var/cache/puppet /var/lib/puppet; do
+  read -r pid 2>/dev/null <"$d/state/agent_catalog_run.lock" && kill -0 "$pid" 2>/dev/null && exit 0
+done
+exit 1"#;
+
+/// The units that calls of systemctl stop, and the timers that they disable or mask.
+fn stopped_units(script: &str) -> Option<Vec<&str>> {
+    let plain = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || "@._:-".contains(c));
+    let mut found = Vec::new();
+    for command in script.split([';', '&', '|', '\n']) {
+        let mut words = command
+            .split_whitespace()
+            .skip_while(|word| word.rsplit('/').next() != Some("systemctl"));
+        if words.next().is_none() {
+            continue;
+        }
+        let (options, words): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with('-'));
+        let Some((verb, units)) = words.split_first() else {
+            continue;
+        };
+        let stops = *verb == "stop" || options.contains(&"--now");
+        let units = units.iter().copied().filter(plain);
+        if matches!(*verb, "stop" | "disable" | "mask") {
+            found.extend(units.filter(|unit| stops || unit.ends_with(".timer")));
+        }
+    }
+    (!found.is_empty()).then_some(found)
+}
+
 /// One host of the inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
@@ -250,4 +306,47 @@ impl ClusterConfig {
 
 fn machine(url: &str) -> Option<String> {
     url::Url::parse(url).ok()?.host_str().map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Freeze;
+
+    fn busy(on: &str) -> Option<String> {
+        let freeze = Freeze {
+            on: on.to_owned(),
+            off: "true".to_owned(),
+            check: None,
+            busy: None,
+        };
+        freeze.busy_command()
+    }
+
+    #[test]
+    fn a_run_in_progress_is_waited_for_where_what_runs_can_be_told() {
+        for (on, units) in [
+            ("systemctl stop chef-client.timer", "for u in chef-client.timer;"),
+            ("sudo /bin/systemctl --now disable cf-agent", "for u in cf-agent;"),
+            (
+                "touch /x && systemctl mask a.timer b; systemctl stop --no-block c@1",
+                "for u in a.timer c@1;",
+            ),
+        ] {
+            assert!(busy(on).unwrap().starts_with(units), "{on}: {:?}", busy(on));
+        }
+        assert!(
+            busy("/opt/puppetlabs/bin/puppet agent --disable etcdops")
+                .unwrap()
+                .contains("agent_catalog_run.lock")
+        );
+        // A daemon that is only disabled goes on running, and a quoted command is not taken apart.
+        for on in [
+            "systemctl disable puppet",
+            "sh -c 'systemctl stop x'",
+            "agent off",
+            "systemctl stop $(x)",
+        ] {
+            assert_eq!(busy(on), None, "{on}");
+        }
+    }
 }

@@ -1,9 +1,10 @@
-//! `etcdops backup`: a door to the runbooks `backup` and `backup-offline`.
+//! `etcdops backup`: a door to the runbooks `backup` and `backup-offline`, and the timer that takes backups by itself.
 
 use serde_json::json;
 
 use super::act::{ActOptions, Parameters, act};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, backup_timer};
+use crate::base::duration::Span;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct BackupArgs {
@@ -13,11 +14,23 @@ pub struct BackupArgs {
     /// Stop etcd on this host and copy its data directory, for what a snapshot does not hold
     #[arg(long, value_name = "HOST")]
     pub offline: Option<String>,
+    /// Let this machine's systemd take backups by itself, so often (6h, 1d): shows the units, asks, writes them; again: changes them
+    #[arg(long, value_name = "TIME", conflicts_with = "offline")]
+    pub install_timer: Option<Span>,
+    /// Take that timer away again
+    #[arg(long, conflicts_with_all = ["offline", "install_timer", "boot"])]
+    pub remove_timer: bool,
     #[command(flatten)]
     pub act: ActOptions,
 }
 
 pub async fn run(context: &Context, args: &BackupArgs) -> Result<Exit, Failure> {
+    if let Some(every) = args.install_timer {
+        return backup_timer::install(context, every, args.boot, &args.act).await;
+    }
+    if args.remove_timer {
+        return backup_timer::remove(context, &args.act).await;
+    }
     let (runbook, parameters) = door(args);
     act(context, &args.act, runbook, parameters).await
 }

@@ -29,16 +29,24 @@ pub(super) async fn tell(
     plan: &Plan,
     write: bool,
 ) -> Result<(), Failure> {
-    let Some(file) = &settings.file else { return Ok(()) };
+    let Some(file) = &settings.file else {
+        return if write {
+            unknown(context, "the inventory", write, "there is no file of it".to_owned())
+        } else {
+            Ok(())
+        };
+    };
     let cluster = &plan.cluster;
     let seen = look::see(&Look::Cluster, cluster, transport, cluster.call_timeout).await;
     let after = match seen {
         Sight::Cluster(observed) if observed.member_list_known => observed.model(),
-        _ => return Ok(()),
+        Sight::Blind(error) => return unknown(context, file, write, error.to_string()),
+        _ => return unknown(context, file, write, "no member gives the member list".to_owned()),
     };
     let change = change(cluster, &plan.baseline.model, &after);
-    let Ok(text) = std::fs::read_to_string(file) else {
-        return Ok(());
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => return unknown(context, file, write, format!("{file} cannot be read: {error}")),
     };
     let by_hand = |why: String| {
         Failure::new(
@@ -61,6 +69,19 @@ pub(super) async fn tell(
     crate::base::files::replace(Path::new(file), edited.text.as_bytes())
         .map_err(|error| Failure::of(Exit::Failed, &error).hint("the run is done; change the file by hand as shown"))?;
     context.ui.talk(&format!("{file} is written."));
+    Ok(())
+}
+
+/// What the inventory should say cannot be told. Who asked for it to be written must not take it for written.
+fn unknown(context: &Context, file: &str, write: bool, why: String) -> Result<(), Failure> {
+    const HINT: &str = "etcdops members shows the list; change the endpoints of the inventory by hand";
+    if write {
+        let what = format!("the run is done, but {file} is not written");
+        return Err(Failure::new(Exit::Failed, what).cause(why).hint(HINT));
+    }
+    context
+        .ui
+        .talk(&format!("What {file} should say now cannot be told: {why}. {HINT}."));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod backup;
+pub mod backup_timer;
 pub mod backups;
 pub mod completions;
 pub mod config;

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use serde::Deserialize;
 
-use super::bolt::{Bucket, Database};
+use super::bolt::Database;
 use super::damage::Damage;
 use super::manifest::Content;
 use super::proto;
@@ -41,17 +41,6 @@ pub fn read<S: ReadAt + ?Sized>(database: &Database<'_, S>) -> Result<Content, D
         }
     }
     Ok(reading.finish(database.meta.size()))
-}
-
-/// Looks at single entries, for who cannot read it all: the bucket `meta` of a database far away.
-pub fn applied<S: ReadAt + ?Sized>(database: &Database<'_, S>) -> Result<(u64, Option<u64>), Damage> {
-    let buckets = database.buckets(&mut database.nothing_visited())?;
-    let meta = buckets.iter().find(|bucket| bucket.name == b"meta");
-    let Some(meta): Option<&Bucket> = meta else {
-        return Err(Damage::file("no database of etcd: it has no bucket `meta`"));
-    };
-    let number = |key: &[u8]| Ok(database.get(meta, key)?.as_deref().and_then(big_endian));
-    Ok((number(b"consistent_index")?.unwrap_or(0), number(b"term")?))
 }
 
 #[derive(Default)]

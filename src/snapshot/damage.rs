@@ -9,6 +9,8 @@ pub struct Damage {
     /// The page it is about; `None`: the file as a whole.
     pub page: Option<u64>,
     pub why: String,
+    /// It could not be read, which says nothing about what is in it.
+    pub unreadable: bool,
 }
 
 impl Damage {
@@ -16,6 +18,16 @@ impl Damage {
         Self {
             page: None,
             why: why.into(),
+            unreadable: false,
+        }
+    }
+
+    /// The operating system gave no bytes. That the file ends too early is damage all the same.
+    pub fn reading(page: Option<u64>, error: &io::Error) -> Self {
+        Self {
+            page,
+            why: format!("cannot be read: {error}"),
+            unreadable: error.kind() != io::ErrorKind::UnexpectedEof,
         }
     }
 
@@ -23,11 +35,8 @@ impl Damage {
         Self {
             page: Some(page),
             why: why.into(),
+            unreadable: false,
         }
-    }
-
-    pub(super) fn io(page: u64, error: &io::Error) -> Self {
-        Self::page(page, format!("cannot be read: {error}"))
     }
 }
 

@@ -47,7 +47,7 @@ pub fn form_of(size: u64) -> Result<Form, Damage> {
 
 /// Reads everything and checks it; the digest on one thread, the pages on another. Files are never written to.
 pub fn inspect(file: File) -> Result<Inspected, Damage> {
-    let unreadable = |error: &io::Error| Damage::file(format!("cannot be read: {error}"));
+    let unreadable = |error: &io::Error| Damage::reading(None, error);
     let copy = file.try_clone().map_err(|error| unreadable(&error))?;
     let source = FileSource::new(file).map_err(|error| unreadable(&error))?;
     let size = source.size();
@@ -78,7 +78,7 @@ pub fn inspect(file: File) -> Result<Inspected, Damage> {
 
 /// A data directory in an archive: its digest, and the database in it.
 pub fn inspect_archive(file: File) -> Result<Inspected, Damage> {
-    let unreadable = |error: &io::Error| Damage::file(format!("cannot be read: {error}"));
+    let unreadable = |error: &io::Error| Damage::reading(None, error);
     let copy = file.try_clone().map_err(|error| unreadable(&error))?;
     let source = FileSource::new(file).map_err(|error| unreadable(&error))?;
     let size = source.size();

@@ -257,6 +257,17 @@ fn ways(name: &str) -> Vec<Way> {
                 ..PLAIN
             },
             Way {
+                label: "whose data lie in a folder that etcd may not write, on its own host",
+                sizes: &[3],
+                agent: false,
+                prepare: |world, size| {
+                    world.stop_etcd(&host(size));
+                    world.give_folder(&host(size), "/var/lib/etcd", "root:root");
+                },
+                parameters: |size| json!({ "member": host(size), "take_backup": false }),
+                ..PLAIN
+            },
+            Way {
                 label: "that is alive, on another host",
                 sizes: &[1, 2, 3, 4],
                 spares: 1,
@@ -292,6 +303,15 @@ fn ways(name: &str) -> Vec<Way> {
                 label: "that is one already",
                 sizes: &[3],
                 parameters: |_| json!({ "host": "etcd-2", "take_backup": false }),
+                ..PLAIN
+            },
+            Way {
+                label: "where etcd may not make its data directory",
+                sizes: &[3],
+                spares: 1,
+                refused: |_, _| true,
+                prepare: |world, size| world.give_folder(&host(size + 1), "/var/lib/etcd", "root:root"),
+                parameters: |size| json!({ "host": host(size + 1), "take_backup": false }),
                 ..PLAIN
             },
             Way {

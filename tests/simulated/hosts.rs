@@ -160,6 +160,28 @@ fn renames_never_land_on_something_and_mount_points_stay() {
 }
 
 #[test]
+fn a_file_that_somebody_else_has_changed_is_not_written_over() {
+    let (world, _) = World::of(V3535, 1).build();
+    let path = "/etc/default/etcd";
+    let seen = world.read_file("etcd-1", path).unwrap();
+    let write = |content: &str| HostOp::WriteFile {
+        path: path.to_owned(),
+        content: content.to_owned(),
+        mode: None,
+        owner: None,
+        was: Some(Stood::of(Some(&seen))),
+    };
+    world.write_file("etcd-1", path, "theirs");
+    let error = on(&world, "etcd-1", write("ours")).unwrap_err();
+    assert_eq!(error.fault, Fault::Refused);
+    assert!(error.message.contains("changed by somebody else"), "{error}");
+    assert_eq!(world.read_file("etcd-1", path).as_deref(), Some("theirs"));
+    world.write_file("etcd-1", path, &seen);
+    on(&world, "etcd-1", write("ours")).unwrap();
+    assert_eq!(world.read_file("etcd-1", path).as_deref(), Some("ours"));
+}
+
+#[test]
 fn misfortunes_strike_before_or_after_the_effect() {
     for (when, mishap, stopped, maybe_done) in [
         (When::Before, Mishap::Refused, false, false),

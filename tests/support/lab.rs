@@ -145,6 +145,23 @@ impl Lab {
         self.lab("ssh", &[host, script])
     }
 
+    /// Copies a file of this machine to the host, as root's, with this mode.
+    #[track_caller]
+    pub fn put(&self, local: &Path, host: &str, path: &str, mode: &str) {
+        let file = fs::File::open(local).expect("the file to copy");
+        let ended = Finished::from(
+            run_as_root(&[])
+                .args([PROGRAM, "exec", "--name", &self.name, host, "sh", "-c"])
+                .arg(format!(
+                    "mkdir -p $(dirname {path}) && cat >{path} && chmod {mode} {path}"
+                ))
+                .stdin(file)
+                .output()
+                .expect("the lab's program starts"),
+        );
+        ended.good();
+    }
+
     /// Power cut.
     #[track_caller]
     pub fn kill(&self, host: &str) {

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod etcd;
 pub mod fakes;
 pub mod lab;
+pub mod membership;
 pub mod runs;
 pub mod writer;
 

@@ -131,7 +131,7 @@ impl<'a> Draft<'a> {
     /// With a flag and a variable for one setting, etcd 3.4 and later does not start.
     fn no_variable_besides(&self, key: &str) -> Result<(), String> {
         let name = variable_of(key);
-        if self.seen.variables.contains_key(&name) {
+        if self.seen.variables.get(&name).is_some_and(|value| !value.is_empty()) {
             return Err(format!(
                 "both --{key} and {name} are set, with which etcd does not start"
             ));
@@ -309,9 +309,7 @@ impl<'a> Draft<'a> {
                 take_flag_out_of_env_file(text, &variable, key)
             })?,
             Some(SettingFrom::ArgsVariable { variable, file: None }) => {
-                return Err(format!(
-                    "{key} is a flag in {variable} of the unit, from which it is not taken"
-                ));
+                self.take_flag_out_of_unit(&variable, key, &says)?
             }
             Some(SettingFrom::Flag) => self.edit_command(says.clone(), |command| {
                 let places = flags::places(command, key)?;
@@ -335,12 +333,39 @@ impl<'a> Draft<'a> {
             if unit_file::variable(&text, name).is_none() {
                 continue;
             }
-            if !path.starts_with("/etc/") {
-                return Err(format!("{path}, which belongs to a package, sets {name}"));
+            if path.starts_with("/etc/") {
+                self.change(&path, says.to_owned(), |text| unit_file::take_variable_out(text, name))?;
+            } else {
+                // etcd takes an empty variable for none.
+                self.add_to_own(says, name, "")?;
             }
-            self.change(&path, says.to_owned(), |text| unit_file::take_variable_out(text, name))?;
         }
         Ok(())
+    }
+
+    /// A flag in a variable of the unit's own: the whole variable without it, in our drop-in where a package sets it.
+    fn take_flag_out_of_unit(&mut self, variable: &str, key: &str, says: &str) -> Result<(), String> {
+        let (path, text) = self.unit_file_of(variable)?;
+        let without = |text: &str| {
+            let (_, word) = unit_file::variable(text, variable)?;
+            let mut now = unit_file::assigned(&word, variable)?.to_owned();
+            for place in flags::places(&now, key)? {
+                now.replace_range(place, "");
+            }
+            Some(now)
+        };
+        if path.starts_with("/etc/") {
+            return self.change(&path, says.to_owned(), |text| {
+                let (entry, _) = unit_file::variable(text, variable)?;
+                let comment = format!("# Environment={}\n", entry.value.replace('\\', " "));
+                let mut changed = unit_file::set_variable(text, variable, &without(text)?)?;
+                changed.insert_str(entry.lines.start, &comment);
+                Some(changed)
+            });
+        }
+        let now = without(&text)
+            .ok_or_else(|| format!("{variable} in {path} is written in a way that cannot be changed for sure"))?;
+        self.add_to_own(says, variable, &now)
     }
 }
 

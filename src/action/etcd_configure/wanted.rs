@@ -1,11 +1,13 @@
 //! What etcd must read at its next start, from the step's parameters and what the host sets already. Pure.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::edits::variable_of;
 use super::{ClusterState, EtcdConfigure};
 use crate::action::Site;
 use crate::call::configured::ConfigSeen;
+use crate::cluster::inventory::address::located;
 
 /// Settings by name, and those that must be set nowhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,14 +124,11 @@ fn same(urls: &str, own: &[&str]) -> bool {
 fn listening(urls: &[&str]) -> Result<String, String> {
     let mut found = Vec::new();
     for text in urls {
-        let url = url::Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
-        let address = match url.host() {
-            Some(url::Host::Ipv4(address)) => address.to_string(),
-            Some(url::Host::Ipv6(address)) => format!("[{address}]"),
-            _ => "0.0.0.0".to_owned(),
-        };
-        let port = url.port().ok_or_else(|| format!("`{text}` has no port"))?;
-        let one = format!("{}://{address}:{port}", url.scheme());
+        let mut place = located(text).ok_or_else(|| format!("`{text}` is no URL of etcd"))?;
+        if place.host.parse::<IpAddr>().is_err() {
+            "0.0.0.0".clone_into(&mut place.host);
+        }
+        let one = place.url();
         if !found.contains(&one) {
             found.push(one);
         }

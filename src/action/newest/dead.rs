@@ -7,6 +7,7 @@ use crate::call::host::{Command, HostAnswer, HostOp};
 use crate::call::http::HttpRequest;
 use crate::call::{CallError, Fault, Look, Sight};
 use crate::cluster::host::{Host, Shell};
+use crate::cluster::inventory::address::located;
 
 /// Seconds that one attempt from another host may take.
 const PATIENCE: &str = "4";
@@ -148,20 +149,12 @@ fn knock(from: &str, address: &str, port: u16) -> Look {
 /// Address, port, and whose it is.
 fn doors(host: &Host) -> Vec<(String, u16, &'static str)> {
     let mut found = Vec::new();
-    for (url, what, usual) in [
-        (&host.client_url, "its client port", 2379),
-        (&host.peer_url, "its peer port", 2380),
-    ] {
-        let parsed = url.as_ref().and_then(|url| url::Url::parse(url).ok());
-        if let Some(url) = parsed
-            && let Some(address) = url.host_str()
-        {
-            found.push((
-                address.trim_matches(['[', ']']).to_owned(),
-                url.port().unwrap_or(usual),
-                what,
-            ));
-        }
+    for (url, what) in [(&host.client_url, "its client port"), (&host.peer_url, "its peer port")] {
+        found.extend(
+            url.as_deref()
+                .and_then(located)
+                .map(|place| (place.host, place.port, what)),
+        );
     }
     if let Shell::Ssh { port, .. } = &host.shell
         && let Some((address, ..)) = found.first().cloned()

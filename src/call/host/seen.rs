@@ -54,6 +54,8 @@ pub struct ServiceSeen {
     pub data_dir_is_mount: bool,
     pub wal_dir: Option<String>,
     pub wal_dir_is_mount: bool,
+    /// Why etcd's user could not begin with new data there, as far as the unit alone decides that.
+    pub cannot_begin: Option<String>,
     /// Any process has the data or WAL directory open (pid and command).
     pub holders: Vec<String>,
     /// Client or peer port accepts connections on the host itself.

@@ -90,6 +90,22 @@ pub fn address(text: &str, bare_is_https: bool) -> Result<Address, AddressError>
     })
 }
 
+/// The place that a URL of etcd leads to. Also of one that was read and written by others, who leave out the port that its
+/// scheme has anyway.
+pub fn located(url: &str) -> Option<Address> {
+    let url = url::Url::parse(url.trim()).ok()?;
+    let is_https = match url.scheme() {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    Some(Address {
+        is_https,
+        host: url.host_str()?.trim_matches(['[', ']']).to_owned(),
+        port: url.port_or_known_default()?,
+    })
+}
+
 /// `host:port` or `[address]:port`; the host without brackets.
 fn split_port(text: &str) -> Option<(&str, &str)> {
     if let Some(rest) = text.strip_prefix('[') {

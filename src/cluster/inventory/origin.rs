@@ -48,6 +48,14 @@ impl Origins {
         self.0.insert(path.into(), origin);
     }
 
+    /// Paths whose values came from the environment, with the variable.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|(path, origin)| match origin {
+            Origin::Environment(variable) => Some((path.as_str(), variable.as_str())),
+            _ => None,
+        })
+    }
+
     pub fn of(&self, path: &str) -> Origin {
         self.0.get(path).cloned().unwrap_or_default()
     }

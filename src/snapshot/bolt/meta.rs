@@ -42,7 +42,7 @@ pub(super) fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Meta, Damage> {
         Err(_) => (SMALLEST.ilog2()..=LARGEST.ilog2())
             .map(|power| at(source, 1 << power, 1))
             .find(Result::is_ok)
-            .unwrap_or_else(|| Err("not found".to_owned())),
+            .unwrap_or_else(|| Err(Damage::file("not found"))),
     };
     match (first, second) {
         (Ok(one), Ok(other)) => Ok(if other.transaction > one.transaction {
@@ -51,15 +51,23 @@ pub(super) fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Meta, Damage> {
             one
         }),
         (Ok(meta), Err(_)) | (Err(_), Ok(meta)) => Ok(meta),
+        (Err(unreadable), Err(_)) if unreadable.unreadable => Err(unreadable),
         (Err(one), Err(other)) => Err(Damage::file(format!(
-            "no database of etcd: neither meta page is whole (page 0: {one}; page 1: {other})"
+            "no database of etcd: neither meta page is whole (page 0: {}; page 1: {})",
+            one.why, other.why
         ))),
     }
 }
 
-fn at<S: ReadAt + ?Sized>(source: &S, offset: u64, number: u64) -> Result<Meta, String> {
+fn at<S: ReadAt + ?Sized>(source: &S, offset: u64, number: u64) -> Result<Meta, Damage> {
     let mut bytes = [0; HEAD + BODY];
-    source.read_at(offset, &mut bytes).map_err(|error| error.to_string())?;
+    source
+        .read_at(offset, &mut bytes)
+        .map_err(|error| Damage::reading(Some(number), &error))?;
+    parsed(&bytes, offset, number).map_err(|why| Damage::page(number, why))
+}
+
+fn parsed(bytes: &[u8; HEAD + BODY], offset: u64, number: u64) -> Result<Meta, String> {
     let body = &bytes[HEAD..];
     if u32_at(body, 0) != MAGIC {
         return Err("another magic number".to_owned());
@@ -78,7 +86,7 @@ fn at<S: ReadAt + ?Sized>(source: &S, offset: u64, number: u64) -> Result<Meta, 
     };
     let sound = meta.page_size.is_power_of_two()
         && (SMALLEST..=LARGEST).contains(&meta.page_size)
-        && u64_at(&bytes, 0) == number
+        && u64_at(bytes, 0) == number
         && offset == number * u64::from(meta.page_size)
         && meta.high_water > 2
         && meta.high_water < u64::MAX / u64::from(LARGEST);

@@ -114,7 +114,7 @@ impl<'a, S: ReadAt + ?Sized> Database<'a, S> {
         let read = |offset: u64, part: &mut [u8]| {
             self.source
                 .read_at(offset, part)
-                .map_err(|error| Damage::io(id, &error))
+                .map_err(|error| Damage::reading(Some(id), &error))
         };
         read(id * size, buffer)?;
         let run = page::run_length(id, buffer, &self.meta)?;

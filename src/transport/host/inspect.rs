@@ -277,6 +277,7 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
     if let Some(path) = &service.wal_dir {
         service.wal_dir_is_mount = frame.all("dir_mount").contains(path);
     }
+    service.cannot_begin = cannot_begin(service, frame);
     let ours = [service.data_dir.as_ref(), service.wal_dir.as_ref()];
     let mut holders: Vec<String> = frame
         .all("holder")
@@ -288,6 +289,31 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
     holders.sort();
     holders.dedup();
     service.holders = holders;
+}
+
+/// etcd makes its data directory where there is none, and a new log always beside its place, under another name first.
+fn cannot_begin(service: &ServiceSeen, frame: &Frame) -> Option<String> {
+    let user = service.user.as_deref().unwrap_or("root");
+    let closed = |key: &str, path: &String| frame.all(key).contains(path);
+    if let Some(path) = &service.data_dir {
+        let kept = service.data_dir_exists && (service.data_dir_empty || service.data_dir_is_mount);
+        if closed("closed", path) && (kept || closed("closed_around", path)) {
+            return Some(if service.data_dir_exists {
+                format!("{path} is there, and etcd, which runs as {user}, may not write in it")
+            } else {
+                format!("{path} is not there, and etcd, which runs as {user}, may not make it")
+            });
+        }
+    }
+    let path = service.wal_dir.as_ref()?;
+    if service.wal_dir_is_mount {
+        return Some(format!(
+            "{path} is a mount point: etcd renames a new log to that name, which a mount point does not allow"
+        ));
+    }
+    closed("closed_around", path).then(|| {
+        format!("etcd makes a new log beside {path} and renames it, and {user}, as whom it runs, may not do so there")
+    })
 }
 
 /// Client and peer ports that something on the host listens on.

@@ -193,6 +193,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
             content,
             mode,
             owner,
+            ..
         } => {
             let mut lines = vec![format!("printf %s {} >{}", quote(content), quote(path))];
             lines.extend(mode.iter().map(|mode| join(["chmod", mode, path])));

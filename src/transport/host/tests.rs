@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Hosts;
 use crate::base::duration::Span;
-use crate::call::host::{Command, DetachedState, HostAnswer, HostOp, Marker, RunOutput, StatSeen, Tag};
+use crate::call::host::{Command, DetachedState, HostAnswer, HostOp, Marker, RunOutput, StatSeen, Stood, Tag};
 use crate::call::{CallError, Fault, Unwatched};
 use crate::cluster::host::{
     AuthUser, Backups, Become, ClusterConfig, Freeze, Host, Route, Service, ServiceKind, Shell, TlsFiles,
@@ -103,6 +103,7 @@ async fn files_are_written_whole_and_the_old_one_is_kept() {
         content: content.to_owned(),
         mode: Some("640".to_owned()),
         owner: None,
+        was: None,
     };
     assert_eq!(world.stat(&path).await.kind, None);
     for (key, content) in [("one", "first\n"), ("two", "second `x` ${Y} 'z'\n\n")] {
@@ -119,6 +120,36 @@ async fn files_are_written_whole_and_the_old_one_is_kept() {
     // Without a tag it is done in place.
     assert_eq!(world.ask(write("third")).await.unwrap(), HostAnswer::Done);
     assert_eq!(world.stat(&path).await.content.as_deref(), Some("third"));
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_else_has_changed_is_not_written_over() {
+    let world = World::new();
+    let path = world.path("etcd.env");
+    let write = |content: &str, was: Option<&str>| HostOp::WriteFile {
+        path: path.clone(),
+        content: content.to_owned(),
+        mode: None,
+        owner: None,
+        was: Some(Stood::of(was)),
+    };
+    assert_eq!(world.change(write("a\n", None), "1").await.unwrap(), HostAnswer::Done);
+    assert_eq!(
+        world.change(write("b\n", Some("a\n")), "2").await.unwrap(),
+        HostAnswer::Done
+    );
+    for (key, was) in [("3", Some("a\n")), ("4", None)] {
+        let error = world.change(write("c\n", was), key).await.unwrap_err();
+        assert_eq!(error.fault, Fault::Refused, "{error}");
+        assert!(error.message.contains("changed by somebody else"), "{error}");
+    }
+    let names = std::fs::read_dir(world.folder.path()).unwrap().flatten();
+    let left: Vec<_> = names.map(|entry| entry.file_name()).collect();
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().contains("etcdops-new")),
+        "{left:?}"
+    );
+    assert_eq!(world.stat(&path).await.content.as_deref(), Some("b\n"));
 }
 
 #[tokio::test]

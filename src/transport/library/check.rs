@@ -10,7 +10,8 @@ use crate::call::{CallError, Fault, Watch};
 use crate::snapshot::{Inspected, Kept, Manifest, Verified};
 
 impl Library {
-    /// Reads every byte of a backup and records what came of it.
+    /// Reads every byte of a backup and records what came of it. What cannot be read now is an error, and records nothing: the file may
+    /// be as good as ever.
     pub(super) async fn verify(
         &self,
         (name, boot): (&str, bool),
@@ -19,9 +20,9 @@ impl Library {
     ) -> Result<(), CallError> {
         let what = format!("verify backup {name}");
         let kept = self.kept(name, &what)?;
-        let mut damage = match read(Path::new(&kept.path), kept.manifest.form).await {
+        let mut damage = match read(Path::new(&kept.path), kept.manifest.form).await? {
             Ok(found) => difference(&kept.manifest, &found),
-            Err(error) => Some(error.message),
+            Err(damage) => Some(damage.to_string()),
         };
         let mut proof = kept
             .manifest

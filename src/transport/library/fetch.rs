@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::take::{read, write_manifest};
+use super::take::{damaged, read, write_manifest};
 use super::{Library, on_disk};
 use crate::base::clock;
 use crate::base::draft::{self, Draft};
@@ -34,7 +34,9 @@ impl Library {
             let why = format!("its SHA-256 is {sha256}, on the host it was {}", fetch.sha256);
             return Err(CallError::new(Fault::Refused, what, &fetch.host, why));
         }
-        let found = read(&path, fetch.form).await?;
+        let found = read(&path, fetch.form)
+            .await?
+            .map_err(|damage| damaged(&path, &damage))?;
         let now = clock::now();
         let manifest = Manifest {
             schema: SCHEMA.to_owned(),

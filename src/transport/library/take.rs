@@ -1,6 +1,7 @@
 //! A live snapshot, straight from a member into the library.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::call::library::Take;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 use crate::cluster::member::Id;
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{Form, How, Inspected, Manifest, Source, Verified, inspect, inspect_archive};
+use crate::snapshot::{Damage, Form, How, Inspected, Manifest, Source, Verified, inspect, inspect_archive};
 use crate::transport::etcd::Etcd;
 
 use super::shelf::MANIFEST;
@@ -42,7 +43,9 @@ impl Library {
             other => return Err(strange(take, &other)),
         };
         watch.line("reads every page of it");
-        let found = read(&path, Form::Snapshot).await?;
+        let found = read(&path, Form::Snapshot)
+            .await?
+            .map_err(|damage| damaged(&path, &damage))?;
         if found.sha256 != streamed {
             let why =
                 "what lies on the disk is not what was written: the disk, or the memory of this machine, is damaged";
@@ -124,19 +127,34 @@ fn strange(take: &Take, answer: &EtcdAnswer) -> CallError {
     CallError::new(Fault::Garbage, WHAT, &take.endpoint, why)
 }
 
-/// Reads a file of the library, off the threads that answer.
-pub(super) async fn read(path: &Path, form: Form) -> Result<Inspected, CallError> {
+/// Reads a file of the library, off the threads that answer. A file that cannot be read now is not called damaged.
+pub(super) async fn read(path: &Path, form: Form) -> Result<Result<Inspected, Damage>, CallError> {
     let own = path.to_owned();
     let reading = tokio::task::spawn_blocking(move || match File::open(&own) {
         Ok(file) => match form {
             Form::Snapshot | Form::Database => inspect(file),
             Form::DataDir | Form::V2Backup => inspect_archive(file),
-        }
-        .map_err(|damage| damage.to_string()),
-        Err(error) => Err(error.to_string()),
+        },
+        // Its manifest is there and it is not: nothing will bring it back.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Damage::file("the file is gone")),
+        Err(error) => Err(Damage::reading(None, &error)),
     });
-    let ended = reading.await.unwrap_or_else(|error| Err(error.to_string()));
-    ended.map_err(|why| unreadable(path, why))
+    let ended = reading
+        .await
+        .map_err(|error| unreadable(path, format!("cannot be read: {error}")))?;
+    match ended {
+        Err(damage) if damage.unreadable => Err(unreadable(path, damage.to_string())),
+        other => Ok(other),
+    }
+}
+
+pub(super) fn damaged(path: &Path, damage: &Damage) -> CallError {
+    CallError::new(
+        Fault::Refused,
+        "read the backup",
+        path.display().to_string(),
+        damage.to_string(),
+    )
 }
 
 pub(super) fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), CallError> {

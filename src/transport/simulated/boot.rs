@@ -151,6 +151,13 @@ impl State {
                 &format!("cannot access data directory: open {path}: permission denied"),
             );
         }
+        let there = self.hosts[host].files.contains_key(&path);
+        if !there && self.hosts[host].closed_around(&path, "etcd:etcd") {
+            return fail(
+                1,
+                &format!("cannot access data directory: mkdir {path}: permission denied"),
+            );
+        }
         let existing = self.hosts[host].files.get(&path).and_then(|entry| entry.copy);
         if let Some(copy) = existing {
             return self.load(host, copy, get("force-new-cluster") == "true");

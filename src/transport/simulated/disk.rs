@@ -3,7 +3,7 @@
 use super::state::{FileEntry, SimHost, State};
 use crate::base::hash::sha256_hex;
 use crate::call::Fault;
-use crate::call::host::StatSeen;
+use crate::call::host::{StatSeen, Stood};
 
 /// Bytes that a data directory weighs.
 const DATA_BYTES: u64 = 20 << 20;
@@ -58,11 +58,29 @@ impl SimHost {
             || self.files.keys().any(|name| name.starts_with(&inside))
     }
 
+    /// The folder around a path belongs to somebody else, who alone may make something there.
+    pub(super) fn closed_around(&self, path: &str, owner: &str) -> bool {
+        let around = path.rsplit_once('/').and_then(|(around, _)| self.files.get(around));
+        around.is_some_and(|around| around.dir && around.owner != owner)
+    }
+
     pub(super) fn space_for(&self, path: &str) -> Result<(), Trouble> {
         if self.disk_free == 0 {
             return Err((Fault::DiskFull, format!("{path}: No space left on device")));
         }
         Ok(())
+    }
+
+    /// A file that somebody else has changed since the look is not written over.
+    pub(super) fn as_it_was(&self, path: &str, was: Option<&Stood>) -> Result<(), Trouble> {
+        let text = self.files.get(path).map(|entry| entry.content.as_str());
+        match was {
+            Some(was) if *was != Stood::of(text) => Err((
+                Fault::Refused,
+                format!("{path} has been changed by somebody else since it was looked at; it is as they left it"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn write_file(
@@ -130,7 +148,17 @@ impl SimHost {
     /// A mount point stays; what is in it goes into a folder inside.
     pub(super) fn move_aside(&mut self, path: &str, to: &str) -> Result<(), Trouble> {
         if !self.mounts.contains(path) {
-            return self.rename(path, to);
+            let closed = self
+                .files
+                .get(path)
+                .filter(|entry| entry.dir && self.closed_around(path, &entry.owner));
+            let empty = closed.map(|entry| FileEntry {
+                mode: entry.mode.clone(),
+                ..FileEntry::dir(&entry.owner)
+            });
+            self.rename(path, to)?;
+            self.files.extend(empty.map(|empty| (path.to_owned(), empty)));
+            return Ok(());
         }
         let name = to.rsplit('/').next().unwrap_or(to);
         let inside = format!("{path}/{name}");

@@ -75,6 +75,15 @@ impl World {
         });
     }
 
+    /// A folder of the host belongs to somebody else from now on.
+    pub fn give_folder(&self, host: &str, path: &str, owner: &str) {
+        self.touch(host, |state, place| {
+            if let Some(entry) = state.hosts[place].files.get_mut(path) {
+                owner.clone_into(&mut entry.owner);
+            }
+        });
+    }
+
     /// Writes a file as an operator would by hand.
     pub fn write_file(&self, host: &str, path: &str, content: &str) {
         self.touch(host, |state, place| {

@@ -322,7 +322,9 @@ impl State {
                 content,
                 mode,
                 owner,
+                was,
             } => {
+                target.as_it_was(path, was.as_ref())?;
                 if let Some(old) = target.files.get(path).filter(|old| !old.dir).cloned() {
                     let kept = format!("/var/lib/etcdops/kept{path}");
                     target.files.entry(kept).or_insert(old);

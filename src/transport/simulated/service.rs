@@ -146,6 +146,10 @@ impl State {
             exec_start: vec!["/usr/bin/etcd".to_owned()],
             wal_dir_is_mount: value("wal-dir").is_some_and(|path| target.mounts.contains(&path)),
             wal_dir: value("wal-dir"),
+            cannot_begin: data_dir.as_ref().and_then(|path| {
+                let closed = entry.is_none() && target.closed_around(path, "etcd:etcd");
+                closed.then(|| format!("{path} is not there, and etcd, which runs as etcd, may not make it"))
+            }),
             data_dir_exists: entry.is_some(),
             data_dir_empty: empty,
             data_dir_is_mount: data_dir.as_ref().is_some_and(|path| target.mounts.contains(path)),

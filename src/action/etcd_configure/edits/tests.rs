@@ -182,6 +182,24 @@ fn a_package_s_unit_stays_and_a_drop_in_says_otherwise() {
 }
 
 #[test]
+fn discovery_in_a_variable_of_the_unit_is_said_otherwise_where_a_package_says_it() {
+    let unit = "[Service]\nEnvironment=\"DAEMON_ARGS=--initial-cluster=old --discovery-srv y\" ETCD_NAME=x ETCD_DISCOVERY_SRV_NAME=z\nExecStart=/usr/bin/etcd $DAEMON_ARGS\n";
+    let own = "/etc/systemd/system/etcd.service.d/zy-etcdops-settings.conf";
+    let mut files = Files::from([("/usr/lib/systemd/system/etcd.service", unit.to_owned())]);
+    assert_eq!(configured(&mut files), [own]);
+    assert_eq!(files["/usr/lib/systemd/system/etcd.service"], unit);
+    assert!(!files[own].contains("discovery"), "{files:#?}");
+    assert!(files[own].contains("\"ETCD_DISCOVERY_SRV_NAME=\"\n"), "{files:#?}");
+    let mut files = Files::from([("/etc/systemd/system/etcd.service", unit.to_owned())]);
+    assert_eq!(configured(&mut files), ["/etc/systemd/system/etcd.service"]);
+    let got = &files["/etc/systemd/system/etcd.service"];
+    assert!(
+        got.contains("\n# Environment=\"DAEMON_ARGS=--initial-cluster=old --discovery-srv y\""),
+        "{got}"
+    );
+}
+
+#[test]
 fn etcd_s_own_file_silences_everything_else() {
     let yaml = "# etcd\nname: other # mine\ninitial-cluster: \"old\"\ndiscovery-srv: y\npeer-transport-security:\n  auto-tls: true\n";
     let mut files = Files::from([

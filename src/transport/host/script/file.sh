@@ -36,6 +36,14 @@ keep_old() {
   kept=$keep/$(printf '%s' "$path" | tr / +)
   [ -e "$kept" ] || try cp -p -- "$path" "$kept"
 }
+# Somebody else's change since the look is not written over. $was: the SHA-256 of what was there, `-` for nothing.
+as_it_was() {
+  [ -n "$was" ] || return 0
+  if [ -e "$path" ]; then now=$(sha256sum <"$path" | cut -d' ' -f1); else now=-; fi
+  [ "$now" != "$was" ] || return 0
+  rm -f -- "$new"
+  fail refused "$path has been changed by somebody else since it was looked at; it is as they left it"
+}
 op_write() {
   [ ! -d "$path" ] || fail refused "$path is a folder"
   if [ -f "$path" ] && cmp -s -- "$input" "$path" && [ -z "$mode$owner" ]; then return 0; fi
@@ -43,8 +51,10 @@ op_write() {
   try mkdir -p -- "$(dirname -- "$path")"
   try cp -- "$input" "$new"
   dress "$new"
+  as_it_was
   keep_old
   try sync -- "$new"
+  as_it_was
   try mv -f -T -- "$new" "$path"
   sync -- "$(dirname -- "$path")"
 }
@@ -78,8 +88,25 @@ op_rename() {
   [ -e "$to" ] && [ ! -e "$from" ] || fail refused "the rename had no effect"
   sync -- "$parent"
 }
+# Whether the owner of a folder could make it again: a folder of root's around it is closed to others.
+owner_may_make() {
+  around=$(dirname -- "$1")
+  if [ "$(id -u)" != 0 ]; then test -w "$around"; return; fi
+  setpriv --reuid="$(stat -c %u -- "$1")" --regid="$(stat -c %g -- "$1")" --clear-groups test -w "$around" 2>/dev/null
+}
+# A folder that its owner could not make again leaves an empty one behind. It is made first, so that a stop in between is seen.
 op_move_aside() {
-  if ! is_mount "$path"; then from=$path; op_rename; return; fi
+  empty=$path.etcdops-empty
+  if ! is_mount "$path"; then
+    if [ -d "$path" ] && [ ! -L "$path" ] && [ ! -e "$to" ] && ! owner_may_make "$path"; then
+      try mkdir -p -- "$empty"
+      try chown --reference="$path" -- "$empty"
+      try chmod --reference="$path" -- "$empty"
+    fi
+    if [ ! -d "$empty" ] || [ -e "$path" ]; then from=$path; op_rename; fi
+    if [ -d "$empty" ]; then try mv -n -T -- "$empty" "$path"; sync -- "$(dirname -- "$path")"; fi
+    return
+  fi
   inside=$path/$(basename -- "$to")
   try mkdir -p -m 700 -- "$inside"
   for entry in "$path"/* "$path"/.[!.]* "$path"/..?*; do

@@ -9,7 +9,13 @@ holders() {
 $holder $(tr '\0' ' ' <"/proc/$holder/cmdline" | cut -c1-200)"
     done
 }
+# What etcd's user may not write, as far as the unit alone decides that.
+closed() {
+  [ -z "$maker" ] || setpriv --reuid="$maker" --regid="$(id -g -- "$maker")" --init-groups test -w "$2" 2>/dev/null || [ $? != 1 ] || put "$1" "$3"
+}
 one_dir() {
+  closed closed "$(nearest "$1")" "$1"
+  closed closed_around "$(nearest "$(dirname -- "$1")")" "$1"
   [ -d "$1" ] || { [ ! -e "$1" ] || put file "$1"; return; }
   [ -n "$(ls -A -- "$1" 2>/dev/null)" ] && put dir "$1" || { put dir "$1"; put dir_empty "$1"; }
   is_mount "$1" && put dir_mount "$1"
@@ -35,7 +41,7 @@ running() {
   put btime "$(sed -n 's/^btime //p' /proc/stat)"
 }
 facts_systemd() {
-  shown=$(systemctl show "$unit.service" -p LoadState -p ActiveState -p SubState -p InvocationID -p MainPID -p FragmentPath -p DropInPaths -p User -p Environment -p EnvironmentFiles -p ExecStart -p UnitFileState -p ExecMainStatus -p ExecMainCode -p NeedDaemonReload -p Names)
+  shown=$(systemctl show "$unit.service" -p LoadState -p ActiveState -p SubState -p InvocationID -p MainPID -p FragmentPath -p DropInPaths -p User -p Environment -p EnvironmentFiles -p ExecStart -p UnitFileState -p ExecMainStatus -p ExecMainCode -p NeedDaemonReload -p Names -p ExecStartPre -p StateDirectory)
   put show "$shown"
   text=$(systemctl cat "$unit.service" 2>/dev/null)
   put cat "$text"
@@ -50,6 +56,10 @@ $(cat "$f")"; }
   done
   [ ! -e "$fence_conf" ] || put fence_conf "$fence_conf"
   [ ! -e "$fence" ] || put fence "$fence"
+  # With a command before the start, or a folder that systemd makes, what etcd may make by itself decides nothing.
+  maker=$(printf '%s\n' "$shown" | sed -n 's/^User=//p')
+  [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && id -- "$maker" >/dev/null 2>&1 || maker=
+  ! printf '%s\n' "$shown" | grep -Eq '^(ExecStartPre|StateDirectory)=.' || maker=
   case $(printf '%s\n' "$shown" | sed -n 's/^ActiveState=//p').$(printf '%s\n' "$shown" | sed -n 's/^SubState=//p') in
     active.running) ;;
     *) journalctl -q -u "$unit.service" -n 30 --no-pager -o cat 2>/dev/null | pute log ;;
@@ -75,7 +85,7 @@ $(cat "$f")"
   done
 }
 op_inspect() {
-  binary=; pid=; text=
+  binary=; pid=; text=; maker=
   "facts_$kind"
   running "$pid"
   [ -z "$pid" ] || [ "$pid" = 0 ] || text="$text

@@ -1,7 +1,7 @@
 //! The values of an operation, as shell variables.
 
 use crate::base::quote::join;
-use crate::call::host::{Command, HostOp, Restore};
+use crate::call::host::{Command, HostOp, Restore, Stood};
 use crate::cluster::host::Host;
 
 /// The operation's own values, as shell variables.
@@ -69,7 +69,18 @@ pub(super) fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, Stri
                 check.ok_or("the inventory gives no `freeze.check` command for this host")?,
             )]
         }
-        HostOp::WriteFile { path, mode, owner, .. } => dressed(path, mode.as_ref(), owner.as_ref()),
+        HostOp::WriteFile {
+            path, mode, owner, was, ..
+        } => {
+            let mut values = dressed(path, mode.as_ref(), owner.as_ref());
+            let was = match was {
+                None => "",
+                Some(Stood::Nothing) => "-",
+                Some(Stood::File(sha256)) => sha256,
+            };
+            values.push(("was", was.to_owned()));
+            values
+        }
         HostOp::PutFile {
             path,
             sha256,

@@ -1,0 +1,91 @@
+//! What tests of membership share: the member list, runs that are caught at a step, a cluster that serves.
+
+use std::fs;
+use std::process::Child;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::lab::{Finished, Lab};
+use super::runs::{journal, spawned};
+use super::wait_until;
+
+pub const MINUTES: Duration = Duration::from_mins(3);
+
+/// The members as etcd lists them: name (or `?`), whether it votes, its peer URLs.
+pub fn members(lab: &Lab) -> Vec<(String, bool, String)> {
+    let document = lab.etcdops(&["members", "-o", "json"]).good();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let listed = document["members"].as_array().unwrap().iter();
+    let mut found: Vec<(String, bool, String)> = listed
+        .filter(|member| member["id"].is_string())
+        .map(|member| {
+            let name = member["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("?");
+            let urls = member["peer_urls"].to_string();
+            (name.to_owned(), member["role"] != "learner", urls)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+pub fn names(lab: &Lab) -> Vec<String> {
+    members(lab).into_iter().map(|(name, ..)| name).collect()
+}
+
+/// Healthy, with exactly these members, all of them voters.
+#[track_caller]
+pub fn healthy_with(lab: &Lab, wanted: &[&str]) {
+    let health = lab.etcdops(&["health"]);
+    assert_eq!(health.code, Some(0), "{}{}", health.stdout, health.stderr);
+    assert_eq!(names(lab), wanted);
+    assert!(members(lab).iter().all(|(_, votes, _)| *votes), "{:?}", members(lab));
+}
+
+/// Carries a membership command out to its end, without a backup.
+#[track_caller]
+pub fn change(lab: &Lab, arguments: &[&str]) -> Finished {
+    let done = lab.etcdops(&[arguments, &["--no-backup", "--yes"]].concat());
+    assert_eq!(done.code, Some(0), "{arguments:?}\n{}{}", done.stdout, done.stderr);
+    done
+}
+
+/// Starts a run and waits until this step of it has begun.
+pub fn begun(lab: &Lab, arguments: &[&str], step: &str) -> Child {
+    let before = journal(lab.bastion());
+    let mut child = spawned(lab.bastion(), arguments);
+    let wanted = format!("\"step\":\"{step}\"");
+    wait_until(&format!("{step} begins"), MINUTES, || {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before {step}");
+        journal(lab.bastion())
+            .filter(|path| Some(path) != before.as_ref())
+            .and_then(|path| fs::read_to_string(path).ok())
+            .is_some_and(|text| text.contains(&wanted))
+    });
+    child
+}
+
+/// Waits until the others have a leader again: right after a power cut a plan is refused, and that is not what is tried here.
+pub fn serves(lab: &Lab) {
+    wait_until("the others serve", MINUTES, || {
+        lab.try_etcdctl(&["--endpoints", &endpoint(lab, "etcd-1"), "get", "x"])
+            .code
+            == Some(0)
+    });
+}
+
+pub fn endpoint(lab: &Lab, host: &str) -> String {
+    let scheme = if lab.folder().join("pki").exists() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{host}:2379")
+}
+
+pub fn tell(what: &str, (count, gap): (usize, Duration)) {
+    eprintln!(
+        "{what}: {count} acknowledged writes, none lost, longest gap {:.1} s",
+        gap.as_secs_f64()
+    );
+}
