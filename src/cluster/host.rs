@@ -115,7 +115,7 @@ fn stopped_units(script: &str) -> Option<Vec<&str>> {
         let stops = *verb == "stop" || options.contains(&"--now");
         let units = units.iter().copied().filter(plain);
         if matches!(*verb, "stop" | "disable" | "mask") {
-            found.extend(units.filter(|unit| stops || unit.ends_with(".timer")));
+            found.extend(units.filter(|unit| stops || unit.rsplit_once('.').is_some_and(|(_, kind)| kind == "timer")));
         }
     }
     (!found.is_empty()).then_some(found)

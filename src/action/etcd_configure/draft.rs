@@ -309,7 +309,7 @@ impl<'a> Draft<'a> {
                 take_flag_out_of_env_file(text, &variable, key)
             })?,
             Some(SettingFrom::ArgsVariable { variable, file: None }) => {
-                self.take_flag_out_of_unit(&variable, key, &says)?
+                self.take_flag_out_of_unit(&variable, key, &says)?;
             }
             Some(SettingFrom::Flag) => self.edit_command(says.clone(), |command| {
                 let places = flags::places(command, key)?;
