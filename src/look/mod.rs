@@ -70,6 +70,9 @@ pub async fn investigate(cluster: &ClusterConfig, transport: &dyn Transport, bou
 /// How long reading a data directory may take once the host answers: its log may be hundreds of megabytes.
 pub const READING_BOUND: Span = Span(Duration::from_secs(120));
 
+/// How long a look at a file may take once the host answers: its digest is part of the answer, and a backup may have many gigabytes.
+pub const HASHING_BOUND: Span = Span(Duration::from_mins(30));
+
 /// Answers one look. Never fails: what cannot be seen is `Sight::Blind`.
 pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport, bound: Span) -> Sight {
     let to = match look {
@@ -91,6 +94,10 @@ pub async fn see(look: &Look, cluster: &ClusterConfig, transport: &dyn Transport
         Look::Host {
             op: HostOp::ReadCopy, ..
         } => READING_BOUND,
+        Look::Host {
+            op: HostOp::Stat { .. },
+            ..
+        } => HASHING_BOUND,
         // Both sides of a proof must find the time to meet.
         Look::Host {
             op: HostOp::PeerListen { .. } | HostOp::PeerReach { .. },

@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 use super::wire::Pipes;
 use crate::call::{CallError, Fault};
 
+/// A host that does not answer is not waited for longer, whatever is asked of it.
+const CONTACT: Duration = Duration::from_secs(10);
 /// ssh tells that a connection is dead after three of these.
 const ALIVE: Duration = Duration::from_secs(5);
 /// The master of a killed etcdops ends after this many idle seconds.
@@ -125,7 +127,7 @@ impl Line {
         let mut builder = SessionBuilder::default();
         builder
             .known_hosts_check(KnownHosts::Strict)
-            .connect_timeout(bound.max(Duration::from_secs(1)))
+            .connect_timeout(bound.clamp(Duration::from_secs(1), CONTACT))
             .server_alive_interval(ALIVE)
             .control_directory(control)
             .control_persist(ControlPersist::IdleFor(IDLE));
