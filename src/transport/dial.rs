@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 mod own;
+mod silent;
 
 use self::own::Own;
+use self::silent::Silent;
 use super::stream::{Sniffed, Stream, inner_tls};
 use super::tls::{self, Protocol, Tls};
 use crate::call::{CallError, Fault};
@@ -28,6 +30,8 @@ const ATTEMPT_BOUND: Duration = Duration::from_secs(8);
 const DIRECT_BOUND: Duration = Duration::from_secs(2);
 /// How long a port may take to say why it closed a connection.
 const LISTEN_BOUND: Duration = Duration::from_secs(1);
+/// What a machine says where nothing listens.
+const REFUSED: &str = "connection refused";
 /// Head start of an address before the next one is tried beside it.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
@@ -159,6 +163,7 @@ pub struct Dialer {
     routes: RwLock<HashMap<String, SocketAddr>>,
     /// `name:port` → how this one host differs from its cluster.
     own: HashMap<String, Own>,
+    silent: Silent,
 }
 
 impl Dialer {
@@ -169,6 +174,7 @@ impl Dialer {
             forwarder,
             routes: RwLock::default(),
             own: HashMap::new(),
+            silent: Silent::default(),
         }
     }
 
@@ -272,12 +278,30 @@ impl Dialer {
         }
         match (self.route_to(target), &self.forwarder) {
             (Route::Ssh, Some(forwarder)) => through(forwarder.as_ref(), target, notes).await,
-            (Route::Auto, Some(forwarder)) => match tokio::time::timeout(DIRECT_BOUND, direct(target, notes)).await {
-                Ok(Ok(socket)) => Ok(socket),
-                _ => through(forwarder.as_ref(), target, notes).await,
-            },
-            _ => direct(target, notes).await,
+            (Route::Auto, Some(forwarder)) => {
+                match tokio::time::timeout(DIRECT_BOUND, self.direct(target, notes)).await {
+                    Ok(Ok(socket)) => Ok(socket),
+                    _ => through(forwarder.as_ref(), target, notes).await,
+                }
+            }
+            _ => self.direct(target, notes).await,
         }
+    }
+
+    async fn direct(&self, target: &Target, notes: &SharedNotes) -> Result<TcpStream, DialError> {
+        let addresses = resolved(target, notes).await?;
+        let authority = target.authority();
+        let bound = self.silent.patience(&authority, ATTEMPT_BOUND);
+        let attempt = tokio::time::timeout(bound, connect(&addresses)).await;
+        let ended = attempt.unwrap_or_else(|_| Err(out_of_time(notes, bound)));
+        if ended
+            .as_ref()
+            .err()
+            .is_none_or(|error| error.message.starts_with(REFUSED))
+        {
+            self.silent.answered(&authority);
+        }
+        ended
     }
 }
 
@@ -290,14 +314,12 @@ async fn through(forwarder: &dyn Forwarder, target: &Target, notes: &SharedNotes
     connect(&[address]).await
 }
 
-async fn direct(target: &Target, notes: &SharedNotes) -> Result<TcpStream, DialError> {
+async fn resolved(target: &Target, notes: &SharedNotes) -> Result<Vec<SocketAddr>, DialError> {
     with_notes(notes, |notes| notes.stage = Stage::Resolving);
     let found = tokio::net::lookup_host((target.name.as_str(), target.port)).await;
-    let addresses: Vec<SocketAddr> = found
-        .map_err(|error| DialError::new(Fault::Name, name_problem(&target.name, &error)))?
-        .collect();
+    let addresses = found.map_err(|error| DialError::new(Fault::Name, name_problem(&target.name, &error)))?;
     with_notes(notes, |notes| notes.stage = Stage::Connecting);
-    connect(&addresses).await
+    Ok(addresses.collect())
 }
 
 fn name_problem(name: &str, error: &io::Error) -> String {
@@ -328,7 +350,7 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
 
 fn connect_problem(address: &SocketAddr, error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => format!("connection refused ({address}): nothing listens there"),
+        io::ErrorKind::ConnectionRefused => format!("{REFUSED} ({address}): nothing listens there"),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             format!("no route to host ({address})")
         }

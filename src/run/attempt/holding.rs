@@ -101,7 +101,10 @@ impl Attempt<'_, '_, '_> {
             let (why, seen) = self.judge(&self.call.expect, earlier.as_deref()).await?;
             earlier = Some(seen);
             match why {
-                None => in_a_row += 1,
+                None => {
+                    in_a_row += 1;
+                    self.pause = SHORTEST_PAUSE;
+                }
                 Some(why) if self.has_time() => {
                     in_a_row = 0;
                     self.waiting(&why);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::sync::Mutex;
@@ -21,6 +21,13 @@ const IDLE: NonZeroUsize = NonZeroUsize::new(60).expect("60 is not zero");
 /// Control sockets must fit into 104 bytes, with what ssh appends.
 const LONGEST_FOLDER: usize = 40;
 
+/// A host that gave no answer is given less time the next time: what waits for it is held up once.
+const SHORT: Duration = Duration::from_secs(3);
+/// For so long.
+const MEMORY: Duration = Duration::from_secs(60);
+/// What ssh said holds for whoever asks right afterwards.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// Where to connect.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -35,7 +42,32 @@ pub(super) struct Line {
     place: String,
     target: Target,
     control: Arc<ControlFolder>,
-    session: Mutex<Option<Arc<Session>>>,
+    kept: Mutex<Kept>,
+}
+
+/// The connection, or what became of the attempts to make one.
+#[derive(Default)]
+struct Kept {
+    session: Option<Arc<Session>>,
+    /// When an attempt began that has led to nothing; also one that was given up.
+    unanswered: Option<Instant>,
+    /// When the last one failed, and what ssh said.
+    failed: Option<(Instant, String)>,
+}
+
+impl Kept {
+    /// Why a host that has just failed is not tried again at once; also for those who waited meanwhile.
+    fn just_failed(&self, asked: Instant) -> Option<&str> {
+        let (at, said) = self.failed.as_ref()?;
+        (*at >= asked || at.elapsed() < FRESH).then_some(said)
+    }
+
+    fn patience(&self, bound: Duration) -> Duration {
+        match self.unanswered {
+            Some(began) if began.elapsed() >= SHORT && began.elapsed() < MEMORY => bound.min(SHORT),
+            _ => bound,
+        }
+    }
 }
 
 impl Line {
@@ -44,7 +76,7 @@ impl Line {
             place: place.to_owned(),
             target,
             control,
-            session: Mutex::new(None),
+            kept: Mutex::default(),
         }
     }
 
@@ -82,7 +114,7 @@ impl Line {
 
     /// Ends the connection.
     pub(super) async fn close(&self) {
-        if let Some(session) = self.session.lock().await.take()
+        if let Some(session) = self.kept.lock().await.session.take()
             && let Ok(session) = Arc::try_unwrap(session)
         {
             let _ = session.close().await;
@@ -90,16 +122,20 @@ impl Line {
     }
 
     async fn forget(&self, dead: &Arc<Session>) {
-        let mut kept = self.session.lock().await;
-        if kept.as_ref().is_some_and(|session| Arc::ptr_eq(session, dead)) {
-            *kept = None;
+        let mut kept = self.kept.lock().await;
+        if kept.session.as_ref().is_some_and(|session| Arc::ptr_eq(session, dead)) {
+            kept.session = None;
         }
     }
 
     async fn session(&self, what: &str, bound: Duration) -> Result<Arc<Session>, CallError> {
-        let mut kept = self.session.lock().await;
-        if let Some(session) = &*kept {
+        let asked = Instant::now();
+        let mut kept = self.kept.lock().await;
+        if let Some(session) = &kept.session {
             return Ok(session.clone());
+        }
+        if let Some(said) = kept.just_failed(asked) {
+            return Err(self.failed(what, said));
         }
         let destination = &self.target.destination;
         let odd = |c: char| c.is_whitespace() || c.is_control();
@@ -127,7 +163,7 @@ impl Line {
         let mut builder = SessionBuilder::default();
         builder
             .known_hosts_check(KnownHosts::Strict)
-            .connect_timeout(bound.clamp(Duration::from_secs(1), CONTACT))
+            .connect_timeout(kept.patience(bound.min(CONTACT)).max(Duration::from_secs(1)))
             .server_alive_interval(ALIVE)
             .control_directory(control)
             .control_persist(ControlPersist::IdleFor(IDLE));
@@ -140,13 +176,25 @@ impl Line {
         if let Some(config) = &self.target.config {
             builder.config_file(config);
         }
-        let session = builder
-            .connect_mux(destination)
-            .await
-            .map_err(|error| self.failed(what, &chain(&error)))?;
-        let session = Arc::new(session);
-        *kept = Some(session.clone());
-        Ok(session)
+        if kept.unanswered.is_none_or(|began| began.elapsed() >= MEMORY) {
+            kept.unanswered = Some(Instant::now());
+        }
+        match builder.connect_mux(destination).await {
+            Ok(session) => {
+                let session = Arc::new(session);
+                *kept = Kept {
+                    session: Some(session.clone()),
+                    ..Kept::default()
+                };
+                Ok(session)
+            }
+            Err(error) => {
+                let said = chain(&error);
+                let failed = self.failed(what, &said);
+                kept.failed = Some((Instant::now(), said));
+                Err(failed)
+            }
+        }
     }
 
     fn failed(&self, what: &str, said: &str) -> CallError {
@@ -300,6 +348,28 @@ mod tests {
         ] {
             assert_eq!(classify(said).0, fault, "{said}");
         }
+    }
+
+    #[test]
+    fn a_host_that_did_not_answer_holds_up_what_waits_for_it_once() {
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+        let bound = Duration::from_secs(10);
+        let patience = |seconds| {
+            let kept = Kept {
+                unanswered: ago(seconds),
+                ..Kept::default()
+            };
+            kept.patience(bound)
+        };
+        assert_eq!(Kept::default().patience(bound), bound);
+        assert_eq!([patience(0), patience(5), patience(61)], [bound, SHORT, bound]);
+        let failed = Kept {
+            failed: ago(5).map(|at| (at, "no route to host".to_owned())),
+            ..Kept::default()
+        };
+        assert_eq!(failed.just_failed(Instant::now()), None, "it is tried again");
+        let waited = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
+        assert_eq!(failed.just_failed(waited), Some("no route to host"));
     }
 
     #[tokio::test]
