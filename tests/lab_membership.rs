@@ -147,6 +147,30 @@ fn members_come_and_go_on_every_other_version() {
 }
 
 #[test]
+fn five_members_bear_the_loss_of_two() {
+    if std::env::var_os("ETCDOPS_SOAK").is_none() {
+        return;
+    }
+    let Some(lab) = Lab::up(&["--members", "5", "--spare", "1", "--etcd", "3.6.16", "--tls"]) else {
+        return;
+    };
+    let hosts = ["etcd-1", "etcd-2", "etcd-3", "etcd-4", "etcd-5", "etcd-6"];
+    let writer = Writer::start(&lab, "3.6.16", &hosts);
+    for host in ["etcd-4", "etcd-5"] {
+        lab.kill(host);
+    }
+    serves(&lab);
+    let done = change(&lab, &["replace-member", "etcd-5", "--host", "etcd-6"]);
+    assert!(done.stdout.contains("5→4→5"), "{}", done.stdout);
+    lab.start("etcd-4");
+    wait_until("five are healthy", MINUTES, || lab.etcdops(&["health"]).code == Some(0));
+    healthy_with(&lab, &["etcd-1", "etcd-2", "etcd-3", "etcd-4", "etcd-6"]);
+    change(&lab, &["remove-member", "etcd-1"]);
+    healthy_with(&lab, &["etcd-2", "etcd-3", "etcd-4", "etcd-6"]);
+    tell("five members", writer.end(&lab));
+}
+
+#[test]
 fn a_replacement_that_is_killed_is_resumed_to_the_same_end() {
     let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.5.35", "--tls"]) else {
         return;
