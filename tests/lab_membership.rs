@@ -83,7 +83,7 @@ fn all_changes(version: &str, options: &[&str]) {
     lab.start("etcd-2");
     lab.exec(
         "etcd-2",
-        "systemctl stop etcd; mv /var/lib/etcd/default /var/lib/etcd/lost",
+        "systemctl stop etcd; mkdir /var/lib/etcd/lost; mv /var/lib/etcd/default/member /var/lib/etcd/lost/",
     );
     change(&lab, &["replace-member", "etcd-2"]);
     healthy_with(&lab, &["etcd-1", "etcd-2", "etcd-3"]);
