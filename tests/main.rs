@@ -17,6 +17,7 @@ mod health;
 mod lab_backup;
 mod lab_configure;
 mod lab_freeze;
+mod lab_logs;
 mod lab_membership;
 mod lab_peers;
 mod lab_places;

@@ -17,6 +17,8 @@ const LEASE: &str = "debug-log";
 /// What etcd 2.3 to 3.4 log when the level is set.
 const PROOF: &str = "globalLogLevel set to";
 const LOOK_BACK: u32 = 5;
+/// A process's start is known to the second, and rounded.
+const AROUND: i64 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,26 +74,25 @@ fn configured(service: &ServiceSeen) -> String {
     set("log-level").unwrap_or_else(|| "INFO".to_owned())
 }
 
-/// The level as last set since this process started; what the unit configures where none was.
-fn current(service: &ServiceSeen, seen: &[Sight]) -> Result<String, String> {
+/// The level as last set since this process started; what the unit configures where none was. `None`: one was set at about the time of the
+/// start, by this process or the one before.
+fn current(service: &ServiceSeen, seen: &[Sight]) -> Result<Option<String>, String> {
     let log = sight::pick(seen, "the log was not looked at", |sight| match sight {
         Sight::Host(HostAnswer::Log(lines)) => Some(lines),
         _ => None,
     })?;
-    let since = service.started_at.unwrap_or(0);
-    let set = log.iter().rev().find_map(|line| {
-        let at = line
-            .split(' ')
-            .next()
-            .and_then(|time| time.parse::<jiff::Timestamp>().ok());
-        // /proc tells the start to 10 ms, and rounded down.
-        if at.is_some_and(|at| at.as_second() + 1 < i64::try_from(since).unwrap_or(0)) {
-            return None;
-        }
-        let level = line.split_once(PROOF)?.1.trim_matches([' ', '"', '\\', '}']);
-        Some(level.to_ascii_uppercase())
+    let since = i64::try_from(service.started_at.unwrap_or(0)).unwrap_or(0);
+    let newest = log.iter().rev().find_map(|line| {
+        let at = line.split(' ').next()?.parse::<jiff::Timestamp>().ok();
+        Some((at, line.split_once(PROOF)?.1.trim_matches([' ', '"', '\\', '}'])))
     });
-    Ok(set.unwrap_or_else(|| configured(service)))
+    let after_start = |at: jiff::Timestamp| at.as_second() - since;
+    Ok(match newest {
+        Some((Some(at), _)) if after_start(at) < -AROUND => Some(configured(service)),
+        Some((Some(at), _)) if after_start(at) <= AROUND => None,
+        Some((_, level)) => Some(level.to_ascii_uppercase()),
+        None => Some(configured(service)),
+    })
 }
 
 impl Action for EtcdLogLevel {
@@ -129,6 +130,11 @@ impl Action for EtcdLogLevel {
         let current = match current(service, seen) {
             Ok(current) => current,
             Err(why) => return Probe::Unknown(why),
+        };
+        let Some(current) = current else {
+            return Probe::NotYet(
+                "a level was set just when this process was started: by it, or by the one before".to_owned(),
+            );
         };
         if current != self.wanted(service) {
             return Probe::NotYet(format!("the unit logs no change of the level; it is {current}"));
@@ -197,16 +203,19 @@ mod tests {
             started_at: Some(1_763_640_000),
             ..ServiceSeen::default()
         };
-        let lines = [
-            "2025-11-20T11:00:00.000000Z etcd[1]: globalLogLevel set to \"TRACE\"",
-            "2025-11-20T12:00:05.000000Z etcd[1]: globalLogLevel set to \"DEBUG\"",
-        ];
-        assert_eq!(current(&service, &log(&lines)).unwrap(), "DEBUG");
-        assert_eq!(
-            current(&service, &log(&lines[..1])).unwrap(),
-            "INFO",
-            "an earlier process set it"
-        );
+        let set = |times: &[&str]| {
+            let lines: Vec<String> = times
+                .iter()
+                .map(|time| format!("2025-11-20T{time}.900000Z etcd[1]: globalLogLevel set to \"DEBUG\""))
+                .collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            current(&service, &log(&lines)).unwrap()
+        };
+        assert_eq!(set(&["11:00:00", "12:00:02"]).as_deref(), Some("DEBUG"));
+        assert_eq!(set(&["11:59:58"]).as_deref(), Some("INFO"), "an earlier process set it");
+        assert_eq!(set(&["11:59:59"]), None, "nobody knows which");
+        assert_eq!(set(&["12:00:01"]), None);
+        assert_eq!(set(&[]).as_deref(), Some("INFO"));
         assert!(current(&service, &[]).is_err());
     }
 }

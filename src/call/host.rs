@@ -58,7 +58,7 @@ pub enum HostOp {
     ReadMarker {
         cluster: String,
     },
-    /// Lines of the unit's log.
+    /// Lines of the unit's log, in order, each behind its time in RFC 3339 where it tells one.
     Log {
         since: Option<Span>,
         lines: u32,

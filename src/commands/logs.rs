@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::settings::Settings;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, signals};
 use crate::base::clock::rfc3339;
 use crate::base::duration::Span;
 use crate::call::host::{HostAnswer, HostOp};
@@ -18,6 +18,8 @@ use crate::ui::text::harmless;
 
 /// The most that is read from one host in one look.
 const MOST_LINES: u32 = 20_000;
+/// The same of each further look with `--follow`.
+const MOST_NEWS: u32 = 5_000;
 /// Between two looks with `--follow`.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Each look with `--follow` goes back this much further than the last one: clocks and journals lag.
@@ -53,35 +55,82 @@ pub async fn run(context: &Context, args: &LogsArgs) -> Result<Exit, Failure> {
     let transport = context.connect(&settings).await?;
     let bound = settings.look_timeout();
     let mut stream = Stream::default();
-    let mut since = args.since;
-    let silent = loop {
-        let began = context.now();
-        let looks = hosts.iter().map(|host| read(&transport, host, since, args, bound));
-        let mut records = Vec::new();
-        let mut silent = 0;
-        for (host, answer) in hosts.iter().zip(join_all(looks).await) {
-            match answer {
-                Ok(lines) => records.extend(stream.news(host, lines, began, args.since)),
-                Err(error) => {
-                    silent += 1;
-                    stream.complain(context, host, &error);
-                }
-            }
+    let reads = async {
+        round(
+            context,
+            &transport,
+            &hosts,
+            args,
+            Reach::first(args, bound),
+            &mut stream,
+        )
+        .await;
+        while args.follow && !context.ui.data_closed() {
+            tokio::time::sleep(INTERVAL).await;
+            round(context, &transport, &hosts, args, Reach::next(bound), &mut stream).await;
         }
-        records.sort_by_key(|record| record.at);
-        for record in &records {
-            show(context, record);
-        }
-        if !args.follow || context.ui.data_closed() {
-            break silent;
-        }
-        tokio::time::sleep(INTERVAL).await;
-        since = Span(INTERVAL + OVERLAP + bound.0);
     };
-    if silent == hosts.len() {
-        return Ok(Exit::Refused);
+    if args.follow {
+        tokio::select! {
+            () = reads => {}
+            () = signals::stop() => {}
+        }
+    } else {
+        reads.await;
     }
-    Ok(Exit::Done)
+    Ok(stream.exit())
+}
+
+/// How far one look goes.
+#[derive(Clone, Copy)]
+struct Reach {
+    since: Span,
+    lines: u32,
+    bound: Span,
+}
+
+impl Reach {
+    fn first(args: &LogsArgs, bound: Span) -> Self {
+        Self {
+            since: args.since,
+            lines: MOST_LINES,
+            bound,
+        }
+    }
+
+    fn next(bound: Span) -> Self {
+        Self {
+            since: Span(INTERVAL + OVERLAP + bound.0),
+            lines: MOST_NEWS,
+            bound,
+        }
+    }
+}
+
+/// Looks once at every host, and shows what is new, by time.
+async fn round(
+    context: &Context,
+    transport: &dyn Transport,
+    hosts: &[String],
+    args: &LogsArgs,
+    reach: Reach,
+    stream: &mut Stream,
+) {
+    let began = context.now();
+    let looks = hosts
+        .iter()
+        .map(|host| read(transport, host, reach, args.grep.as_deref()));
+    let mut records = Vec::new();
+    for (host, answer) in hosts.iter().zip(join_all(looks).await) {
+        match answer {
+            Ok(lines) => records.extend(stream.news(host, lines, began, args.since)),
+            Err(error) => stream.complain(context, host, &error),
+        }
+    }
+    records.sort_by_key(|record| record.at);
+    for record in &records {
+        show(context, record);
+    }
 }
 
 fn chosen(settings: &Settings, named: &[String]) -> Result<Vec<String>, Failure> {
@@ -106,21 +155,20 @@ fn chosen(settings: &Settings, named: &[String]) -> Result<Vec<String>, Failure>
 async fn read(
     transport: &dyn Transport,
     host: &str,
-    since: Span,
-    args: &LogsArgs,
-    bound: Span,
+    reach: Reach,
+    contains: Option<&str>,
 ) -> Result<Vec<String>, CallError> {
     let call = Call {
         to: To::Host {
             host: host.to_owned(),
             op: HostOp::Log {
-                since: Some(Span(since.0.max(Duration::from_secs(1)))),
-                lines: MOST_LINES,
-                contains: args.grep.clone(),
+                since: Some(Span(reach.since.0.max(Duration::from_secs(1)))),
+                lines: reach.lines,
+                contains: contains.map(ToOwned::to_owned),
             },
             tag: None,
         },
-        timeout: bound,
+        timeout: reach.bound,
     };
     match transport.perform(&call, &Unwatched).await? {
         Reply::Host(HostAnswer::Log(lines)) => Ok(lines),
@@ -134,11 +182,18 @@ struct Stream {
     /// Host → lines of the last look, with how often each stood there.
     shown: BTreeMap<String, BTreeMap<String, usize>>,
     complaints: BTreeMap<String, String>,
+    /// Some host was read at least once.
+    heard: bool,
 }
 
 impl Stream {
+    fn exit(&self) -> Exit {
+        if self.heard { Exit::Done } else { Exit::Refused }
+    }
+
     /// The lines that the look before did not have.
     fn news(&mut self, host: &str, lines: Vec<String>, now: Timestamp, since: Span) -> Vec<Record> {
+        self.heard = true;
         self.complaints.remove(host);
         let mut before = self.shown.remove(host).unwrap_or_default();
         let mut now_shown = BTreeMap::new();
@@ -178,24 +233,11 @@ impl Stream {
     }
 }
 
-/// The line's time: as the journal gives it first, or as etcd writes it itself.
+/// The line's time, which comes first where it tells one.
 fn dated(line: &str) -> (Option<Timestamp>, &str) {
-    if let Some((time, text)) = line.split_once(' ')
-        && let Ok(at) = time.parse::<Timestamp>()
-    {
-        return (Some(at), text);
-    }
-    let zap = line
-        .split_once("\"ts\":\"")
-        .and_then(|(_, rest)| rest.split('"').next());
-    // capnslog writes no zone; the playground's members and this program share one.
-    let plain = || {
-        let text = line.get(..26)?;
-        let local: jiff::civil::DateTime = text.parse().ok()?;
-        Some(local.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
-    };
-    let at = zap.and_then(|time| time.parse().ok()).or_else(plain);
-    (at, line)
+    line.split_once(' ')
+        .and_then(|(time, text)| Some((Some(time.parse().ok()?), text)))
+        .unwrap_or((None, line))
 }
 
 fn show(context: &Context, record: &Record) {
@@ -217,16 +259,6 @@ fn show(context: &Context, record: &Record) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_read_in_each_form() {
-        let journal = dated("2026-11-20T12:00:00.123456Z etcd[7]: ready");
-        assert_eq!(journal.1, "etcd[7]: ready");
-        let zap = dated("{\"level\":\"info\",\"ts\":\"2026-11-20T12:00:00.123456Z\",\"msg\":\"ready\"}");
-        assert_eq!(zap.0, journal.0);
-        assert!(dated("2026-11-20 12:00:00.123456 I | etcdserver: ready").0.is_some());
-        assert_eq!(dated("goroutine 1 [running]:").0, None);
-    }
 
     #[test]
     fn a_look_shows_only_what_the_one_before_had_not() {

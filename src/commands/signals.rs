@@ -1,4 +1,5 @@
 //! Ctrl-C while a run is under way: once, stop after this call; twice, stop now. A terminal that goes away counts as once.
+//! Ctrl-C while one looks again and again is its end.
 
 use std::sync::Arc;
 
@@ -6,6 +7,23 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::run::interrupt::Interrupt;
 use crate::ui::Ui;
+
+/// Comes when a look that goes on and on shall end: Ctrl-C, a polite kill, a terminal that goes away.
+pub(super) async fn stop() {
+    let wait = |kind: SignalKind| async move {
+        match signal(kind) {
+            Ok(mut signals) => {
+                signals.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
+    }
+}
 
 /// Listens from now on, in the background.
 pub(super) fn listen(ui: &Arc<Ui>) -> Arc<Interrupt> {

@@ -2,6 +2,7 @@
 
 use super::frame::Frame;
 use super::inspect::leases;
+use super::logged;
 use crate::call::host::{
     DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, PeerProof, PeerSeen, RunOutput, StatSeen,
 };
@@ -57,7 +58,7 @@ pub(super) fn direct(op: &HostOp, frame: &Frame) -> Result<HostAnswer, String> {
         HostOp::Stat { .. } => HostAnswer::Stat(stat(frame)),
         HostOp::Disk { .. } => disk(frame)?,
         HostOp::ReadMarker { .. } => HostAnswer::Marker(marker(frame)?),
-        HostOp::Log { .. } => HostAnswer::Log(log(frame)),
+        HostOp::Log { .. } => HostAnswer::Log(logged::lines(frame)),
         HostOp::Detached { .. } => HostAnswer::Detached(state(frame)?),
         HostOp::PeerListen { .. } | HostOp::PeerReach { .. } => HostAnswer::Peer(peer(frame)),
         HostOp::FreezeCheck => HostAnswer::Frozen(frame.yes("frozen")),
@@ -162,35 +163,5 @@ fn disk(frame: &Frame) -> Result<HostAnswer, String> {
     match (number(3), number(5)) {
         (Some(free), Some(total)) => Ok(HostAnswer::Disk { free, total }),
         _ => Err(format!("`df` said: {text}")),
-    }
-}
-
-/// Lines begin with their time in RFC 3339 where the host tells it.
-fn log(frame: &Frame) -> Vec<String> {
-    let text = frame.text("log").unwrap_or_default();
-    text.lines().map(with_rfc3339).collect()
-}
-
-/// `1763640000.123456 etcd[7]: text` → `2025-11-20T12:00:00.123456Z etcd[7]: text`.
-fn with_rfc3339(line: &str) -> String {
-    let converted = line.split_once(' ').and_then(|(time, rest)| {
-        let (seconds, micros) = time.split_once('.')?;
-        let moment = jiff::Timestamp::new(seconds.parse().ok()?, micros.parse::<i32>().ok()? * 1000).ok()?;
-        Some(format!("{moment:.6} {rest}"))
-    });
-    converted.unwrap_or_else(|| line.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_of_the_journal_become_rfc3339() {
-        assert_eq!(
-            with_rfc3339("1763640000.123456 etcd[7]: ready"),
-            "2025-11-20T12:00:00.123456Z etcd[7]: ready"
-        );
-        assert_eq!(with_rfc3339("{\"level\":\"info\"} x"), "{\"level\":\"info\"} x");
     }
 }

@@ -8,6 +8,7 @@ mod frame;
 mod inspect;
 mod lease;
 mod local;
+mod logged;
 mod manual;
 mod overriding;
 mod peer;

@@ -15,3 +15,7 @@ try() {
   fail refused "${said:-$1 ended with status $code}"
 }
 private_dir() { [ -d "$1" ] || try mkdir -p -m 700 "$1"; }
+candidates() {
+  # Every place that may name a folder or a config file; the reader knows which of them counts.
+  sed -n 's/.*ETCD_'"$1"'=\{0,1\}["'\'']\{0,1\}\([^ "'\'']*\).*/\1/p; s/.*--\{0,1\}'"$2"'[= ]["'\'']\{0,1\}\([^ "'\'']*\).*/\1/p' | sort -u
+}

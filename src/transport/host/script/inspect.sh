@@ -29,10 +29,6 @@ versions() {
     wait
   } 2>/dev/null
 }
-candidates() {
-  # Every place that may name a folder or a config file; the reader knows which of them counts.
-  sed -n 's/.*ETCD_'"$1"'=\{0,1\}["'\'']\{0,1\}\([^ "'\'']*\).*/\1/p; s/.*--\{0,1\}'"$2"'[= ]["'\'']\{0,1\}\([^ "'\'']*\).*/\1/p' | sort -u
-}
 running() {
   [ -n "$1" ] && [ "$1" != 0 ] && [ -d "/proc/$1" ] || return
   pute environ <"/proc/$1/environ"

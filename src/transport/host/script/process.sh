@@ -75,6 +75,7 @@ op_disarm_lease() {
   try rm -f "$ours/$name.lease" "$ours/$name.lease.sh" "$ours/$name.lease.pid"
 }
 op_log() {
+  put zone "$(date +%z)"
   if [ -n "$contains" ]; then grep -F -- "$contains" "$folder/log"; else cat "$folder/log"; fi 2>/dev/null | tail -n "$lines" | pute log
 }
 op_leftovers() {

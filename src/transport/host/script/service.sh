@@ -103,20 +103,39 @@ op_disarm_lease() {
   systemctl reset-failed "$lease.service" 2>/dev/null
   try rm -f "$ours/$name.lease" "$ours/$name.lease.sh"
 }
+# What decides where etcd logs to: its unit and the files that it names, also while it is stopped, and its process.
+unit_texts() {
+  systemctl cat "$unit.service"
+  systemctl show "$unit.service" -p EnvironmentFiles --value | sed 's/ (ignore_errors=.*//' | while IFS= read -r f; do cat "$f"; done
+  pid=$(show MainPID)
+  [ "${pid:-0}" -gt 0 ] || return 0
+  tr '\0' '\n' <"/proc/$pid/environ"
+  tr '\0' ' ' <"/proc/$pid/cmdline"
+}
 # Files that the unit or etcd itself logs to, one on each line.
 log_files() {
-  systemctl cat "$unit.service" 2>/dev/null | sed -n -E 's/^Standard(Output|Error)=(file|append|truncate)://p'
-  pid=$(systemctl show -P MainPID "$unit.service")
-  [ "${pid:-0}" -gt 0 ] || return 0
-  { tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^ETCD_LOG_OUTPUTS=//p'
-    tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n -E 's/^--?log-outputs=//p'; } 2>/dev/null | tr ',' '\n' | grep '^/'
+  text=$(unit_texts 2>/dev/null | grep -v '^[[:space:]]*[#;]')
+  printf '%s\n' "$text" | sed -n -E 's/^Standard(Output|Error)=(file|append|truncate)://p'
+  { printf '%s\n' "$text" | candidates LOG_OUTPUTS log-outputs
+    printf '%s\n' "$text" | candidates CONFIG_FILE config-file | while IFS= read -r f; do
+      awk '/^log-outputs:/ { on = 1; print; next } on && /^ *-/ { print; next } { on = 0 }' "$f" 2>/dev/null
+    done
+  } | tr ',[]"'"'"' ' '\n' | grep '^/'
 }
+some() { if [ -n "$contains" ]; then grep -F -- "$contains" | tail -n "$lines"; else cat; fi; }
 op_log() {
   most=$lines
   [ -z "$contains" ] || most=50000
   set -- -u "$unit.service" --no-pager -o short-unix --no-hostname -n "$most"
   [ -z "$since" ] || set -- "$@" --since "-${since}s"
-  { journalctl -q "$@" 2>/dev/null; log_files | sort -u | while IFS= read -r f; do tail -n "$most" "$f" 2>/dev/null; done; } | { if [ -n "$contains" ]; then grep -F -- "$contains" | tail -n "$lines"; else cat; fi; } | pute log
+  put zone "$(date +%z)"
+  journalctl -q "$@" 2>/dev/null | some | pute log
+  log_files | sort -u | while IFS= read -r f; do
+    [ -f "$f" ] || continue
+    [ -z "$since" ] || [ -n "$(find -L "$f" -newermt "@$(($(date +%s) - since))" 2>/dev/null)" ] || continue
+    tail -n "$most" "$f" 2>/dev/null | some | pute log
+  done
+  return 0
 }
 op_leftovers() {
   [ ! -e "$fence_conf" ] || put fenced yes
