@@ -141,6 +141,12 @@ async fn the_oldest_version_tells_less_and_that_is_null() {
     assert_eq!(evidence.v2_data, Some(false));
     etcds_put_old(&etcds);
     assert_eq!(look(&cluster, Span::seconds(10)).await.v2_data, Some(true));
+    let nobody = Port::take();
+    let mut dead_first = cluster.clone();
+    let url = format!("http://127.0.0.1:{}", nobody.number);
+    dead_first.endpoints.insert(0, url);
+    let evidence = look(&dead_first, Span::seconds(10)).await;
+    assert_eq!(evidence.v2_data, Some(true), "the next one is asked");
 }
 
 /// A key in the v2 store.

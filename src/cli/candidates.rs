@@ -149,7 +149,9 @@ impl Known {
         let entries = self.entries();
         let only = entries.len() == 1;
         for entry in entries {
-            let record = Record::read(&folders::cache(), &entry.config.name);
+            let record = [folders::records(), folders::cache()]
+                .iter()
+                .find_map(|folder| Record::read(folder, &entry.config.name));
             let members = match record {
                 Some(record) => record.members,
                 None if only => ask(&entry.config),

@@ -15,6 +15,11 @@ pub fn cache() -> PathBuf {
     below(|user| Some(user.cache_dir()))
 }
 
+/// What was last known of each cluster.
+pub fn records() -> PathBuf {
+    state().join("clusters")
+}
+
 /// The user's own runbooks.
 pub fn runbooks() -> PathBuf {
     below(|user| Some(user.config_dir())).join("runbooks")

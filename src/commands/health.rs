@@ -3,11 +3,9 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use etcetera::BaseStrategy;
-
 use super::settings::Settings;
-use super::touched;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, signals};
+use super::{folders, touched};
 use crate::base::duration::Span;
 use crate::cluster::host::Host;
 use crate::cluster::inventory::Origin;
@@ -38,14 +36,22 @@ pub async fn run(context: &Context, args: &HealthArgs) -> Result<Exit, Failure> 
     let Some(interval) = args.watch else {
         return Ok(once(context, &settings, &transport, bound, false).await);
     };
-    loop {
-        let begun = Instant::now();
-        let exit = once(context, &settings, &transport, settings.look_timeout(), true).await;
-        if context.ui.data_closed() {
-            return Ok(exit);
+    let mut seen = Exit::Unknown;
+    let watch = async {
+        loop {
+            let begun = Instant::now();
+            seen = once(context, &settings, &transport, settings.look_timeout(), true).await;
+            if context.ui.data_closed() {
+                return;
+            }
+            tokio::time::sleep(interval.0.saturating_sub(begun.elapsed())).await;
         }
-        tokio::time::sleep(interval.0.saturating_sub(begun.elapsed())).await;
+    };
+    tokio::select! {
+        () = watch => {}
+        () = signals::stop() => {}
     }
+    Ok(seen)
 }
 
 async fn once(context: &Context, settings: &Settings, transport: &dyn Transport, bound: Span, again: bool) -> Exit {
@@ -156,19 +162,15 @@ fn nagios(health: &Health) -> u8 {
 
 /// Keeps what was seen, for recovery and for completion. Failing to is no reason to fail: it is said with `-v`.
 pub(super) fn remember(context: &Context, settings: &Settings, observed: &Observed) {
-    let Ok(folders) = etcetera::choose_base_strategy() else {
+    let folder = folders::records();
+    let before = Record::read(&folder, &settings.cluster.name);
+    let Some(record) = Record::update(before.as_ref(), &settings.cluster, observed, context.now()) else {
         return;
     };
-    let records = folders
-        .state_dir()
-        .map(|folder| folder.join("etcdops").join("clusters"));
-    for folder in records.into_iter().chain([folders.cache_dir().join("etcdops")]) {
-        let before = Record::read(&folder, &settings.cluster.name);
-        let Some(record) = Record::update(before.as_ref(), &settings.cluster, observed, context.now()) else {
-            return;
-        };
-        if let Err(error) = record.write(&folder) {
-            context.ui.detail(&format!("what was seen is not kept: {error}"));
-        }
+    if before.is_some_and(|before| record.says_the_same(&before)) {
+        return;
+    }
+    if let Err(error) = record.write(&folder) {
+        context.ui.detail(&format!("what was seen is not kept: {error}"));
     }
 }

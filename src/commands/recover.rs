@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use etcetera::BaseStrategy;
 use serde_json::json;
 
 use super::act::{ActOptions, Parameters, act};
 use super::health::remember;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, folders};
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::call::{Call, LibraryAnswer, LibraryOp, Reply, To, Unwatched};
@@ -226,7 +225,8 @@ fn standing(context: &Context, health: &Health) -> Exit {
     }
     context
         .ui
-        .say("The cluster has its quorum: there is nothing to recover. What is wrong is told by: etcdops health");
+        .say("The cluster has its quorum: there is nothing to recover.");
+    context.ui.hint("etcdops health");
     Exit::Degraded
 }
 
@@ -285,12 +285,5 @@ async fn carry_out(context: &Context, options: &ActOptions, choice: &Choice) -> 
 
 /// What was last known of the cluster on this bastion.
 fn record(cluster: &str) -> Option<Record> {
-    let folders = etcetera::choose_base_strategy().ok()?;
-    let state = folders
-        .state_dir()
-        .map(|folder| folder.join("etcdops").join("clusters"));
-    state
-        .into_iter()
-        .chain([folders.cache_dir().join("etcdops")])
-        .find_map(|folder| Record::read(&folder, cluster))
+    Record::read(&folders::records(), cluster)
 }

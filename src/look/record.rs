@@ -13,6 +13,9 @@ use crate::cluster::observed::Observed;
 /// The format of the file.
 pub const SCHEMA: &str = "etcdops/record/v1";
 
+/// A record older than this is written anew, also if nothing has changed.
+const LONG_AGO: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
+
 /// What was last known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -51,6 +54,20 @@ impl Record {
         })
     }
 
+    /// Nothing but the time has changed, and that not by much: not worth the disk.
+    pub fn says_the_same(&self, before: &Self) -> bool {
+        let time = |record: &Self| record.at.parse::<jiff::Timestamp>().ok();
+        let recent = match (time(before), time(self)) {
+            (Some(before), Some(now)) => now.duration_since(before).abs() < LONG_AGO,
+            _ => false,
+        };
+        let timeless = Self {
+            at: before.at.clone(),
+            ..self.clone()
+        };
+        recent && timeless == *before
+    }
+
     /// The file `CLUSTER.json` in a folder; anything unreadable counts as nothing known.
     pub fn read(folder: &Path, cluster: &str) -> Option<Self> {
         let text = std::fs::read(folder.join(file_name(cluster))).ok()?;
@@ -79,4 +96,29 @@ fn file_name(cluster: &str) -> String {
         })
         .collect();
     format!("{}.json", safe.trim_start_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(at: &str, revision: u64) -> Record {
+        Record {
+            schema: SCHEMA.to_owned(),
+            cluster: "c".to_owned(),
+            cluster_id: None,
+            at: at.to_owned(),
+            revision: Some(revision),
+            members: Vec::new(),
+            hosts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_news_and_old_records_are_worth_writing() {
+        let before = record("2026-11-20T12:00:00Z", 7);
+        assert!(record("2026-11-20T12:00:59Z", 7).says_the_same(&before));
+        assert!(!record("2026-11-20T12:01:00Z", 7).says_the_same(&before));
+        assert!(!record("2026-11-20T12:00:01Z", 8).says_the_same(&before));
+    }
 }

@@ -49,7 +49,8 @@ pub struct Survey<'a> {
     outstanding: BTreeSet<(usize, Question)>,
     asked_twice: BTreeSet<(usize, Question)>,
     services_asked: BTreeSet<String>,
-    old_keys_asked: bool,
+    /// Nobody has been asked about keys of the old API, or who was has not said.
+    old_keys_unheard: bool,
     /// Sick endpoints of which nobody has said that a member runs there; explained only where something is wrong.
     strays: Vec<usize>,
     pending: Pending<'a>,
@@ -70,7 +71,7 @@ impl<'a> Survey<'a> {
             outstanding: BTreeSet::new(),
             asked_twice: BTreeSet::new(),
             services_asked: BTreeSet::new(),
-            old_keys_asked: false,
+            old_keys_unheard: true,
             strays: Vec::new(),
             pending: FuturesUnordered::new(),
             slowest: Duration::ZERO,
@@ -90,6 +91,9 @@ impl<'a> Survey<'a> {
             if let Some(url) = &host.client_url {
                 self.add_endpoint(EndpointAnswers::new(url, false, None));
             }
+        }
+        if self.depth == Depth::Thorough && !self.answers.endpoints.is_empty() {
+            self.ask_old_keys(0);
         }
         while let Some(finding) = self.next().await {
             self.outstanding.remove(&(finding.endpoint, finding.question));
@@ -239,7 +243,10 @@ impl<'a> Survey<'a> {
                 place.peer_members = Some(answer);
                 self.learn(members.unwrap_or_default());
             }
-            _ => place.old_keys = Some(answer),
+            _ => {
+                place.old_keys = Some(answer);
+                self.after_old_keys(endpoint);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Survey;
 use crate::call::Fault;
+use crate::cluster::version::Version;
 use crate::look::answers::{EndpointAnswers, Question};
 use crate::look::{Depth, rows};
 
@@ -58,6 +59,8 @@ impl Survey<'_> {
                             .iter()
                             .any(|other| matches!(other.members, Some(Ok(_))))
             }
+            // Newer versions have no old API.
+            Question::OldKeys => place.status_ok().and_then(|status| status.version) >= Some(Version::new(3, 6, 0)),
             _ => false,
         }
     }

@@ -46,12 +46,29 @@ impl Survey<'_> {
         let has_old_api = status.version.is_some_and(|version| version < Version::new(3, 6, 0));
         let sick = status.leader.is_none() || status.errors.as_ref().is_some_and(|errors| !errors.is_empty());
         let quota_interests = status.db_quota.is_none() && status.db_size > QUOTA_INTERESTS_ABOVE;
-        if has_old_api && !self.old_keys_asked {
-            self.old_keys_asked = true;
-            self.ask(endpoint, Question::OldKeys, self.patience());
+        if has_old_api && self.old_keys_unheard {
+            self.ask_old_keys(endpoint);
         }
         if sick || quota_interests {
             self.ask_service(endpoint);
+        }
+    }
+
+    /// The first endpoint is asked before its version is known: a connection of its own, after the first answer, would take as long again.
+    pub(super) fn ask_old_keys(&mut self, endpoint: usize) {
+        self.old_keys_unheard = false;
+        self.ask(endpoint, Question::OldKeys, self.patience());
+    }
+
+    /// Another one is asked where this one said nothing.
+    pub(super) fn after_old_keys(&mut self, endpoint: usize) {
+        if !matches!(self.answers.endpoints[endpoint].old_keys, Some(Err(_))) {
+            return;
+        }
+        self.old_keys_unheard = true;
+        let well = |place: &EndpointAnswers| place.status_ok().is_some() && place.old_keys.is_none();
+        if let Some(other) = self.answers.endpoints.iter().position(well) {
+            self.after_good_status(other);
         }
     }
 
