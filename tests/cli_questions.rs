@@ -22,6 +22,15 @@ steps:
     within: 1s
 ";
 
+/// Says what it was given, through a host's shell.
+const SAY: &str = "\
+title: Say something
+parameters: {text: {type: text}}
+steps:
+  - {id: say, hosts: etcd-1, do: {host.run: {argv: [printf, '<%s>', '${{ text }}'], risk: look}}}
+  - {id: again, hosts: etcd-1, do: {host.run: {script: 'printf \"<%s>\" ${{ text | quote }}', risk: look}}}
+";
+
 /// A world with a playground of three members, taken down at the end.
 struct World(Cli);
 
@@ -130,6 +139,72 @@ fn only_a_clear_yes_begins_a_run() {
     let told = agreed.ends(0);
     assert!(told.contains("etcd-1: restart etcd"), "{told}");
     assert_eq!(world.runs()[0]["state"], "done");
+}
+
+#[test]
+fn unknown_names_are_told_with_the_nearest_one_and_values_reach_a_shell_as_they_are() {
+    let world = World::new();
+    for (words, said) in [
+        (
+            "restart etcd-22 --yes",
+            "there is no host `etcd-22`; did you mean `etcd-2`?",
+        ),
+        (
+            "debug-log status ETCD-3",
+            "there is no host `ETCD-3`; did you mean `etcd-3`?",
+        ),
+        (
+            "add-member etcd_1 --yes",
+            "there is no host `etcd_1`; did you mean `etcd-1`?",
+        ),
+        ("logs etcd-33", "did you mean `etcd-3`?"),
+        ("restart etcd-1 --dead etcd-44 --yes", "did you mean `--dead etcd-"),
+        (
+            "remove-member etcd-33 --yes",
+            "there is no member `etcd-33`; did you mean `etcd-3`?",
+        ),
+        (
+            "replace-member etcd_2 --yes",
+            "there is no member `etcd_2`; did you mean `etcd-2`?",
+        ),
+        (
+            "promote-member etcd-11 --yes",
+            "there is no member `etcd-11`; did you mean `etcd-1`?",
+        ),
+        ("health --cluster playgruond", "did you mean `--cluster playground`?"),
+    ] {
+        let ran = world.0.run(words.split(' ')).code(2).says(&[said]);
+        assert!(
+            !ran.stderr.contains("default of"),
+            "one mistake is told once: {}",
+            ran.stderr
+        );
+    }
+    assert_eq!(world.runs(), [Value::Null; 0]);
+
+    world.0.write("say.yaml", SAY);
+    let text = "it's \"a\"\n$(touch gotcha)`touch gotcha`;touch gotcha\\ *";
+    let set = format!("text={text}");
+    let ran = world
+        .0
+        .run(["run", "./say.yaml", "--set", &set, "--yes", "-o", "json"])
+        .code(0);
+    let ended: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["event"] == "call-ended")
+        .collect();
+    assert_eq!(ended.len(), 2, "{}", ran.stdout);
+    for event in ended {
+        let output = &event["end"]["done"]["output"]["stdout"];
+        assert_eq!(output, &format!("<{text}>"), "{event:#}");
+    }
+    let shown = world.0.run(["run", "./say.yaml", "--set", &set, "--manual"]).code(0);
+    assert!(shown.stdout.contains("touch gotcha"), "{}", shown.stdout);
+    for folder in [world.0.work(), "/".into()] {
+        assert!(!folder.join("gotcha").exists(), "{}", folder.display());
+    }
 }
 
 #[test]

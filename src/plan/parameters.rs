@@ -1,6 +1,6 @@
 //! Parameters: given, defaulted, checked against their type and the inventory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -31,6 +31,7 @@ pub fn bind(
     for name in given.keys().filter(|name| !declared.contains_key(*name)) {
         problems.push(unknown(name, declared));
     }
+    let mut without = BTreeSet::new();
     // A default may read other parameters: those that need nothing more come first.
     let mut open: Vec<(&String, &Parameter)> = declared.iter().collect();
     while !open.is_empty() {
@@ -46,13 +47,21 @@ pub fn bind(
             now = std::mem::take(&mut later);
         }
         for (name, parameter) in now {
+            // What a default lacks because of another mistake is no mistake of its own.
+            if !given.contains_key(name) && reads(parameter).iter().any(|read| without.contains(read)) {
+                without.insert(name.clone());
+                continue;
+            }
             let context = Value::Object(seen.clone());
             match one(name, parameter, given.get(name), ground, &context) {
                 Ok(value) => {
                     seen.insert(name.clone(), ground.parameter(parameter.kind, &value));
                     bound.insert(name.clone(), value);
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    without.insert(name.clone());
+                    problems.push(problem);
+                }
             }
         }
         open = later;
