@@ -43,6 +43,11 @@ impl RunId {
         Self::from_parts(moment, RandomState::new().build_hasher().finish())
     }
 
+    /// The part that tells when, to the minute.
+    pub fn minute(&self) -> &str {
+        self.0.rsplit_once('-').map_or("", |(minute, _)| minute)
+    }
+
     /// The name made of a moment and the low 20 bits of `random`; for worlds without chance.
     pub fn from_parts(moment: Timestamp, random: u64) -> Self {
         let mut name = moment.strftime("%Y-%m-%d-%H%M-").to_string();

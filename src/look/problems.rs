@@ -26,7 +26,7 @@ pub(super) fn lag(evidence: &Evidence, seen: &MemberSeen) -> Option<u64> {
     (behind > BEHIND).then_some(behind)
 }
 
-/// All problems, in no order.
+/// All problems, whatever their severity.
 pub(super) fn all(
     evidence: &Evidence,
     cluster: &ClusterConfig,
@@ -35,14 +35,14 @@ pub(super) fn all(
 ) -> Vec<Problem> {
     let mut found = Vec::new();
     found.extend(whole(evidence, cluster, verdict, quorum));
-    for seen in &evidence.observed.members {
-        found.extend(member(evidence, seen, verdict, around));
-        found.extend(alarms(seen));
-        found.extend(space(evidence, seen));
-        found.extend(certificate(seen, around.now));
-        if around.inventory {
-            found.extend(unknown_to_inventory(cluster, seen));
-        }
+    // A plugin's line has room for one: what explains the verdict stands before what will matter in some weeks.
+    let members = &evidence.observed.members;
+    found.extend(members.iter().flat_map(|seen| member(evidence, seen, verdict, around)));
+    found.extend(members.iter().flat_map(alarms));
+    found.extend(members.iter().filter_map(|seen| space(evidence, seen)));
+    found.extend(members.iter().filter_map(|seen| certificate(seen, around.now)));
+    if around.inventory {
+        found.extend(members.iter().filter_map(|seen| unknown_to_inventory(cluster, seen)));
     }
     found.extend(versions(evidence));
     found.extend(even(quorum));

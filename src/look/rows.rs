@@ -25,13 +25,16 @@ pub fn host_of<'a>(cluster: &'a ClusterConfig, member: &Member) -> Option<&'a Ho
 /// Safety 2: the client port accepts and says nothing, while the peer port (an answer, or a TLS refusal) or the metrics listener is alive.
 pub fn is_mute(endpoint: &EndpointAnswers) -> bool {
     let silent = matches!(endpoint.status_error(), Some(error) if error.fault == Fault::Silent);
-    let peer_lives = match &endpoint.peer_version {
+    let metrics_live = matches!(&endpoint.metrics, Some(Ok(answer)) if answer.status == 200);
+    silent && (peer_lives(endpoint) || metrics_live)
+}
+
+fn peer_lives(endpoint: &EndpointAnswers) -> bool {
+    match &endpoint.peer_version {
         Some(Ok(answer)) => answer.status == 200,
         Some(Err(error)) => error.fault == Fault::Tls,
         None => false,
-    };
-    let metrics_live = matches!(&endpoint.metrics, Some(Ok(answer)) if answer.status == 200);
-    silent && (peer_lives || metrics_live)
+    }
 }
 
 /// `/readyz` says that no linearizable read goes through.

@@ -1,6 +1,9 @@
 //! The folder of runs: one folder each, its own fault domain.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use crate::base::files::{self, FileError};
 use crate::base::id::{self, RunId, RunIdError};
@@ -39,6 +42,12 @@ pub struct Stored {
     pub state: State,
 }
 
+/// What is read of a record where only its time matters.
+#[derive(Deserialize)]
+struct Dated {
+    at: jiff::Timestamp,
+}
+
 impl Store {
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
@@ -72,7 +81,22 @@ impl Store {
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .collect();
         runs.sort_by(|one, other| other.as_str().cmp(one.as_str()));
+        // Names tell the minute only; what came first within it is in the journals.
+        for minute in runs.chunk_by_mut(|one, other| one.minute() == other.minute()) {
+            if minute.len() > 1 {
+                minute.sort_by_cached_key(|run| std::cmp::Reverse(self.begun(run)));
+            }
+        }
         Ok(runs)
+    }
+
+    /// When the first record was made.
+    fn begun(&self, run: &RunId) -> Option<jiff::Timestamp> {
+        let mut first = String::new();
+        let journal = std::fs::File::open(self.folder_of(run).join(JOURNAL)).ok()?;
+        BufReader::new(journal).read_line(&mut first).ok()?;
+        let record: Dated = serde_json::from_str(&first).ok()?;
+        Some(record.at)
     }
 
     /// By full name or unique beginning.
@@ -115,4 +139,37 @@ fn stored(path: &Path, events: Vec<Event>) -> Result<Stored, StoreError> {
         events,
         state,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_comes_first_also_within_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().to_owned());
+        for (run, at) in [
+            ("2026-11-20-1304-zzzz", "2026-11-20T13:04:01Z"),
+            ("2026-11-20-1304-aaaa", "2026-11-20T13:04:57Z"),
+            ("2026-11-20-1304-mmmm", "2026-11-20T13:04:30Z"),
+            ("2026-11-20-1303-qqqq", "2026-11-20T13:03:59Z"),
+            ("2026-11-20-1305-bbbb", "2026-11-20T13:05:00Z"),
+        ] {
+            let run = store.folder_of(&run.parse().unwrap());
+            files::create_private_dir(&run).unwrap();
+            let first = format!("{{\"at\":\"{at}\"}}\n{{\"at\":\"2027-01-01T00:00:00Z\"}}\n");
+            files::write_private(&run.join(JOURNAL), first.as_bytes()).unwrap();
+        }
+        let listed: Vec<String> = store
+            .list()
+            .unwrap()
+            .iter()
+            .map(|run| run.as_str()[11..].to_owned())
+            .collect();
+        assert_eq!(
+            listed,
+            ["1305-bbbb", "1304-aaaa", "1304-mmmm", "1304-zzzz", "1303-qqqq"]
+        );
+    }
 }

@@ -87,7 +87,11 @@ fn here(settings: &Settings) -> Vec<Finding> {
                 } else {
                     ""
                 };
-                let text = format!("{} trusted authorities{identity}", material.authorities.len());
+                let trusted = match material.authorities.len() {
+                    1 => "1 trusted authority".to_owned(),
+                    several => format!("{several} trusted authorities"),
+                };
+                let text = format!("{trusted}{identity}");
                 found.push(finding("here", "certificates", Verdict::Ok, text));
                 for warning in material.warnings {
                     found.push(finding("here", "certificates", Verdict::Warning, warning));

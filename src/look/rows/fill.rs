@@ -7,7 +7,7 @@ use crate::cluster::observed::{Cause, CauseKind, MemberSeen, Standing};
 use crate::cluster::version::Version;
 use crate::look::answers::EndpointAnswers;
 
-use super::is_mute;
+use super::{is_mute, peer_lives};
 
 pub(super) fn fill(endpoint: &EndpointAnswers) -> MemberSeen {
     let mut row = MemberSeen::unheard(&endpoint.url);
@@ -25,9 +25,14 @@ pub(super) fn fill(endpoint: &EndpointAnswers) -> MemberSeen {
         Some(Err(error)) if error.fault == Fault::Auth => fill_unknown_user(&mut row, endpoint),
         Some(Err(error)) => {
             row.cause = Some(if is_mute(endpoint) {
-                etcd_cause(
-                    "waits for quorum since its start: its client port accepts and says nothing, its peer port lives",
-                )
+                etcd_cause(&format!(
+                    "waits for quorum since its start: its client port accepts and says nothing, its {} lives",
+                    if peer_lives(endpoint) {
+                        "peer port"
+                    } else {
+                        "metrics port"
+                    }
+                ))
             } else {
                 error.cause()
             });
