@@ -96,6 +96,13 @@ enum Command {
     Generate(commands::generate::GenerateArgs),
 }
 
+impl Command {
+    /// Only asks and prints: handing every answer from thread to thread would take longer than the answers do.
+    fn is_short_look(&self) -> bool {
+        matches!(self, Self::Health(_) | Self::Members(_))
+    }
+}
+
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Health(args) => commands::health::run(context, args).await,
@@ -148,10 +155,12 @@ fn parse_and_run(words: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return explain(&error),
     };
     let context = Context::new(cli.global);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let mut builder = if cli.command.is_short_look() {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = builder.worker_threads(2).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(dispatch(&context, &cli.command));

@@ -335,7 +335,10 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     let attempts = addresses.iter().zip(0_u32..).map(|(address, place)| {
         let address = *address;
         Box::pin(async move {
-            tokio::time::sleep(NEXT_ADDRESS_AFTER * place).await;
+            // A pause of nothing would still last until the timer's next tick.
+            if place > 0 {
+                tokio::time::sleep(NEXT_ADDRESS_AFTER * place).await;
+            }
             TcpStream::connect(address)
                 .await
                 .map_err(|error| DialError::new(Fault::Connect, connect_problem(&address, &error)))
