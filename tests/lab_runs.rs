@@ -41,7 +41,8 @@ fn killed_at_any_record_debug_log_is_resumed_to_the_same_end() {
     lab.etcdctl(&["put", "kept", "yes"]);
     for at in points(60, &[4, 9, 17, 31]) {
         for (words, level) in [(["debug-log", "on"], "debug"), (["debug-log", "off"], "")] {
-            let arguments = [words.as_slice(), &["--yes"]].concat();
+            wait_until("all are well", MINUTE, || lab.etcdops(&["health"]).code == Some(0));
+            let arguments = [words.as_slice(), &["--yes", "--timeout", "30s"]].concat();
             signalled_at(lab.bastion(), &arguments, at, Signal::KILL);
             let resumed = lab.etcdops(&["resume", &run_id(lab.bastion()), "--yes"]);
             assert_eq!(

@@ -57,7 +57,13 @@ pub fn signalled_at(bastion: &Bastion, arguments: &[&str], record: usize, with: 
         (begun && records(bastion) >= record) || child.try_wait().unwrap().is_some()
     });
     signal(&child, with);
-    child.wait().unwrap().code()
+    let code = child.wait().unwrap().code();
+    assert_ne!(
+        journal(bastion),
+        before,
+        "no run began: {arguments:?} ended with {code:?}"
+    );
+    code
 }
 
 /// Which records to be killed at: a fixed sample, all of them in `make soak`.
