@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::lab::Lab;
+use crate::support::lab::{Finished, Lab};
 use crate::support::runs::signal;
 use crate::support::wait_until;
 
@@ -24,6 +24,16 @@ fn changed(lab: &Lab, host: &str, lines: &str) {
         host,
         &format!("{write} && systemctl daemon-reload && systemctl restart etcd"),
     );
+    all_well(lab);
+}
+
+fn all_well(lab: &Lab) {
+    wait_until("all are well", MINUTE, || lab.etcdops(&["health"]).code == Some(0));
+}
+
+/// `debug-log`, also where the machine is slow to answer.
+fn debug_log(lab: &Lab, what: &str, host: &str) -> Finished {
+    lab.etcdops(&["debug-log", what, host, "--yes", "--timeout", "30s"])
 }
 
 /// Host and text of each record that `logs -o json` tells, in its order, which must be that of time.
@@ -78,13 +88,13 @@ fn logs_come_from_wherever_units_log_to_and_go_on_while_they_are_followed() {
     }
 
     // The proof of the level is in that file, and what an earlier process logged there proves nothing.
-    let on = ["debug-log", "on", "etcd-2", "--yes"];
-    lab.etcdops(&on).good();
+    debug_log(&lab, "on", "etcd-2").good();
     assert_eq!(times_set(&lab, "DEBUG"), 1);
     lab.exec("etcd-2", "systemctl restart etcd");
-    lab.etcdops(&on).good();
+    all_well(&lab);
+    debug_log(&lab, "on", "etcd-2").good();
     assert_eq!(times_set(&lab, "DEBUG"), 2, "the new process was told as well");
-    lab.etcdops(&["debug-log", "off", "etcd-2", "--yes"]).good();
+    debug_log(&lab, "off", "etcd-2").good();
     assert_eq!(times_set(&lab, "INFO"), 1);
 
     followed(&lab);
@@ -95,7 +105,7 @@ fn logs_come_from_wherever_units_log_to_and_go_on_while_they_are_followed() {
         "etcd-1",
         "Environment=\"DAEMON_ARGS=--logger=zap --log-outputs=stderr,/var/lib/etcd/own.log\"\\nStandardError=null",
     );
-    let refused = lab.etcdops(&["debug-log", "on", "etcd-1", "--yes"]);
+    let refused = debug_log(&lab, "on", "etcd-1");
     assert_eq!(refused.code, Some(3), "{refused:#?}");
     assert!(refused.stderr.contains("logger=zap"), "{}", refused.stderr);
     lab.exec("etcd-1", "systemctl stop etcd");
