@@ -112,7 +112,10 @@ impl Etcd {
                 ended => return ended,
             }
         }
-        let token = link.log_in(credentials, name(op)).await?;
+        let token = match link.log_in(credentials, name(op)).await {
+            Err(error) if errors::of_learner(&error) => self.log_in_elsewhere(link, credentials, op, error).await?,
+            ended => ended?,
+        };
         match carry_out(link, op, watch).await {
             Err(error) if errors::token_expired(&error) => {
                 link.forget(token).await;
@@ -121,6 +124,37 @@ impl Etcd {
             }
             ended => ended,
         }
+    }
+}
+
+impl Etcd {
+    /// A learner takes no log-in, but knows the tokens that voters give.
+    async fn log_in_elsewhere(
+        &self,
+        link: &Link,
+        credentials: &Credentials,
+        op: &EtcdOp,
+        mut error: CallError,
+    ) -> Result<u64, CallError> {
+        let others: Vec<Arc<Link>> = {
+            let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+            links
+                .values()
+                .filter(|other| other.endpoint != link.endpoint)
+                .cloned()
+                .collect()
+        };
+        for other in others {
+            if !other.logged_in().await {
+                continue;
+            }
+            link.log_in_at(&other);
+            match link.log_in(credentials, name(op)).await {
+                Err(again) => error = again,
+                ended => return ended,
+            }
+        }
+        Err(error)
     }
 }
 

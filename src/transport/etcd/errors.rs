@@ -111,6 +111,11 @@ pub(super) fn token_expired(error: &CallError) -> bool {
     error.fault == Fault::Auth && error.message.contains("invalid auth token")
 }
 
+/// A learner was asked for what it does not do.
+pub(super) fn of_learner(error: &CallError) -> bool {
+    error.message.contains("rpc not supported for learner")
+}
+
 /// A password was given, but the cluster has no auth: nothing to log in to.
 pub(super) fn auth_is_off(error: &Error) -> bool {
     matches!(error, Error::GRpcStatus(status) if status.message().contains("authentication is not enabled"))

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use etcd_client::{Channel, Client};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 use tonic::transport::Endpoint;
+use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
 use super::Credentials;
@@ -29,6 +30,9 @@ pub(super) struct Link {
     pub(super) client: Client,
     pub(super) notes: SharedNotes,
     pub(super) target: Target,
+    channel: tonic::transport::Channel,
+    /// Where log-ins go instead: a learner takes none, and knows the tokens that voters give.
+    elsewhere: Elsewhere,
     /// Counts log-ins: which one a caller used, so that two callers with one dead token log in once.
     login: Mutex<Login>,
 }
@@ -63,7 +67,12 @@ impl Link {
                 target: target.clone(),
                 notes: notes.clone(),
             });
-        let client = Client::from_channel(Channel::Tonic(channel), None)
+        let elsewhere = Elsewhere::default();
+        let ways = Ways {
+            own: channel.clone(),
+            elsewhere: Arc::clone(&elsewhere),
+        };
+        let client = Client::from_channel(Channel::Custom(BoxCloneSyncService::new(ways)), None)
             .await
             .map_err(|error| wrong(&error))?;
         Ok(Self {
@@ -71,6 +80,8 @@ impl Link {
             client,
             notes,
             target,
+            channel,
+            elsewhere,
             login: Mutex::default(),
         })
     }
@@ -87,6 +98,8 @@ impl Link {
             if let Err(error) = self.client.clone().update_user(Some(user)).await
                 && !errors::auth_is_off(&error)
             {
+                // The other one may be gone by now, and this one a voter.
+                *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 return Err(errors::login_failure(&error, what, self));
             }
             login.valid = true;
@@ -95,12 +108,56 @@ impl Link {
         Ok(login.count)
     }
 
+    /// From now on log-ins go to this other endpoint.
+    pub(super) fn log_in_at(&self, other: &Self) {
+        let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        *elsewhere = Some(other.channel.clone());
+    }
+
     /// The token of this log-in is no longer accepted.
     pub(super) async fn forget(&self, count: u64) {
         let mut login = self.login.lock().await;
         if login.count == count {
             login.valid = false;
         }
+    }
+}
+
+/// The channel of another endpoint, once it is needed.
+type Elsewhere = Arc<std::sync::Mutex<Option<tonic::transport::Channel>>>;
+
+const AUTHENTICATE: &str = "/etcdserverpb.Auth/Authenticate";
+
+/// Everything to one endpoint, and log-ins to another one where there is one.
+#[derive(Clone)]
+struct Ways {
+    own: tonic::transport::Channel,
+    elsewhere: Elsewhere,
+}
+
+type Asked = http::Request<tonic::body::Body>;
+type Told = Result<http::Response<tonic::body::Body>, BoxError>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Asked> for Ways {
+    type Response = http::Response<tonic::body::Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Told> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.own.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Asked) -> Self::Future {
+        let other = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(mut other) = other.filter(|_| request.uri().path() == AUTHENTICATE) else {
+            let answer = self.own.call(request);
+            return Box::pin(async move { answer.await.map_err(Into::into) });
+        };
+        Box::pin(async move {
+            std::future::poll_fn(|cx| other.poll_ready(cx)).await?;
+            other.call(request).await.map_err(Into::into)
+        })
     }
 }
 
