@@ -80,10 +80,11 @@ impl Action for ServiceStop {
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let service = sight::service(seen).ok()?;
-        if service.is_active() {
+        // The fence stands before it stops: otherwise what minds no freeze starts it in between.
+        if service.is_active() && (!self.fence || self.disable) {
             return Some(sight::on_host(site, self.stop()));
         }
-        if self.fence && !service.fenced {
+        if self.fence && (!service.fenced || service.is_active()) {
             return Some(sight::on_host(
                 site,
                 HostOp::Fence {

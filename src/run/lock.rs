@@ -59,6 +59,11 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
     let needed = plan.hosts();
     let mut locked = Locked::default();
     for host in names {
+        // It was just found that nothing of it answers: not waited for again.
+        if plan.dead.iter().any(|dead| dead == host) && !needed.contains(&host) {
+            locked.unreachable.push(host.to_owned());
+            continue;
+        }
         let op = HostOp::WriteMarker {
             cluster: plan.cluster.name.clone(),
             marker: marker.clone(),

@@ -301,13 +301,10 @@ impl State {
                 self.stop_process(host);
                 self.start_unit(host);
             }
-            HostOp::Fence { .. } if self.hosts[host].process.is_some() => {
-                let why = "etcd still runs; a fence is for a stopped member";
-                return Err((Fault::Refused, why.to_owned()));
-            }
             HostOp::Fence { .. } => {
                 self.hosts[host].space_for("/etc/systemd/system")?;
                 self.hosts[host].unit.fenced = true;
+                self.stop_process(host);
             }
             _ => self.hosts[host].unit.fenced = false,
         }

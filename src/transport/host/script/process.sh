@@ -47,7 +47,7 @@ end_process() {
 op_stop() { exists; end_process; }
 op_restart() { exists; [ ! -e "$fence" ] || fail refused "etcd is fenced on this host: $fence"; end_process; launch_process; }
 op_reload() { :; }
-op_fence() { ! alive || fail refused "etcd still runs; a fence is for a stopped member"; private_dir "$root"; date >"$fence" || fail disk-full "cannot write $fence"; }
+op_fence() { private_dir "$root"; date >"$fence" || fail disk-full "cannot write $fence"; end_process; }
 op_unfence() { try rm -f "$fence"; }
 op_override() {
   exists

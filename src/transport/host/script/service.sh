@@ -44,7 +44,6 @@ op_stop() {
   return 0
 }
 op_fence() {
-  case $(show ActiveState) in active | activating | reloading) fail refused "etcd still runs; a fence is for a stopped member" ;; esac
   private_dir "$root"
   try mkdir -p "${fence_conf%/*}"
   printf 'since %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$fence" || fail disk-full "cannot write $fence"
@@ -52,6 +51,14 @@ op_fence() {
   sync "$fence" "$fence_conf"
   reload
   case " $(show DropInPaths) " in *" $fence_conf "*) ;; *) fail refused "systemd does not read $fence_conf" ;; esac
+  # From here on nothing starts it again. A start that is asked for while it stops cancels the stop, and is then refused.
+  n=0
+  while :; do
+    case $(show ActiveState) in active | activating | reloading | deactivating) ;; *) break ;; esac
+    [ $n -lt 300 ] || fail refused "$unit.service does not stop: $said"
+    n=$((n + 1))
+    said=$(systemctl stop "$unit.service" 2>&1) || sleep 0.2
+  done
   if said=$(timeout 10 systemctl start "$unit.service" 2>&1); then started=yes; else started=no; fi
   case $(show ActiveState) in active | activating | reloading) started=yes ;; esac
   if [ $started = yes ]; then
