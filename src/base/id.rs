@@ -58,6 +58,12 @@ impl RunId {
         Self(name)
     }
 
+    /// When it began, to the minute.
+    pub fn began(&self) -> Option<Timestamp> {
+        let minute = self.0.get(..15)?;
+        Timestamp::strptime("%Y-%m-%d-%H%M %z", format!("{minute} +0000")).ok()
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,6 +1,7 @@
 //! Small things that know nothing of etcd.
 
 pub mod clock;
+pub mod counted;
 pub mod diff;
 pub mod draft;
 pub mod duration;

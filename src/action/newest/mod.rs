@@ -15,7 +15,7 @@ use crate::call::{Look, Sight};
 use crate::cluster::model;
 
 pub use dead::Dead;
-pub use ranking::{Absent, Copies, position};
+pub use ranking::{Absent, Copies, position, several};
 pub use startable::Startable;
 
 /// A survivor against all other copies.
@@ -32,6 +32,9 @@ pub struct Newest {
     #[serde(default)]
     #[schemars(extend("x-host" = true))]
     pub dead: Vec<String>,
+    /// The operator named the host: where there are copies of several clusters, nobody else can know which one is meant.
+    #[serde(default)]
+    pub named: bool,
 }
 
 impl Newest {
@@ -62,6 +65,14 @@ impl Newest {
             return Self::refuse(
                 unfit(&self.is, chosen),
                 "etcdops recover   (shows every copy and what can be done)",
+            );
+        }
+        let clusters = copies.clusters();
+        if !self.named && clusters.len() > 1 {
+            let saw = format!("there are copies of several clusters: {}", several(&clusters));
+            return Self::refuse(
+                saw,
+                "name a host that carries the one that you want back: etcdops recover --from-survivor HOST",
             );
         }
         if let Some(hosts) = copies.quorum(chosen) {

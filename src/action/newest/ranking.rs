@@ -11,6 +11,8 @@ use crate::cluster::model;
 pub struct Copies<'a> {
     pub read: Vec<(&'a str, &'a CopySeen)>,
     pub blind: Vec<(&'a str, &'a CallError)>,
+    /// The one cluster whose copies may be chosen, where it is known.
+    pub only: Option<Id>,
 }
 
 /// A voter of whose copy nothing was read.
@@ -40,12 +42,40 @@ impl<'a> Copies<'a> {
     /// The newest copy from which a survivor can be made (safety 13); of several alike the first.
     pub fn newest(&self) -> Option<(&'a str, &'a CopySeen)> {
         let mut best: Option<(&str, &CopySeen)> = None;
-        for (host, copy) in self.read.iter().filter(|(_, copy)| copy.eligible()) {
+        for (host, copy) in self.candidates() {
             if best.is_none_or(|(_, known)| copy.rank() > known.rank()) {
                 best = Some((host, copy));
             }
         }
         best
+    }
+
+    /// The clusters of which there are such copies, each with its hosts: after an earlier recovery there may be two.
+    pub fn clusters(&self) -> Vec<(Id, Vec<&'a str>)> {
+        let mut found: Vec<(Id, Vec<&str>)> = Vec::new();
+        for (host, copy) in self.candidates() {
+            let Some(id) = copy.cluster else { continue };
+            match found.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, hosts)) => hosts.push(host),
+                None => found.push((id, vec![host])),
+            }
+        }
+        found
+    }
+
+    /// Only copies of this cluster may be chosen.
+    #[must_use]
+    pub fn of(self, cluster: Id) -> Self {
+        Self {
+            only: Some(cluster),
+            ..self
+        }
+    }
+
+    /// Copies that may be chosen.
+    fn candidates(&self) -> impl Iterator<Item = &(&'a str, &'a CopySeen)> {
+        let ours = |copy: &CopySeen| self.only.is_none() || copy.cluster == self.only;
+        self.read.iter().filter(move |(_, copy)| copy.eligible() && ours(copy))
     }
 
     /// Other copies of the same cluster.
@@ -91,6 +121,15 @@ impl<'a> Copies<'a> {
         }
         found
     }
+}
+
+/// `etcd-1 and etcd-2 of cluster 1a, etcd-3 of cluster 2b`.
+pub fn several(clusters: &[(Id, Vec<&str>)]) -> String {
+    let words: Vec<String> = clusters
+        .iter()
+        .map(|(id, hosts)| format!("{} of cluster {id}", hosts.join(" and ")))
+        .collect();
+    words.join(", ")
 }
 
 /// How far a copy goes, for people.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{copies, unfit};
+use super::{copies, several, unfit};
 use crate::action::{Condition, Site, Verdict};
 use crate::call::host::HostOp;
 use crate::call::{Look, Sight};
@@ -33,6 +33,13 @@ impl Condition for Startable {
     fn judge(&self, _site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
         let hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
         let copies = copies(&hosts, seen);
+        let clusters = copies.clusters();
+        if clusters.len() > 1 {
+            return Verdict::Not {
+                saw: format!("there are copies of several clusters: {}", several(&clusters)),
+                hint: Some("start those that you want back: etcdops start HOST…".to_owned()),
+            };
+        }
         let quorum = copies
             .newest()
             .and_then(|(_, newest)| Some((copies.quorum(newest)?, newest.voters.len())));

@@ -83,6 +83,7 @@ fn newest(is: &str, dead: &[u64]) -> Newest {
         is: is.to_owned(),
         among: names(&[1, 2, 3, 4, 5]),
         dead: names(dead),
+        named: false,
     }
 }
 
@@ -290,5 +291,32 @@ fn the_word_that_hosts_are_dead_is_checked_from_everywhere() {
         };
         assert!(none.looks(site).is_empty());
         assert!(matches!(none.judge(site, &[], None), Verdict::Holds(_)));
+    });
+}
+
+#[test]
+fn which_of_two_clusters_is_meant_is_never_guessed() {
+    on_five(|site| {
+        // What an earlier recovery left behind has the higher index.
+        let old = CopySeen {
+            cluster: Some(Id(0xc0)),
+            ..copy(1, 900, (5, 900), 5)
+        };
+        let copies = || vec![read(old.clone()), read(copy(2, 400, (5, 400), 5))];
+        let dead = &[3, 4, 5];
+        for host in ["etcd-1", "etcd-2"] {
+            refused(judge(site, &newest(host, dead), copies()), "copies of several clusters");
+        }
+        let named = Newest {
+            named: true,
+            ..newest("etcd-2", dead)
+        };
+        let verdict = judge(site, &named, copies());
+        assert!(
+            matches!(&verdict, Verdict::Holds(saw) if saw.contains("data of another cluster")),
+            "{verdict:?}"
+        );
+        let start = Startable { hosts: names(&[1, 2]) };
+        refused(start.judge(site, &copies(), None), "copies of several clusters");
     });
 }
