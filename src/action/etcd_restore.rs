@@ -76,7 +76,7 @@ pub(super) fn members(initial_cluster: &str) -> Result<Vec<(String, Vec<String>)
 ///
 /// # Errors
 /// There is none, with what to do.
-fn tool(service: &ServiceSeen, host: &str) -> Result<(&'static str, Version), String> {
+pub(super) fn tool(service: &ServiceSeen, host: &str) -> Result<(&'static str, Version), String> {
     if let Some(version) = service.tools.get("etcdutl") {
         return Ok(("etcdutl", *version));
     }

@@ -84,7 +84,16 @@ fn build<T: DeserializeOwned>(with: &Value) -> Result<T, String> {
 
 /// Conditions whose refusal an operator may take upon themselves with `--accept` (see [`Condition::accept_name`]), with their text.
 pub fn acceptable() -> impl Iterator<Item = (&'static str, &'static str)> {
-    const NAMES: [&str; 7] = ["backup", "bootstrap", "clock", "disk", "peers", "quorum", "version"];
+    const NAMES: [&str; 8] = [
+        "backup",
+        "bootstrap",
+        "clock",
+        "disk",
+        "peers",
+        "quorum",
+        "quota",
+        "version",
+    ];
     let kinds = CONDITIONS.iter().filter(|kind| NAMES.contains(&kind.name));
     kinds.map(|kind| (kind.name, kind.doc))
 }

@@ -78,7 +78,7 @@ impl Look {
 }
 
 /// A member's own store, at the revision that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreSeen {
     /// etcd's hash of keys and values.
     pub hash: u32,

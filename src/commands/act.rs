@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::health::recalled;
 use super::settings::Settings;
 use super::{Context, Exit, Failure};
 use crate::action::{Site, registry};
@@ -120,6 +121,9 @@ pub(super) async fn planned(
         parameters,
         run: &run,
         dead: &options.dead,
+        known_revision: recalled(&settings.cluster.name)
+            .and_then(|record| record.revision)
+            .unwrap_or_default(),
         accept: &options.accept,
     };
     unknown_dead(options, settings)?;
@@ -294,6 +298,7 @@ pub(super) async fn carry_out(
         .open(&plan.run)
         .map_err(|error| Failure::of(Exit::Refused, &error))?;
     super::touched::note(plan);
+    super::unfenced::note(plan);
     let interrupt = super::signals::listen(&context.ui);
     let means = Means {
         transport,
@@ -302,7 +307,11 @@ pub(super) async fn carry_out(
         interrupt: &interrupt,
         operator: operator::here(),
     };
-    finish(begin(plan, &consent, means).await)
+    let ending = begin(plan, &consent, means).await;
+    if ending.outcome == RunOutcome::Refused {
+        super::unfenced::forget(plan);
+    }
+    finish(ending)
 }
 
 /// The operator's consent for what remains.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::settings::Settings;
 use super::{Context, Exit, Failure, signals};
-use super::{folders, touched};
+use super::{folders, touched, unfenced};
 use crate::base::duration::Span;
 use crate::cluster::host::Host;
 use crate::cluster::inventory::Origin;
@@ -58,7 +58,8 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     let started = Instant::now();
     let cluster = &settings.cluster;
     // What runs left is asked only of hosts where something may stand, unless something is wrong: ssh takes longer than all the rest.
-    let touched = touched::hosts(&cluster.name);
+    let mut touched = touched::hosts(&cluster.name);
+    touched.extend(unfenced::hosts(&cluster.name));
     let first = hosts(settings, |host| {
         context.ui.manner.verbose > 0 || touched.contains(&host.name)
     });
@@ -81,6 +82,7 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     }
     touched::forget(&cluster.name, &left);
     health.add(leftovers::problems(&left));
+    health.add(unfenced::problems(&cluster.name, &evidence.observed, &left));
     health.add(backups(context, settings, &evidence.observed));
     let exit = exit(context.ui.manner.format, &health);
     show(context, settings, &evidence, &health, again);
@@ -173,4 +175,9 @@ pub(super) fn remember(context: &Context, settings: &Settings, observed: &Observ
     if let Err(error) = record.write(&folder) {
         context.ui.detail(&format!("what was seen is not kept: {error}"));
     }
+}
+
+/// What was last known of the cluster on this bastion.
+pub(super) fn recalled(cluster: &str) -> Option<Record> {
+    Record::read(&folders::records(), cluster)
 }

@@ -28,6 +28,7 @@ pub mod service;
 pub mod settings;
 mod signals;
 mod touched;
+mod unfenced;
 
 pub use context::Context;
 pub use failure::{Exit, Failure};

@@ -5,13 +5,12 @@ use std::path::Path;
 use serde_json::json;
 
 use super::act::{ActOptions, Parameters, act};
-use super::health::remember;
-use super::{Context, Exit, Failure, folders};
+use super::health::{recalled, remember};
+use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::call::{Call, LibraryAnswer, LibraryOp, Reply, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
-use crate::look::record::Record;
 use crate::look::recovery::{self, BackupFound, Choice, Choices, Found, Way};
 use crate::look::verdict::{Circumstances, Health, Verdict, verdict};
 use crate::snapshot::Shelf;
@@ -34,17 +33,24 @@ pub struct RecoverArgs {
     /// With --from-backup: come back on NEW instead of on OLD (repeatable)
     #[arg(long, value_name = "OLD=NEW", requires = "from_backup", conflicts_with = "members")]
     pub host_map: Vec<String>,
-    /// With --from-backup: raise the revision by so much, so that clients that watch (Kubernetes) notice; 1000000000 is usual
-    #[arg(long, value_name = "REVISIONS", requires = "from_backup")]
-    pub bump: Option<u64>,
+    /// With --from-backup or --then-restore: raise the revision by so much, so that clients that watch (Kubernetes) start over (default:
+    /// 1000000000, or twice the highest revision known if that is more)
+    #[arg(long, visible_alias = "bump", value_name = "REVISIONS", num_args = 0..=1, default_missing_value = "0")]
+    pub bump_revision: Option<u64>,
     /// Make a cluster of one from the copy on HOST (default: the newest copy), then let the others join it
     #[arg(long, value_name = "HOST", num_args = 0..=1, default_missing_value = "")]
     pub from_survivor: Option<String>,
+    /// With --from-survivor: keep the survivor alone, back it up, and bring all members back from that backup with a new cluster ID
+    #[arg(long, requires = "from_survivor")]
+    pub then_restore: bool,
     #[command(flatten)]
     pub act: ActOptions,
 }
 
 pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure> {
+    if args.bump_revision.is_some() && args.from_backup.is_none() && !args.then_restore {
+        return Err(Failure::usage("--bump-revision needs --from-backup or --then-restore"));
+    }
     if args.start {
         return act(context, &args.act, "recover-start", Parameters::new()).await;
     }
@@ -53,6 +59,9 @@ pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure>
         return act(context, &args.act, "recover-from-backup", parameters).await;
     }
     if let Some(host) = &args.from_survivor {
+        if args.then_restore {
+            return restored_anew(context, args, host).await;
+        }
         return act(context, &args.act, "recover-from-survivor", survivor(host)).await;
     }
     guided(context, &args.act).await
@@ -66,9 +75,7 @@ async fn from_backup(context: &Context, args: &RecoverArgs, backup: &str) -> Res
     } else if !backup.is_empty() {
         parameters.insert("backup".to_owned(), json!(backup));
     }
-    if let Some(bump) = args.bump {
-        parameters.insert("bump".to_owned(), json!(bump));
-    }
+    parameters.extend(bumped(args));
     let members = match args.host_map.as_slice() {
         [] => args.members.clone(),
         moves => moved(&context.settings().await?.cluster, moves)?,
@@ -134,6 +141,70 @@ fn moved(cluster: &ClusterConfig, moves: &[String]) -> Result<Vec<String>, Failu
         .collect())
 }
 
+/// How much the revision is raised; without a number the runbook finds one.
+fn bumped(args: &RecoverArgs) -> Parameters {
+    let parameter = match args.bump_revision {
+        None => return Parameters::new(),
+        Some(0) => ("raise".to_owned(), json!(true)),
+        Some(by) => ("bump".to_owned(), json!(by)),
+    };
+    Parameters::from([parameter])
+}
+
+/// The survivor alone, a backup of it, and all members from that backup: three runs, each planned when the one before has ended.
+async fn restored_anew(context: &Context, args: &RecoverArgs, host: &str) -> Result<Exit, Failure> {
+    let mut parameters = bumped(args);
+    parameters.insert(
+        "members".to_owned(),
+        json!(living(context, args, host).await?.join(",")),
+    );
+    let mut alone = survivor(host);
+    alone.insert("grow".to_owned(), json!(false));
+    let shown = args.act.plan || args.act.manual || args.act.plan_out.is_some();
+    let exit = act(context, &args.act, "recover-from-survivor", alone).await?;
+    if shown {
+        let bump = match args.bump_revision {
+            None => String::new(),
+            Some(0) => " --bump-revision".to_owned(),
+            Some(by) => format!(" --bump-revision {by}"),
+        };
+        context.ui.say(&format!(
+            "Afterwards, each with a plan of its own: etcdops backup; etcdops recover --from-backup --members {}{bump}",
+            parameters["members"].as_str().unwrap_or_default()
+        ));
+        return Ok(exit);
+    }
+    if exit != Exit::Done {
+        return Ok(exit);
+    }
+    let backup = act(context, &args.act, "backup", Parameters::new()).await?;
+    if backup != Exit::Done {
+        return Ok(backup);
+    }
+    act(context, &args.act, "recover-from-backup", parameters).await
+}
+
+/// The hosts of the members that the copy knows, apart from the dead.
+async fn living(context: &Context, args: &RecoverArgs, host: &str) -> Result<Vec<String>, Failure> {
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let found = recovery::find(&settings.cluster, &transport, settings.look_timeout()).await;
+    let copies = found.copies();
+    let copy = if host.is_empty() {
+        copies.newest().map(|(_, copy)| copy)
+    } else {
+        copies.on(host)
+    };
+    let members = copy.map(|copy| copy.members.as_slice()).unwrap_or_default();
+    let hosts = members
+        .iter()
+        .filter_map(|member| settings.cluster.host_of_member(member));
+    Ok(hosts
+        .map(|host| host.name.clone())
+        .filter(|host| !args.act.dead.contains(host))
+        .collect())
+}
+
 fn survivor(host: &str) -> Parameters {
     if host.is_empty() {
         return Parameters::new();
@@ -158,7 +229,7 @@ async fn guided(context: &Context, options: &ActOptions) -> Result<Exit, Failure
     let choices = found.choices(
         &settings.cluster,
         &backups,
-        record(&settings.cluster.name).as_ref(),
+        recalled(&settings.cluster.name).as_ref(),
         context.now(),
     );
     remember(context, &settings, &found.evidence.observed);
@@ -281,9 +352,4 @@ async fn carry_out(context: &Context, options: &ActOptions, choice: &Choice) -> 
             act(context, &options, "recover-from-backup", parameters).await
         }
     }
-}
-
-/// What was last known of the cluster on this bastion.
-fn record(cluster: &str) -> Option<Record> {
-    Record::read(&folders::records(), cluster)
 }

@@ -36,6 +36,8 @@ pub struct Request<'a> {
     pub run: &'a RunId,
     /// Hosts that the operator declared dead.
     pub dead: &'a [String],
+    /// The highest revision that was seen of the cluster before; 0: none is known.
+    pub known_revision: u64,
     /// Guards that the operator accepts beforehand.
     pub accept: &'a [String],
 }
@@ -206,6 +208,7 @@ impl<'a> Builder<'a> {
             no_library: self.no_library.as_deref(),
             run: self.request.run,
             dead: self.request.dead,
+            known_revision: self.request.known_revision,
         }
     }
 

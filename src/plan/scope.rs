@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::base::counted::length;
 use crate::base::id::RunId;
 use crate::cluster::host::{ClusterConfig, Host, Keep, ServiceKind};
 use crate::cluster::member::Member;
@@ -23,6 +24,8 @@ pub struct Ground<'a> {
     pub no_library: Option<&'a str>,
     pub run: &'a RunId,
     pub dead: &'a [String],
+    /// The highest revision that was seen before.
+    pub known_revision: u64,
 }
 
 /// How a member is called in questions and messages: its host where the inventory knows it, else its name, else its ID.
@@ -70,8 +73,14 @@ impl Ground<'_> {
             "tolerates": tolerates,
             "client_urls": self.listed(|member| &member.client_urls),
             "peer_urls": self.listed(|member| &member.peer_urls),
+            "revision": self.revision(),
             "db_size": self.observed.members.iter().filter_map(|seen| seen.db_size).max().unwrap_or(0),
         })
+    }
+
+    fn revision(&self) -> u64 {
+        let told = self.observed.members.iter().filter_map(|seen| seen.revision).max();
+        told.unwrap_or_default().max(self.known_revision)
     }
 
     /// URLs of all members as they were seen, before anything that the plan does.
@@ -151,9 +160,9 @@ impl Ground<'_> {
     }
 
     fn backups(&self) -> Value {
-        let all: Vec<Value> = self.library.backups.iter().map(backup).collect();
+        let all: Vec<Value> = self.library.backups.iter().map(|kept| self.backup(kept)).collect();
         let verified = self.library.newest_verified(self.model.cluster_id);
-        json!({ "newest": all.first(), "newest_verified": verified.map(backup), "all": all })
+        json!({ "newest": all.first(), "newest_verified": verified.map(|kept| self.backup(kept)), "all": all })
     }
 
     fn members(&self, wanted: impl Fn(&ModelMember) -> bool) -> Vec<Value> {
@@ -188,31 +197,33 @@ impl Ground<'_> {
                 .find(name)
                 .map_or_else(|| self.gone(name), |member| self.member(member)),
             (ParameterType::Backup, Value::String(name)) => {
-                self.library.find(name).map_or_else(|| value.clone(), backup)
+                let found = self.library.find(name);
+                found.map_or_else(|| value.clone(), |kept| self.backup(kept))
             }
             _ => value.clone(),
         }
     }
-}
 
-fn backup(kept: &Kept) -> Value {
-    let manifest = &kept.manifest;
-    let fields = json!({
-        "name": manifest.name,
-        "path": kept.path,
-        "size": manifest.size,
-        "sha256": manifest.sha256,
-        "revision": manifest.content.revision,
-        "keys": manifest.content.keys,
-        "cluster_id": manifest.source.cluster_id,
-        "version": manifest.source.version,
-        "taken": crate::base::clock::rfc3339(manifest.taken),
-        "verified": manifest.is_good(),
-        "peer_urls": manifest.content.members.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
-        "alarms": manifest.content.alarms,
-        "auth": manifest.content.auth,
-    });
-    standing_for(&manifest.name, fields)
+    fn backup(&self, kept: &Kept) -> Value {
+        let manifest = &kept.manifest;
+        let fields = json!({
+            "name": manifest.name,
+            "path": kept.path,
+            "size": manifest.size,
+            "sha256": manifest.sha256,
+            "revision": manifest.content.revision,
+            "keys": manifest.content.keys,
+            "cluster_id": manifest.source.cluster_id,
+            "version": manifest.source.version,
+            "taken": crate::base::clock::rfc3339(manifest.taken),
+            "age": length(self.run.began().map_or(0, |began| began.duration_since(manifest.taken).as_secs().max(0))),
+            "verified": manifest.is_good(),
+            "peer_urls": manifest.content.members.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
+            "alarms": manifest.content.alarms,
+            "auth": manifest.content.auth,
+        });
+        standing_for(&manifest.name, fields)
+    }
 }
 
 fn standing_for(name: &str, fields: Value) -> Value {
@@ -291,6 +302,7 @@ mod tests {
             no_library: None,
             run: &run,
             dead: &[],
+            known_revision: 0,
         };
         let roots = ground.roots();
         let found: Vec<String> = ROOTS

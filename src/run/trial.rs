@@ -87,6 +87,7 @@ fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTre
         parameters,
         run: &run,
         dead: &[],
+        known_revision: 0,
         accept: &[],
     };
     world.drive(prepare(&request, world)).expect("planning ends")
@@ -290,6 +291,7 @@ fn the_first_ctrl_c_ends_a_long_wait() {
         parameters: &BTreeMap::new(),
         run: &run,
         dead: &[],
+        known_revision: 0,
         accept: &[],
     };
     let plan = world.drive(prepare(&request, &world)).unwrap().unwrap();

@@ -102,6 +102,11 @@ static CLUSTER: &[Field] = &[
         "Those of all members before anything that the plan does.",
     ),
     field(
+        "revision",
+        Type::Number,
+        "The highest revision that a member tells or that was seen before; 0 when none is known.",
+    ),
+    field(
         "db_size",
         Type::Number,
         "Bytes of the largest database among the members that answer.",
@@ -223,6 +228,11 @@ pub static BACKUP: &[Field] = &[
     ),
     field("version", Type::Text, "Of the etcd that it was taken from."),
     field("taken", Type::Text, "When, RFC 3339."),
+    field(
+        "age",
+        Type::Text,
+        "How old it is when the run begins, as in `41 minutes`.",
+    ),
     field("verified", Type::Bool, "It was proved."),
     field("peer_urls", TEXTS, "Of the members recorded in it."),
     field("alarms", TEXTS, "The alarms that it carries."),

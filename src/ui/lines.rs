@@ -16,6 +16,8 @@ use crate::plan::types::{Plan, PlannedStep};
 
 /// Without a terminal the same waiting is not told more often than this, in seconds.
 const TELL_WAITING_EVERY: i64 = 10;
+/// The whole run, among what began: no step has this path.
+const WHOLE_RUN: &str = "";
 /// Under the text of a step: as wide as `13:04:05  `.
 const UNDER_TIME: &str = "          ";
 
@@ -63,7 +65,10 @@ impl Lines {
     /// What must be remembered to word later events.
     fn note(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::Created { plan, .. } => self.plan = Some(plan.clone()),
+            EventKind::Created { plan, .. } => {
+                self.plan = Some(plan.clone());
+                self.began.insert(WHOLE_RUN.to_owned(), event.at);
+            }
             EventKind::StepStarted { step } => {
                 self.began.insert(step.clone(), event.at);
             }
@@ -202,7 +207,12 @@ impl Lines {
                 .plan
                 .as_ref()
                 .map_or_else(String::new, |plan| format!("run {}: ", plan.run));
-            format!("{run}{head}")
+            let took = if outcome == RunOutcome::Done {
+                self.took(at, WHOLE_RUN)
+            } else {
+                String::new()
+            };
+            format!("{run}{head}{took}")
         } else {
             let rest = what
                 .strip_prefix(word)

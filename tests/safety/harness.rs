@@ -252,6 +252,7 @@ impl Job<'_> {
             parameters: self.parameters,
             run: &run,
             dead: self.dead,
+            known_revision: 0,
             accept: &[],
         };
         let prepared = world

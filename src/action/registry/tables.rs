@@ -12,6 +12,7 @@ use crate::action::bootstrap::Bootstrap;
 use crate::action::clients_stop::{ClientsStart, ClientsStop};
 use crate::action::clock::Clock;
 use crate::action::cluster_condition::ClusterIs;
+use crate::action::cluster_report::{self, ClusterReport};
 use crate::action::command_condition::CommandSays;
 use crate::action::config_freeze::{ConfigFreeze, ConfigThaw};
 use crate::action::configurable::Configurable;
@@ -45,6 +46,8 @@ use crate::action::members_tell::{self, MembersTell};
 use crate::action::newest::{Dead, Newest, Startable};
 use crate::action::peers::Peers;
 use crate::action::quorum::Quorum;
+use crate::action::quota::Quota;
+use crate::action::restorable::Restorable;
 use crate::action::service_condition::ServiceIs;
 use crate::action::service_inspect::{self, ServiceInspect};
 use crate::action::service_listen::{self, ServiceListen};
@@ -261,6 +264,12 @@ pub static ACTIONS: &[ActionKind] = &[
         false,
         backup_prune::OUTPUT,
     ),
+    ActionKind::of::<ClusterReport>(
+        "cluster.report",
+        "Says what the cluster comes to: its members, and the hash, revision and keys that they hold.",
+        false,
+        cluster_report::OUTPUT,
+    ),
     ActionKind::of::<ClientsStop>(
         "clients.stop",
         "Stops the clients with the inventory's command, on the bastion; nothing where it names none.",
@@ -326,6 +335,11 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "The settings with which etcd on a host will join a cluster can be written where they live; otherwise the lines to change by hand.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
+    ConditionKind::of::<Quota>("quota", "Hosts let a database of this size take writes."),
+    ConditionKind::of::<Restorable>(
+        "restorable",
+        "Hosts have the tool that restores a backup, and an etcd that can run on its data.",
+    ),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
     ConditionKind::of::<VersionIs>("version", "The etcd that a host has: may it join, is it new enough."),
     ConditionKind::of::<HttpAnswers>("http", "What a URL answers."),
