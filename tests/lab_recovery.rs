@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::lab::{Finished, Lab};
-use crate::support::runs::{run_id, signalled_at};
+use crate::support::runs::{answering, begun, run_id, signal, signalled_at};
+use crate::support::wait_until;
 
 const HOSTS: [&str; 3] = ["etcd-1", "etcd-2", "etcd-3"];
 const DATA: &str = "/var/lib/etcd/default";
@@ -94,6 +95,38 @@ fn plan_of(lab: &Lab, arguments: &[&str]) -> Value {
     serde_json::json!([plan["runbook"], plan["parameters"], plan["steps"]])
 }
 
+const PLAN: &str = "Carry out this plan on cluster lab? [y/N] ";
+
+/// The operator says no at each question; a host lacks what a restore needs: etcd runs on everywhere.
+fn nothing_is_touched(lab: &Lab) {
+    let scripts: [&[(&str, &str)]; 4] = [
+        &[(PLAN, "n")],
+        &[(PLAN, "y"), ("Go on? [y/N] ", "n")],
+        &[(PLAN, "y"), ("Go on? [y/N] ", "y"), ("[y/N] ", "")],
+        &[
+            (PLAN, "y"),
+            ("Go on? [y/N] ", "y"),
+            ("[y/N] ", "y"),
+            ("Type the cluster", ""),
+        ],
+    ];
+    for answers in scripts {
+        answering(lab.bastion(), "recover --from-backup", answers, 4);
+        assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "the backup\n");
+    }
+    let tools = lab.exec("etcd-2", "command -v etcdutl etcdctl");
+    let tools: Vec<&str> = tools.split_whitespace().collect();
+    for tool in &tools {
+        lab.exec("etcd-2", &format!("mv {tool} {tool}.gone"));
+    }
+    let ended = lab.etcdops(&["recover", "--from-backup", "--yes"]);
+    untouched(lab, &ended, "etcd-2 has neither etcdutl nor etcdctl");
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    for tool in &tools {
+        lab.exec("etcd-2", &format!("mv {tool}.gone {tool}"));
+    }
+}
+
 #[test]
 fn a_cluster_comes_back_from_its_backup_whatever_happened_to_it() {
     let Some(lab) = Lab::up(&[
@@ -130,6 +163,7 @@ fn a_cluster_comes_back_from_its_backup_whatever_happened_to_it() {
         .good();
     fs::write(&file, &whole).unwrap();
 
+    nothing_is_touched(&lab);
     destroyed(&lab, &HOSTS);
     recovered(&lab);
     is_back(&lab);
@@ -139,6 +173,16 @@ fn a_cluster_comes_back_from_its_backup_whatever_happened_to_it() {
     let backup = name_of(&file);
     let foreign = ["recover", "--from-backup", &backup, "--yes"];
     untouched(&lab, &lab.etcdops(&foreign), "is of cluster");
+    // Accepted beforehand, the cluster's name must still be typed.
+    let asked = format!("recover --from-backup {backup} --accept backup");
+    let until_typed = [
+        (PLAN, "y"),
+        ("Go on? [y/N] ", "y"),
+        ("[y/N] ", "y"),
+        ("Type the cluster", ""),
+    ];
+    answering(lab.bastion(), &asked, &until_typed, 4);
+    assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "the backup\n");
 
     // Killed on the way, with data that is still there: it goes on, and the old data is kept.
     let again = [&foreign[..], &["--accept", "backup"]].concat();
@@ -206,4 +250,153 @@ fn versions_sizes_and_layouts_come_back_from_total_loss() {
             assert_ne!(lab.exec(host, &old), "", "{options:?}: the old data of {host} is kept");
         }
     }
+}
+
+/// What befalls a host while it is restored: the run stops, nothing is lost, and it goes on afterwards.
+#[test]
+fn a_full_disk_a_power_cut_and_an_agent_that_starts_etcd_lose_nothing() {
+    if !soak() {
+        return;
+    }
+    let Some(lab) = Lab::up(&["--members", "3", "--etcd", "3.5", "--disk-mb", "900"]) else {
+        return;
+    };
+    backed_up(&lab);
+    let backup = name_of(&backup_file(&lab));
+    let again = ["recover", "--from-backup", &backup, "--accept", "backup", "--yes"];
+    let kept = |run: &str| {
+        for host in HOSTS {
+            lab.exec(host, &format!("test -s {DATA}.etcdops-{run}.old/member/snap/db"));
+        }
+    };
+
+    // The disk is full before anything was stopped: the cluster serves on, and nothing is in the way of the next try.
+    let mut child = begun(lab.bastion(), &again, "prepared/upload");
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    lab.fill_but("etcd-2", 20_000);
+    let run = run_id(lab.bastion());
+    let ended = lab.etcdops(&["resume", &run, "--yes"]);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.code, Some(1), "{said}");
+    assert!(said.contains("o space left") || said.contains("full"), "{said}");
+    assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "the backup\n");
+    lab.unfill("etcd-2");
+    lab.etcdops(&["resume", &run, "--yes"]).good();
+    is_back(&lab);
+    kept(&run);
+
+    // The power of one host fails while all are stopped.
+    lab.etcdctl(&["put", "after", "the backup"]);
+    let mut child = begun(lab.bastion(), &again, "clients/frozen/swap");
+    lab.kill("etcd-3");
+    let code = child.wait().unwrap().code();
+    assert!(matches!(code, Some(1 | 6)), "{code:?}");
+    lab.start("etcd-3");
+    let run = run_id(lab.bastion());
+    lab.etcdops(&["resume", &run, "--yes"]).good();
+    is_back(&lab);
+    kept(&run);
+
+    // Something on every host unmasks and starts etcd five times a second, frozen or not.
+    lab.etcdctl(&["put", "after", "the backup"]);
+    for host in HOSTS {
+        let agent = "while sleep 0.2; do systemctl unmask etcd; systemctl start --no-block etcd; done";
+        lab.exec(host, &format!("systemd-run --quiet --unit=agent sh -c '{agent}'"));
+    }
+    let done = lab.etcdops(&again);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    for host in HOSTS {
+        lab.exec(host, "systemctl stop agent");
+    }
+    is_back(&lab);
+    kept(&run_id(lab.bastion()));
+}
+
+/// Fewer hosts, then others; a log with a directory of its own; the revision raised above all that was seen.
+#[test]
+fn a_cluster_comes_back_on_fewer_and_on_other_hosts() {
+    if !soak() {
+        return;
+    }
+    let wal = "ETCD_WAL_DIR=/var/lib/etcd/wal";
+    let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.6", "--set", wal]) else {
+        return;
+    };
+    backed_up(&lab);
+    let backup = name_of(&backup_file(&lab));
+    let from = ["recover", "--from-backup", &backup, "--accept", "backup", "--yes"];
+    let healthy = |members: usize| {
+        let health = lab.etcdops(&["health", "-o", "json"]);
+        let health: Value = serde_json::from_str(&health.stdout).unwrap();
+        assert_eq!(health["quorum"]["voters"], members, "{health:#}");
+        assert_eq!(lab.etcdctl(&["get", "--print-value-only", "key7"]), "value7\n");
+        assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "");
+    };
+
+    // One host, raised above all that was seen; then two more.
+    let done = lab.etcdops(&[&from[..], &["--members", "etcd-1", "--bump-revision"]].concat());
+    let said = format!("{}{}", done.stdout, done.stderr);
+    assert_eq!(done.code, Some(0), "{said}");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "at least 1 revision",
+        "raised by 1000000000",
+        "Still stopped and fenced: etcd-2, etcd-3",
+        "20 keys",
+    ] {
+        assert!(flat.contains(words), "{words}\n{said}");
+    }
+    let run = run_id(lab.bastion());
+    for host in HOSTS {
+        lab.exec(host, &format!("test -d {DATA}.etcdops-{run}.old/member"));
+    }
+    lab.exec(
+        "etcd-1",
+        &format!("test -d /var/lib/etcd/wal.etcdops-{run}.old && test -s /var/lib/etcd/wal/*.wal"),
+    );
+    let told = lab.etcdctl(&["--endpoints", "http://etcd-1:2379", "put", "raised", "1", "-w", "json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(told["header"]["revision"].as_u64() > Some(1_000_000_000), "{told}");
+    let health = lab.etcdops(&["health"]);
+    let said = format!("{}{}", health.stdout, health.stderr);
+    assert!(
+        said.contains("etcd-2: etcd is fenced") && said.contains("etcd-3: etcd is fenced"),
+        "{said}"
+    );
+    for host in ["etcd-2", "etcd-3"] {
+        let done = lab.etcdops(&["add-member", host, "--yes"]);
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    }
+    healthy(3);
+
+    // etcd-3 is lost with its data; etcd-4 takes its place.
+    lab.kill("etcd-3");
+    let done = lab.etcdops(&[&from[..], &["--host-map", "etcd-3=etcd-4", "--dead", "etcd-3"]].concat());
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    healthy(3);
+    let settings = lab.exec("etcd-4", "cat /etc/default/etcd");
+    assert!(
+        settings.contains("ETCD_INITIAL_CLUSTER=") && settings.contains("etcd-4=http://etcd-4:2380"),
+        "{settings}"
+    );
+    let said = lab.etcdops(&["health"]);
+    let said = format!("{}{}", said.stdout, said.stderr);
+    assert!(said.contains("etcd-3 was declared dead in run"), "{said}");
+
+    // What was declared dead returns, cannot join, is stopped and joins anew: then nothing of it is repeated.
+    lab.start("etcd-3");
+    wait_until("etcd-3 runs again", std::time::Duration::from_secs(60), || {
+        lab.try_exec("etcd-3", "pidof etcd").code == Some(0)
+    });
+    healthy(3);
+    lab.etcdops(&["stop", "etcd-3", "--yes"]).good();
+    let done = lab.etcdops(&["add-member", "etcd-3", "--yes"]);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let said = lab.etcdops(&["health"]);
+    assert!(
+        !format!("{}{}", said.stdout, said.stderr).contains("declared dead"),
+        "{}",
+        said.stdout
+    );
 }

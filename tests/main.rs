@@ -25,6 +25,7 @@ mod lab_recovery;
 mod lab_refusals;
 mod lab_runs;
 mod lab_smoke;
+mod lab_survivor;
 mod lab_ways;
 mod layering;
 mod playground;

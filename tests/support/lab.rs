@@ -204,6 +204,12 @@ impl Lab {
         self.lab("fill", &[host]).good();
     }
 
+    /// The same, with so much left.
+    #[track_caller]
+    pub fn fill_but(&self, host: &str, kilobytes: u32) {
+        self.lab("fill", &[host, "--leave-kb", &kilobytes.to_string()]).good();
+    }
+
     /// Takes the filling away.
     #[track_caller]
     pub fn unfill(&self, host: &str) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use expectrl::{Expect, Session};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::lab::Bastion;
@@ -64,6 +65,39 @@ pub fn signalled_at(bastion: &Bastion, arguments: &[&str], record: usize, with: 
         "no run began: {arguments:?} ended with {code:?}"
     );
     code
+}
+
+/// Starts etcdops; returns when the new run's journal names this step.
+pub fn begun(bastion: &Bastion, arguments: &[&str], step: &str) -> Child {
+    let before = journal(bastion);
+    let mut child = spawned(bastion, arguments);
+    let wanted = format!("\"step\":\"{step}\"");
+    wait_until(&format!("{step} begins"), 3 * MINUTE, || {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before {step}");
+        journal(bastion)
+            .filter(|path| Some(path) != before.as_ref())
+            .and_then(|path| fs::read_to_string(path).ok())
+            .is_some_and(|text| text.contains(&wanted))
+    });
+    child
+}
+
+/// Answers the questions of a command on a terminal of its own, one after another; its exit code must be this one.
+#[track_caller]
+pub fn answering(bastion: &Bastion, arguments: &str, answers: &[(&str, &str)], code: u8) {
+    let line = format!("{} {arguments}; echo \"code=$?.\"", env!("CARGO_BIN_EXE_etcdops"));
+    let mut session = Session::spawn(bastion.command("bash", &["--norc", "-c", &line])).unwrap();
+    session.set_expect_timeout(Some(MINUTE));
+    session.get_process_mut().set_window_size(120, 40).unwrap();
+    for (question, answer) in answers {
+        if let Err(error) = session.expect(*question) {
+            panic!("{arguments}: `{question}` never came: {error}");
+        }
+        session.send(format!("{answer}\r")).unwrap();
+    }
+    if let Err(error) = session.expect(format!("code={code}.")) {
+        panic!("{arguments}: not {code}: {error}");
+    }
 }
 
 /// Which records to be killed at: a fixed sample, all of them in `make soak`.
