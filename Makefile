@@ -36,6 +36,7 @@ bench:
 	tests/setup test
 	cargo build --release
 	tests/bench/run
+	tests/bench/recovery
 
 # Four real hosts to play with: tests/lab/lab --help
 lab:
