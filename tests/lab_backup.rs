@@ -64,8 +64,31 @@ fn a_live_backup_is_whole_private_and_no_older_than_what_was_acknowledged() {
     let leader: Value = serde_json::from_str(&lab.etcdops(&["health", "-o", "json"]).good()).unwrap();
     assert_ne!(first["member_id"], leader["leader"], "{first:#}");
 
+    a_full_disk_leaves_nothing_behind(&lab);
     a_frozen_follower_is_passed_over(&lab);
     damage_is_seen(&lab, first["name"].as_str().unwrap(), &file);
+}
+
+/// The library's own disk is full: the half file is never seen, and no other member is troubled.
+fn a_full_disk_leaves_nothing_behind(lab: &Lab) {
+    let store = lab.bastion().home().join(".local/state/etcdops/backups");
+    let store = store.to_string_lossy().into_owned();
+    let in_bastion = |program: &str, words: &[&str]| {
+        let output = lab.bastion().command(program, words).output().unwrap();
+        assert!(output.status.success(), "{program} {words:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    in_bastion("mount", &["-t", "tmpfs", "-o", "size=16k", "tmpfs", &store]);
+    let ended = lab.etcdops(&["backup", "--yes"]);
+    let left = in_bastion("find", &[&store, "-type", "f"]);
+    in_bastion("umount", &[&store]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("No space left on device") || ended.stderr.contains("No space left on device"),
+        "{ended:?}"
+    );
+    assert_eq!(left, "");
+    assert_eq!(backups(lab).len(), 1);
 }
 
 /// SIGSTOP of a follower right away: it accepts and says nothing; another one is asked.
