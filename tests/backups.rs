@@ -161,6 +161,83 @@ fn a_timer_is_shown_before_it_is_written_and_needs_nothing_that_it_will_not_have
     assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
 }
 
+/// A data directory in three forms, what is missing and what is changed, and that nobody takes one on which etcd runs.
+#[test]
+fn data_directories_are_taken_in_whole_and_damage_is_told_with_its_place() {
+    let (mut etcds, _) = saved();
+    let mut cli = Cli::new();
+    cli.write("etcdops.yaml", INVENTORY);
+    let data = etcds.nodes[0].folder.join("data");
+    let add = |words: &[&str]| cli.run([&["backups", "add"], words].concat());
+    let whole = data.to_string_lossy().into_owned();
+    let refused = add(&[&whole]);
+    assert!(
+        refused.code == 3 && refused.stderr.contains("etcd runs on it"),
+        "{refused:?}"
+    );
+    etcds.kill(0);
+    let _ = add(&[&whole]).code(0);
+    let _ = add(&[&data.join("member").to_string_lossy(), "--name", "member"]).code(0);
+    let log = etcds.nodes[0].folder.join("log");
+    fs::rename(data.join("member/wal"), &log).unwrap();
+    let missing = add(&[&whole, "--name", "apart"]);
+    assert!(
+        missing.code == 3 && missing.stderr.contains("member/wal"),
+        "{missing:?}"
+    );
+    let apart = ["--name", "apart", "--wal-dir", &log.to_string_lossy()];
+    let _ = add(&[&[whole.as_str()], &apart[..]].concat()).code(0);
+
+    let listed: Value = serde_json::from_str(&cli.run(["backups", "list", "-o", "json"]).stdout).unwrap();
+    let found = listed["backups"].as_array().unwrap();
+    assert_eq!(found.len(), 3, "{listed:#}");
+    for backup in found {
+        assert_eq!(
+            (
+                &backup["form"],
+                &backup["revision"],
+                &backup["keys"],
+                &backup["v2_data"]
+            ),
+            (
+                &Value::from("data-dir"),
+                &Value::from(3),
+                &Value::from(2),
+                &Value::from(false)
+            ),
+            "{backup:#}"
+        );
+        assert!(
+            backup["cluster_id"].is_string() && backup["term"].as_u64() >= Some(2),
+            "{backup:#}"
+        );
+        assert_eq!(backup["members"][0]["name"], "e1", "{backup:#}");
+    }
+    // An archive of ours that comes from elsewhere.
+    let _ = cli.run(["backups", "copy", "apart", "elsewhere"]).code(0);
+    let _ = add(&["elsewhere/apart/data.tar", "--name", "moved"]).code(0);
+    let _ = cli.run(["backups", "verify", "moved"]).code(0);
+
+    change(&log.join("0000000000000000-0000000000000000.wal"), 200);
+    let broken = add(&[&whole, "--name", "broken", "--wal-dir", &log.to_string_lossy()]);
+    assert!(
+        broken.code == 3
+            && broken
+                .stderr
+                .contains("member/wal/0000000000000000-0000000000000000.wal, byte"),
+        "{broken:?}"
+    );
+    let names = cli.run(["backups", "list"]).stdout;
+    assert!(!names.contains("broken"), "{names}");
+}
+
+fn change(path: &std::path::Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 0x10;
+    fs::remove_file(path).unwrap();
+    std::io::Write::write_all(&mut fs::File::create(path).unwrap(), &bytes).unwrap();
+}
+
 #[test]
 fn without_etcd_here_a_boot_is_not_tried_and_that_is_no_failure() {
     let (_etcds, path) = saved();

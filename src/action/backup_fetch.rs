@@ -8,7 +8,6 @@ use super::{Action, Kind, Late, Probe, Risk, Site, sight};
 use crate::base::duration::Span;
 use crate::call::library::Fetch;
 use crate::call::{Call, CallError, Fault, LibraryOp, Look, Sight, To};
-use crate::cluster::version::Version;
 use crate::snapshot::{Form, Source};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -83,7 +82,6 @@ impl Action for BackupFetch {
                 host: Some(site.host_name().to_owned()),
                 version,
             },
-            v2_data: version.is_some_and(|version| version < Version::new(3, 5, 0)),
             run: Some(site.run.clone()),
             step: Some(site.step.to_owned()),
         };

@@ -28,7 +28,7 @@ pub enum LibraryOp {
     /// Brings a file or folder of a host into the library.
     Fetch(Fetch),
     /// Takes in a file or folder of the bastion that others made.
-    Add { name: String, from: String },
+    Add(Add),
     /// Copies the file of a backup, and its manifest, to a folder outside the library.
     Copy { name: String, to: String },
     /// Removes backups that the retention rules no longer keep.
@@ -55,9 +55,20 @@ pub struct Fetch {
     pub sha256: String,
     pub form: Form,
     pub source: Source,
-    pub v2_data: bool,
     pub run: Option<RunId>,
     pub step: Option<String>,
+}
+
+/// What others made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Add {
+    pub name: String,
+    /// A snapshot, a database, an archive of ours, or a data directory.
+    pub from: String,
+    /// The log of that data directory, where it lies elsewhere.
+    pub wal_dir: Option<String>,
+    /// The directory is what `etcdctl backup` made.
+    pub v2_backup: bool,
 }
 
 impl LibraryOp {
@@ -73,7 +84,7 @@ impl LibraryOp {
             Self::Take(_) => "take a snapshot".to_owned(),
             Self::Verify { name, .. } => format!("verify backup {name}"),
             Self::Fetch(fetch) => format!("fetch {}", fetch.path),
-            Self::Add { from, .. } => format!("add {from} to the backups"),
+            Self::Add(add) => format!("add {} to the backups", add.from),
             Self::Copy { name, to } => format!("copy backup {name} to {to}"),
             Self::Remove { names } => format!("remove {} backups", names.len()),
         }

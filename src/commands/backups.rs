@@ -9,6 +9,7 @@ use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::base::nearest::nearest;
+use crate::call::library::Add;
 use crate::call::{Call, CallError, LibraryAnswer, LibraryOp, Reply, To, Unwatched};
 use crate::run::consent::{Answer, Ask, Question, QuestionKind};
 use crate::snapshot::{Kept, Shelf, retention};
@@ -66,15 +67,24 @@ pub enum BackupsCommand {
         #[arg(value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
         folder: PathBuf,
     },
-    /// Take in what others made: a snapshot of etcdctl, or the `db` file of a stopped member
-    Add {
-        /// The file; it is copied
-        #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-        file: PathBuf,
-        /// What it is called in the library (default: the file's own name)
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-    },
+    /// Take in what others made: a snapshot of etcdctl, the `db` file or the whole data directory of a stopped member
+    Add(AddArgs),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct AddArgs {
+    /// The file, or the data directory (or its `member`); it is copied
+    #[arg(value_name = "FILE|FOLDER", value_hint = clap::ValueHint::AnyPath)]
+    pub file: PathBuf,
+    /// What it is called in the library (default: its own name)
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Of a data directory: where its log is, if it is not in there
+    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    pub wal_dir: Option<PathBuf>,
+    /// The folder is what `etcdctl backup` made, for v2 data
+    #[arg(long)]
+    pub v2_backup: bool,
 }
 
 /// The library of the chosen cluster.
@@ -99,7 +109,7 @@ pub async fn run(context: &Context, args: &BackupsArgs) -> Result<Exit, Failure>
         BackupsCommand::Verify { backups, all, boot } => desk.verify(backups, *all, *boot).await,
         BackupsCommand::Prune { plan, yes } => desk.prune(*plan, *yes).await,
         BackupsCommand::Copy { backup, folder } => desk.copy(backup, folder).await,
-        BackupsCommand::Add { file, name } => desk.add(file, name.as_deref()).await,
+        BackupsCommand::Add(args) => desk.add(args).await,
     }
 }
 
@@ -302,14 +312,15 @@ impl Desk<'_> {
         Ok(Exit::Done)
     }
 
-    async fn add(&self, file: &Path, name: Option<&str>) -> Result<Exit, Failure> {
-        let own = file.file_stem().map(|stem| safe_name(&stem.to_string_lossy()));
-        let name = name.map(str::to_owned).or(own).unwrap_or_default();
-        let op = LibraryOp::Add {
+    async fn add(&self, args: &AddArgs) -> Result<Exit, Failure> {
+        let name = args.name.clone().unwrap_or_else(|| own_name(&args.file));
+        let add = Add {
             name: name.clone(),
-            from: file.display().to_string(),
+            from: args.file.display().to_string(),
+            wal_dir: args.wal_dir.as_ref().map(|folder| folder.display().to_string()),
+            v2_backup: args.v2_backup,
         };
-        self.perform(op).await.map_err(|error| {
+        self.perform(LibraryOp::Add(add)).await.map_err(|error| {
             Failure::of(Exit::Refused, &error).hint("nothing was added; `etcdops backups list` shows what there is")
         })?;
         let found = self.shelf().await?;
@@ -326,6 +337,16 @@ impl Desk<'_> {
     }
 }
 
+/// What a file is called in the library; of a `member` folder the data directory counts.
+pub(super) fn own_name(file: &Path) -> String {
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let named = match whole.file_name() {
+        Some(name) if name == "member" && file.is_dir() => whole.parent().unwrap_or(&whole),
+        _ => &whole,
+    };
+    safe_name(&named.file_stem().unwrap_or_default().to_string_lossy())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,10 +359,7 @@ mod tests {
             ("db", "db"),
             (".hidden", "_.hidden"),
         ] {
-            let own = Path::new(file)
-                .file_stem()
-                .map(|stem| safe_name(&stem.to_string_lossy()));
-            assert_eq!(own.as_deref(), Some(name));
+            assert_eq!(own_name(Path::new(file)), name);
         }
     }
 }

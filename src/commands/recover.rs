@@ -5,16 +5,18 @@ use std::path::Path;
 use serde_json::json;
 
 use super::act::{ActOptions, Parameters, act};
+use super::backups::own_name;
 use super::health::{recalled, remember};
 use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
-use crate::base::files::safe_name;
+use crate::call::library::Add;
 use crate::call::{Call, LibraryAnswer, LibraryOp, Reply, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::look::recovery::{self, BackupFound, Choice, Choices, Found, Way};
 use crate::look::verdict::{Circumstances, Health, Verdict, verdict};
 use crate::snapshot::Shelf;
 use crate::transport::Transport;
+use crate::transport::library::list;
 use crate::ui::prompt::Prompt;
 use crate::ui::{Format, recover_view};
 
@@ -55,8 +57,8 @@ pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure>
         return act(context, &args.act, "recover-start", Parameters::new()).await;
     }
     if let Some(backup) = &args.from_backup {
-        let parameters = from_backup(context, args, backup).await?;
-        return act(context, &args.act, "recover-from-backup", parameters).await;
+        let (runbook, parameters) = from_backup(context, args, backup).await?;
+        return act(context, &args.act, runbook, parameters).await;
     }
     if let Some(host) = &args.from_survivor {
         if args.then_restore {
@@ -67,13 +69,22 @@ pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure>
     guided(context, &args.act).await
 }
 
-async fn from_backup(context: &Context, args: &RecoverArgs, backup: &str) -> Result<Parameters, Failure> {
+/// The runbook that the backup needs, and its parameters.
+async fn from_backup(
+    context: &Context,
+    args: &RecoverArgs,
+    backup: &str,
+) -> Result<(&'static str, Parameters), Failure> {
     let mut parameters = Parameters::new();
     if backup.contains('/') || Path::new(backup).is_file() {
         let name = taken_in(context, Path::new(backup)).await?;
         parameters.insert("backup".to_owned(), json!(name));
     } else if !backup.is_empty() {
         parameters.insert("backup".to_owned(), json!(backup));
+    }
+    let named = parameters.get("backup").and_then(serde_json::Value::as_str);
+    if of_v2(context, named).await? {
+        return v2_way(args, parameters);
     }
     parameters.extend(bumped(args));
     let members = match args.host_map.as_slice() {
@@ -83,20 +94,60 @@ async fn from_backup(context: &Context, args: &RecoverArgs, backup: &str) -> Res
     if !members.is_empty() {
         parameters.insert("members".to_owned(), json!(members.join(",")));
     }
-    Ok(parameters)
+    Ok(("recover-from-backup", parameters))
+}
+
+/// Whether the backup comes back the way of v2 data. Where none is named and there is one with v2 data, the operator has to say.
+async fn of_v2(context: &Context, named: Option<&str>) -> Result<bool, Failure> {
+    let settings = context.settings().await?;
+    let folder = settings.cluster.library();
+    let shelf = folder.map_or_else(|| Ok(Shelf::default()), |folder| list(&folder))?;
+    if let Some(name) = named {
+        return Ok(shelf.find(name).is_some_and(|kept| kept.manifest.is_v2_backup()));
+    }
+    let Some(v2) = shelf.newest_v2(None) else {
+        return Ok(false);
+    };
+    let snapshot = shelf
+        .newest_verified(None)
+        .map_or_else(|| "NAME".to_owned(), |kept| kept.manifest.name.clone());
+    Err(
+        Failure::usage("the cluster had data of the v2 API, of which a snapshot holds nothing: which backup?")
+            .cause(format!(
+                "with v2 data: etcdops recover --from-backup {}",
+                v2.manifest.name
+            ))
+            .cause(format!("without: etcdops recover --from-backup {snapshot}"))
+            .cause("nothing was changed"),
+    )
+}
+
+/// One host is brought back, the others join it: what concerns all of them at once cannot be asked for.
+fn v2_way(args: &RecoverArgs, mut parameters: Parameters) -> Result<(&'static str, Parameters), Failure> {
+    if args.bump_revision.is_some() || !args.host_map.is_empty() || args.members.len() > 1 {
+        return Err(Failure::usage(
+            "this backup holds what `etcdctl backup` made: it comes back on one host, which the others join",
+        )
+        .hint("of --members, --host-map and --bump-revision only `--members HOST`, with that one host"));
+    }
+    if let Some(host) = args.members.first() {
+        parameters.insert("host".to_owned(), json!(host));
+    }
+    Ok(("recover-from-v2-backup", parameters))
 }
 
 /// A file that others made comes into the library first, where it is read and verified. Its name there.
 async fn taken_in(context: &Context, file: &Path) -> Result<String, Failure> {
-    let name = safe_name(&file.file_stem().unwrap_or_default().to_string_lossy());
+    let name = own_name(file);
     let settings = context.settings().await?;
     let transport = context.connect(&settings).await?;
-    let op = LibraryOp::Add {
+    let add = Add {
         name: name.clone(),
         from: file.display().to_string(),
+        ..Add::default()
     };
     let call = Call {
-        to: To::Library(op),
+        to: To::Library(LibraryOp::Add(add)),
         timeout: ADDING,
     };
     let added = transport.perform(&call, &Unwatched).await;

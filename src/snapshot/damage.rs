@@ -40,6 +40,18 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// The same, told as that of one file of several.
+    #[must_use]
+    pub fn within(self, path: &str) -> Self {
+        Self {
+            page: None,
+            why: format!("{path}: {self}"),
+            unreadable: self.unreadable,
+        }
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.page {

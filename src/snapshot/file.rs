@@ -10,15 +10,17 @@ use super::archive;
 use super::bolt::Database;
 use super::content;
 use super::damage::Damage;
-use super::manifest::{Content, Form};
+use super::data_dir::{self, DATABASE};
+use super::manifest::{Content, Forced, Form};
 use super::source::{FileSource, Part, ReadAt};
 use crate::base::hash::hex;
+use crate::cluster::member::Id;
 
 /// Bytes of the digest that ends a snapshot.
 pub const TRAILER: u64 = 32;
 
-/// Where a data directory has its database.
-pub const DATABASE: &str = "member/snap/db";
+/// Where an archive has what `etcdctl backup` made.
+pub const V2_FOLDER: &str = "v2/";
 
 /// How much is hashed at a time, in bytes.
 const STRIDE: usize = 1 << 20;
@@ -32,6 +34,12 @@ pub struct Inspected {
     /// Of the whole file, hex.
     pub sha256: String,
     pub content: Content,
+    /// Member and cluster, as a log beside the database tells them.
+    pub identity: Option<(Id, Id)>,
+    /// Keys of the v2 API are in it.
+    pub v2_data: bool,
+    /// What a start with `force-new-cluster` of its `etcdctl backup` comes to.
+    pub forced: Option<Forced>,
 }
 
 /// The form that a file of this size has. A database has whole pages; a snapshot 32 bytes more.
@@ -42,6 +50,18 @@ pub fn form_of(size: u64) -> Result<Form, Damage> {
         _ => Err(Damage::file(format!(
             "{size} bytes are neither a snapshot nor a database: it is cut off, or something else"
         ))),
+    }
+}
+
+/// Reads a file in whichever form it is.
+pub fn inspect_any(file: File) -> Result<Inspected, Damage> {
+    let unreadable = |error: &io::Error| Damage::reading(None, error);
+    let copy = file.try_clone().map_err(|error| unreadable(&error))?;
+    let source = FileSource::new(copy).map_err(|error| unreadable(&error))?;
+    if archive::is_archive(&source) {
+        inspect_archive(file)
+    } else {
+        inspect(file)
     }
 }
 
@@ -72,26 +92,67 @@ pub fn inspect(file: File) -> Result<Inspected, Damage> {
             size,
             sha256: whole,
             content,
+            identity: None,
+            v2_data: false,
+            forced: None,
         })
     })
 }
 
-/// A data directory in an archive: its digest, and the database in it.
+/// Data directories in an archive: the digest, and everything in them.
 pub fn inspect_archive(file: File) -> Result<Inspected, Damage> {
     let unreadable = |error: &io::Error| Damage::reading(None, error);
     let copy = file.try_clone().map_err(|error| unreadable(&error))?;
     let source = FileSource::new(file).map_err(|error| unreadable(&error))?;
     let size = source.size();
-    let (_, sha256, _) = digests(&copy, size, size).map_err(|error| unreadable(&error))?;
-    let content = match archive::find(&source, DATABASE) {
-        Some((offset, length)) => content_of(&Part::new(&source, offset, length))?,
-        None => return Err(Damage::file(format!("the archive has no {DATABASE}"))),
+    std::thread::scope(|scope| {
+        let digests = scope.spawn(|| digests(&copy, size, size));
+        let found = archived(&source);
+        let (_, sha256, _) = match digests.join() {
+            Ok(digests) => digests.map_err(|error| unreadable(&error))?,
+            Err(_) => return Err(Damage::file("could not be hashed")),
+        };
+        Ok(Inspected { sha256, ..found? })
+    })
+}
+
+/// A data directory, what `etcdctl backup` made of one under `v2/`, or both.
+fn archived(source: &FileSource) -> Result<Inspected, Damage> {
+    let entries = archive::entries(source)?;
+    let holds = |folder: &str| entries.iter().any(|entry| entry.path.starts_with(folder));
+    let own = if holds("member/") {
+        Some(data_dir::read(source, &entries, "")?)
+    } else {
+        None
     };
+    let v2 = if holds(V2_FOLDER) {
+        Some(data_dir::read(source, &entries, V2_FOLDER)?)
+    } else {
+        None
+    };
+    let Some(main) = own.as_ref().or(v2.as_ref()).cloned() else {
+        return Err(Damage::file(format!("the archive has no {DATABASE}")));
+    };
+    if v2.is_none() && main.content.is_none() {
+        return Err(Damage::file(format!("the archive has no {DATABASE}")));
+    }
+    let mut content = main.content.unwrap_or_default();
+    content.term = content.term.or(main.term);
+    let forced = v2.as_ref().and_then(|found| {
+        Some(Forced {
+            member_id: found.member?,
+            cluster_id: found.cluster?,
+        })
+    });
     Ok(Inspected {
-        form: Form::DataDir,
-        size,
-        sha256,
+        form: if v2.is_some() { Form::V2Backup } else { Form::DataDir },
+        size: source.size(),
+        sha256: String::new(),
         content,
+        // What `etcdctl backup` makes has IDs of its own.
+        identity: own.and_then(|found| found.member.zip(found.cluster)),
+        v2_data: main.v2_data || v2.is_some_and(|found| found.v2_data),
+        forced,
     })
 }
 

@@ -32,7 +32,7 @@ pub enum Form {
     Database,
     /// A tar archive of a whole data directory, with its log.
     DataDir,
-    /// A tar archive of what `etcdctl backup` made: the only form that holds v2 data.
+    /// The same, with what `etcdctl backup` made of it under `v2/`: the only form from which v2 data comes back.
     V2Backup,
 }
 
@@ -80,6 +80,13 @@ pub struct Content {
     pub auth: bool,
 }
 
+/// The IDs that `etcdctl backup` gave: those of the cluster of one that a start with `force-new-cluster` makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forced {
+    pub member_id: Id,
+    pub cluster_id: Id,
+}
+
 /// When and how a backup was proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
@@ -124,6 +131,9 @@ pub struct Manifest {
     pub content: Content,
     /// It holds data of etcd's v2 API.
     pub v2_data: bool,
+    /// Of a backup with a folder of `etcdctl backup`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<Forced>,
     pub verified: Option<Verified>,
     /// The last check found it damaged: how.
     #[serde(default)]
@@ -134,6 +144,11 @@ impl Manifest {
     /// Proved, and not found damaged since.
     pub fn is_good(&self) -> bool {
         self.verified.is_some() && self.damage.is_none()
+    }
+
+    /// What `etcdctl backup` made is in it: one host can be started from that, and the others join it.
+    pub fn is_v2_backup(&self) -> bool {
+        self.form == Form::V2Backup && self.forced.is_some()
     }
 
     /// A file that `snapshot restore` takes; archives of data directories are put back by hand.
@@ -167,13 +182,22 @@ impl Shelf {
 
     /// The newest proved backup of this cluster ID that can be restored; of any where the ID is not known (no member answers).
     pub fn newest_verified(&self, cluster_id: Option<Id>) -> Option<&Kept> {
+        self.newest(cluster_id, Manifest::is_restorable)
+    }
+
+    /// The newest proved one of this cluster ID that holds v2 data, of which a snapshot has none.
+    pub fn newest_v2(&self, cluster_id: Option<Id>) -> Option<&Kept> {
+        self.newest(cluster_id, |manifest| manifest.is_v2_backup() && manifest.v2_data)
+    }
+
+    fn newest(&self, cluster_id: Option<Id>, fits: impl Fn(&Manifest) -> bool) -> Option<&Kept> {
         let of_cluster = |kept: &&Kept| {
             let own = kept.manifest.source.cluster_id;
             cluster_id.is_none() || own.is_none() || own == cluster_id
         };
         self.backups
             .iter()
-            .filter(|kept| kept.manifest.is_good() && kept.manifest.is_restorable())
+            .filter(|kept| kept.manifest.is_good() && fits(&kept.manifest))
             .find(of_cluster)
     }
 }
@@ -202,6 +226,7 @@ pub(crate) mod tests {
             },
             content: Content::default(),
             v2_data: false,
+            forced: None,
             verified: Some(Verified {
                 at: taken,
                 run: None,

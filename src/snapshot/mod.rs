@@ -5,6 +5,7 @@ pub mod archive;
 pub mod bolt;
 pub mod content;
 pub mod damage;
+pub mod data_dir;
 pub mod file;
 pub mod manifest;
 mod proto;
@@ -15,5 +16,5 @@ pub mod summary;
 pub mod wal;
 
 pub use damage::Damage;
-pub use file::{Inspected, inspect, inspect_archive};
-pub use manifest::{Content, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};
+pub use file::{Inspected, inspect, inspect_any, inspect_archive};
+pub use manifest::{Content, Forced, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};

@@ -7,6 +7,7 @@ mod boot;
 mod check;
 mod fetch;
 mod keeping;
+mod pack;
 mod shelf;
 mod take;
 
@@ -55,7 +56,7 @@ impl Library {
             }
             LibraryOp::Take(take) => self.take(take, etcd, bound, watch).await?,
             LibraryOp::Verify { name, boot, run } => self.verify((name, *boot), run.as_ref(), watch).await?,
-            LibraryOp::Add { name, from } => tokio::task::block_in_place(|| self.add(name, from, watch))?,
+            LibraryOp::Add(add) => tokio::task::block_in_place(|| self.add(add, watch))?,
             LibraryOp::Copy { name, to } => tokio::task::block_in_place(|| self.copy(name, to, watch))?,
             LibraryOp::Remove { names } => self.remove(names)?,
             LibraryOp::Fetch(fetch) => match hosts {

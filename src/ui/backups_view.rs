@@ -52,8 +52,10 @@ fn how(manifest: &Manifest) -> &'static str {
     match (manifest.how, manifest.form) {
         (How::Live, _) => "live",
         (How::Added, Form::Database) => "added, bare db",
-        (How::Added, _) => "added",
-        (How::Cold, Form::V2Backup) => "cold, v2",
+        (How::Added, Form::DataDir) => "added, data dir",
+        (How::Added, Form::V2Backup) => "added, v2",
+        (How::Added, Form::Snapshot) => "added",
+        (How::Cold, Form::V2Backup) if manifest.v2_data => "cold, v2",
         (How::Cold, _) => "cold",
     }
 }
@@ -117,6 +119,7 @@ pub fn one(kept: &Kept) -> String {
         ("applied index", content.applied_index.to_string()),
         ("term", or(content.term.map(|term| term.to_string()))),
         ("storage version", or(content.storage_version.clone())),
+        ("v2 data", if manifest.v2_data { "yes" } else { "none seen" }.to_owned()),
         ("auth", if content.auth { "on" } else { "off" }.to_owned()),
         ("users", content.users.to_string()),
         (

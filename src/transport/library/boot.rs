@@ -78,7 +78,7 @@ impl Library {
 /// What is needed, or why it cannot be tried.
 async fn tools(kept: &Kept) -> Result<Tools, String> {
     if !matches!(kept.manifest.form, Form::Snapshot | Form::Database) {
-        return Err("a data directory is not booted by this version".to_owned());
+        return Err("an archive of a data directory is not booted by this version".to_owned());
     }
     let version = version_of(&["etcd", "--version"]).await.ok_or("no etcd here")?;
     if version < OLDEST {

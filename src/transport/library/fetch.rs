@@ -13,8 +13,9 @@ use crate::base::draft::{self, Draft};
 use crate::base::hash::Sha256Writer;
 use crate::call::library::Fetch;
 use crate::call::{CallError, Fault, HostAnswer, HostOp, Watch};
+use crate::cluster::member::Id;
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{How, Manifest, Verified};
+use crate::snapshot::{How, Manifest, Source, Verified};
 use crate::transport::real::{HostCall, Hosts};
 
 /// How much is asked for at a time, in bytes.
@@ -44,15 +45,16 @@ impl Library {
             cluster: self.cluster.clone(),
             taken: now,
             how: How::Cold,
-            form: fetch.form,
+            form: found.form,
             run: fetch.run.clone(),
             step: fetch.step.clone(),
             file: FILE.to_owned(),
             size: found.size,
             sha256: found.sha256,
-            source: fetch.source.clone(),
+            source: whole(&fetch.source, found.identity),
             content: found.content,
-            v2_data: fetch.v2_data,
+            v2_data: found.v2_data,
+            forced: found.forced,
             verified: Some(Verified {
                 at: now,
                 run: fetch.run.clone(),
@@ -63,6 +65,15 @@ impl Library {
         write_manifest(draft.folder(), &manifest)?;
         draft.finish().map_err(|error| on_disk(&what, &error))?;
         Ok(())
+    }
+}
+
+/// What nobody answered is told by the log itself.
+fn whole(source: &Source, identity: Option<(Id, Id)>) -> Source {
+    Source {
+        member_id: source.member_id.or(identity.map(|(member, _)| member)),
+        cluster_id: source.cluster_id.or(identity.map(|(_, cluster)| cluster)),
+        ..source.clone()
     }
 }
 

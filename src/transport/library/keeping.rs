@@ -6,20 +6,30 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::take::write_manifest;
-use super::{Library, on_disk, shelf, unreadable};
+use super::{Library, on_disk, pack, shelf, unreadable};
 use crate::base::clock;
 use crate::base::draft::{self, Draft};
 use crate::base::hash::Sha256Writer;
+use crate::call::library::Add;
 use crate::call::{CallError, Fault, Watch};
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{How, Manifest, Source, Verified, inspect};
+use crate::snapshot::{How, Manifest, Source, Verified, inspect_any};
 
 /// How much is copied at a time, in bytes.
 const STRIDE: usize = 1 << 20;
 
+/// A file that has come into the library.
+struct Brought {
+    /// Its name there.
+    file: &'static str,
+    digest: String,
+    taken: jiff::Timestamp,
+}
+
 impl Library {
     /// The copy is what is read and what counts: the file itself is left alone.
-    pub(super) fn add(&self, name: &str, from: &str, watch: &dyn Watch) -> Result<(), CallError> {
+    pub(super) fn add(&self, add: &Add, watch: &dyn Watch) -> Result<(), CallError> {
+        let Add { name, from, .. } = add;
         let what = format!("add {from} to the backups");
         if !shelf::is_name(name) {
             let why = "a name has letters, digits and -_.:@+, and begins with no dot";
@@ -29,19 +39,15 @@ impl Library {
             let why = format!("there is a backup {name} already");
             return Err(CallError::new(Fault::Refused, what, self.place(), why));
         }
-        let from = Path::new(from);
-        let taken = std::fs::metadata(from)
-            .and_then(|metadata| metadata.modified())
-            .map_err(|error| unreadable(from, error.to_string()))?;
         draft::sweep(&self.folder);
         let draft = Draft::begin(&self.folder, name).map_err(|error| on_disk(&what, &error))?;
-        let path = draft.folder().join("snapshot.db");
-        let digest = copied(from, &path, &what, watch)?;
+        let brought = brought(add, draft.folder(), &what, watch)?;
+        let path = draft.folder().join(brought.file);
         let found = File::open(&path)
             .map_err(|error| error.to_string())
-            .and_then(|file| inspect(file).map_err(|damage| damage.to_string()))
-            .map_err(|why| CallError::new(Fault::Refused, &what, from.display().to_string(), why))?;
-        if found.sha256 != digest {
+            .and_then(|file| inspect_any(file).map_err(|damage| damage.to_string()))
+            .map_err(|why| CallError::new(Fault::Refused, &what, from, why))?;
+        if found.sha256 != brought.digest {
             let why = "what lies on the disk is not what was read";
             return Err(CallError::new(Fault::Refused, what, path.display().to_string(), why));
         }
@@ -49,17 +55,22 @@ impl Library {
             schema: SCHEMA.to_owned(),
             name: name.to_owned(),
             cluster: self.cluster.clone(),
-            taken: jiff::Timestamp::try_from(taken).unwrap_or_else(|_| clock::now()),
+            taken: brought.taken,
             how: How::Added,
             form: found.form,
             run: None,
             step: None,
-            file: "snapshot.db".to_owned(),
+            file: brought.file.to_owned(),
             size: found.size,
             sha256: found.sha256,
-            source: Source::default(),
+            source: Source {
+                cluster_id: found.identity.map(|(_, cluster)| cluster),
+                member_id: found.identity.map(|(member, _)| member),
+                ..Source::default()
+            },
             content: found.content,
-            v2_data: false,
+            v2_data: found.v2_data,
+            forced: found.forced,
             verified: Some(Verified {
                 at: clock::now(),
                 run: None,
@@ -109,6 +120,36 @@ impl Library {
         }
         Ok(())
     }
+}
+
+/// The file as it is, or the folder as an archive.
+fn brought(add: &Add, folder: &Path, what: &str, watch: &dyn Watch) -> Result<Brought, CallError> {
+    let from = Path::new(&add.from);
+    let refused = |why: &str| CallError::new(Fault::Refused, what, &add.from, why);
+    let metadata = std::fs::metadata(from).map_err(|error| unreadable(from, error.to_string()))?;
+    if !metadata.is_dir() {
+        if add.wal_dir.is_some() || add.v2_backup {
+            return Err(refused("it is a file, and only a data directory has a log beside it"));
+        }
+        let file = "snapshot.db";
+        let digest = copied(from, &folder.join(file), what, watch)?;
+        let modified = metadata.modified().ok();
+        let taken = modified.and_then(|at| jiff::Timestamp::try_from(at).ok());
+        return Ok(Brought {
+            file,
+            digest,
+            taken: taken.unwrap_or_else(clock::now),
+        });
+    }
+    let data = pack::data_dir(from)
+        .ok_or_else(|| refused("it is no data directory of etcd: it has neither member/snap nor member/wal"))?;
+    let file = "data.tar";
+    let packed = pack::pack(add, &data, &folder.join(file), watch);
+    let (digest, taken) = packed.map_err(|error| {
+        let message = format!("{}: {error}", data.display());
+        CallError::new(Fault::of_disk(&error), what, "this machine", message)
+    })?;
+    Ok(Brought { file, digest, taken })
 }
 
 /// Copies a file, private and on the disk; its SHA-256.

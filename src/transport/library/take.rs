@@ -87,6 +87,7 @@ impl Library {
             },
             content: found.content,
             v2_data: false,
+            forced: None,
             verified: Some(Verified {
                 at: now,
                 run: take.run.clone(),

@@ -162,6 +162,7 @@ impl Builder {
             alarms: BTreeSet::new(),
             backups: Vec::new(),
             snapshots: BTreeMap::new(),
+            archives: BTreeMap::new(),
             clients_stopped: false,
         }
     }

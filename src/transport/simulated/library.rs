@@ -6,7 +6,8 @@ use super::state::{FileEntry, State};
 use crate::call::library::{Fetch, Take};
 use crate::call::{CallError, EtcdOp, Fault, LibraryAnswer, LibraryOp};
 use crate::cluster::member::Id;
-use crate::snapshot::{Content, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified, manifest};
+use crate::cluster::version::Version;
+use crate::snapshot::{Content, Forced, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified, manifest};
 
 /// Where this library would lie.
 const FOLDER: &str = "/library";
@@ -40,8 +41,8 @@ impl State {
                     boot,
                 });
             }
-            LibraryOp::Add { name, .. } => {
-                let manifest = self.manifest(name, How::Added);
+            LibraryOp::Add(add) => {
+                let manifest = self.manifest(&add.name, How::Added);
                 self.keep(manifest);
             }
             LibraryOp::Copy { name, .. } => {
@@ -75,6 +76,7 @@ impl State {
             source: Source::default(),
             content: Content::default(),
             v2_data: false,
+            forced: None,
             verified: None,
             damage: None,
         }
@@ -128,18 +130,26 @@ impl State {
         let Some(file) = self.hosts[host].files.get(&fetch.path) else {
             return Err(refused(Fault::Missing, &what, &fetch.host, "No such file or directory"));
         };
-        let content = file.copy.map(|copy| content(&self.copies[copy])).unwrap_or_default();
+        let archived = file.copy;
+        let content = archived.map(|copy| content(&self.copies[copy])).unwrap_or_default();
+        // Up to 3.4 the host's etcdctl makes a backup with IDs of its own beside it.
+        let old = fetch
+            .source
+            .version
+            .is_some_and(|version| version < Version::new(3, 5, 0));
+        let forced = archived.filter(|_| old).map(|copy| forced_ids(&self.copies[copy]));
         let manifest = Manifest {
             run: fetch.run.clone(),
             step: fetch.step.clone(),
-            form: fetch.form,
+            form: if forced.is_some() { Form::V2Backup } else { fetch.form },
             file: "data.tar".to_owned(),
             sha256: fetch.sha256.clone(),
             source: fetch.source.clone(),
             content,
-            v2_data: fetch.v2_data,
+            forced,
             ..self.manifest(&fetch.name, How::Cold)
         };
+        self.archives.extend(archived.map(|copy| (fetch.sha256.clone(), copy)));
         self.keep(manifest);
         Ok(())
     }
@@ -163,6 +173,14 @@ impl State {
         file.copy = Some(self.copies.len() - 1);
         self.place(host, to, file);
         Ok(())
+    }
+}
+
+/// As `etcdctl backup` gives them: others than any that a cluster had.
+pub(super) fn forced_ids(copy: &super::state::DataCopy) -> Forced {
+    Forced {
+        member_id: Id(copy.member ^ 0x5a5a),
+        cluster_id: Id(copy.cluster ^ 0x5a5a),
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct State {
     pub(super) backups: Vec<Kept>,
     /// What each snapshot file holds, by its digest.
     pub(super) snapshots: BTreeMap<String, Snapshot>,
+    /// What each archive of a data directory in the library holds, by its digest.
+    pub(super) archives: BTreeMap<String, usize>,
 }
 
 /// The content of a snapshot file.
