@@ -165,7 +165,7 @@ fn a_timer_is_shown_before_it_is_written_and_needs_nothing_that_it_will_not_have
 #[test]
 fn data_directories_are_taken_in_whole_and_damage_is_told_with_its_place() {
     let (mut etcds, _) = saved();
-    let mut cli = Cli::new();
+    let cli = Cli::new();
     cli.write("etcdops.yaml", INVENTORY);
     let data = etcds.nodes[0].folder.join("data");
     let add = |words: &[&str]| cli.run([&["backups", "add"], words].concat());

@@ -137,7 +137,7 @@ fn members_come_and_go_on_3_3_which_has_no_learners() {
 
 #[test]
 fn members_come_and_go_on_every_other_version() {
-    if std::env::var_os("ETCDOPS_SOAK").is_none() {
+    if !crate::support::soak() {
         return;
     }
     all_changes("3.4.23", &["--tls"]);
@@ -148,7 +148,7 @@ fn members_come_and_go_on_every_other_version() {
 
 #[test]
 fn five_members_bear_the_loss_of_two() {
-    if std::env::var_os("ETCDOPS_SOAK").is_none() {
+    if !crate::support::soak() {
         return;
     }
     let Some(lab) = Lab::up(&["--members", "5", "--spare", "1", "--etcd", "3.6.16", "--tls"]) else {
@@ -177,7 +177,7 @@ fn a_replacement_that_is_killed_is_resumed_to_the_same_end() {
     };
     let writer = Writer::start(&lab, "3.5.35", &["etcd-1", "etcd-2", "etcd-3", "etcd-4"]);
     let (mut old, mut new) = ("etcd-3", "etcd-4");
-    let soak = std::env::var_os("ETCDOPS_SOAK").is_some();
+    let soak = crate::support::soak();
     let chosen: &[usize] = if soak {
         &[5, 9, 12, 15, 19, 22, 26, 31]
     } else {

@@ -9,14 +9,10 @@ use serde_json::Value;
 
 use crate::support::lab::{Finished, Lab};
 use crate::support::runs::{answering, begun, run_id, signal, signalled_at};
-use crate::support::wait_until;
+use crate::support::{soak, wait_until};
 
 const HOSTS: [&str; 3] = ["etcd-1", "etcd-2", "etcd-3"];
 const DATA: &str = "/var/lib/etcd/default";
-
-fn soak() -> bool {
-    std::env::var_os("ETCDOPS_SOAK").is_some()
-}
 
 /// Twenty keys and a verified backup of them; then one key more, which the backup lacks.
 fn backed_up(lab: &Lab) {

@@ -7,13 +7,9 @@ use serde_json::Value;
 
 use crate::support::lab::{Finished, Lab};
 use crate::support::runs::{begun, records, run_id, signalled_at};
-use crate::support::wait_until;
+use crate::support::{soak, wait_until};
 
 const DATA: &str = "/var/lib/etcd/default";
-
-fn soak() -> bool {
-    std::env::var_os("ETCDOPS_SOAK").is_some()
-}
 
 fn put(lab: &Lab, name: &str, count: usize) {
     for number in 0..count {

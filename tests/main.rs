@@ -26,6 +26,7 @@ mod lab_refusals;
 mod lab_runs;
 mod lab_smoke;
 mod lab_survivor;
+mod lab_v2;
 mod lab_ways;
 mod layering;
 mod playground;

@@ -142,11 +142,7 @@ fn every_flipped_bit_and_every_cut_is_seen() {
     let (_etcds, path) = saved(USUAL);
     let whole = fs::read(&path).unwrap();
     let broken = path.with_extension("broken");
-    let tries = if std::env::var_os("ETCDOPS_SOAK").is_some() {
-        20_000
-    } else {
-        300
-    };
+    let tries = if crate::support::soak() { 20_000 } else { 300 };
     // Fixed places, spread over the file: a prime stride.
     for number in 0..tries {
         let bit = (number * 7_368_787 + 13) % (whole.len() * 8);

@@ -19,6 +19,9 @@ pub struct BackupIs {
     /// It is a file that a restore takes, not an archive of a data directory.
     #[serde(default)]
     pub restorable: bool,
+    /// It holds what `etcdctl backup` made, from which v2 data comes back.
+    #[serde(default)]
+    pub v2_backup: bool,
     /// It was taken from the cluster with this ID. Nothing where no member tells the ID any more.
     #[serde(default)]
     pub of_cluster: Option<String>,
@@ -27,7 +30,7 @@ pub struct BackupIs {
 impl BackupIs {
     /// Nothing but whose backup it is.
     fn asks_only_whose(&self) -> bool {
-        self.of_cluster.is_some() && !self.verified && !self.restorable
+        self.of_cluster.is_some() && !self.verified && !self.restorable && !self.v2_backup
     }
 
     fn name(&self) -> &str {
@@ -41,6 +44,9 @@ impl Condition for BackupIs {
         text.push_str(if self.verified { " is verified" } else { " is there" });
         if self.restorable {
             text.push_str(" and can be restored");
+        }
+        if self.v2_backup {
+            text.push_str(" and holds what `etcdctl backup` made");
         }
         if let Some(id) = &self.of_cluster {
             text.push_str(" and of cluster ");
@@ -82,6 +88,12 @@ impl Condition for BackupIs {
                 "choose a snapshot: etcdops backups list".to_owned(),
             );
         }
+        if self.v2_backup && !manifest.is_v2_backup() {
+            return not(
+                format!("backup {name} holds nothing that `etcdctl backup` made: v2 data cannot come back from it"),
+                format!("etcdops recover --from-backup {name}"),
+            );
+        }
         if let Some(wanted) = &self.of_cluster
             && let Some(own) = manifest.source.cluster_id
             && wanted.parse::<Id>().ok() != Some(own)
@@ -113,6 +125,7 @@ mod tests {
             is: Late::Known("b".to_owned()),
             verified: true,
             restorable: true,
+            v2_backup: false,
             of_cluster: None,
         };
         let ours = BackupIs {

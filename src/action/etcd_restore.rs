@@ -22,6 +22,9 @@ pub struct EtcdRestore {
     /// The log's directory to make, where the unit has a separate one.
     #[serde(default)]
     pub wal_into: Option<String>,
+    /// The file is an archive with what `etcdctl backup` made: that is unpacked, to be started with `force-new-cluster`.
+    #[serde(default)]
+    pub v2_backup: bool,
     /// The members of the new cluster, as `name=peer-url,…`; the same on every host.
     pub initial_cluster: String,
     /// The member's name in it (default: as the unit names it).
@@ -72,6 +75,11 @@ pub(super) fn members(initial_cluster: &str) -> Result<Vec<(String, Vec<String>)
     Ok(found)
 }
 
+/// Not etcd's: it only unpacks.
+const UNPACK: &str = "tar";
+/// From here on etcd knows nothing of v2 data.
+const NO_V2: Version = Version::new(3, 6, 0);
+
 /// The tool that restores on this host.
 ///
 /// # Errors
@@ -96,7 +104,15 @@ impl EtcdRestore {
 
     fn restore(&self, site: &Site<'_>, service: &ServiceSeen) -> Result<Restore, String> {
         let host = site.host_name();
-        let (tool, version) = tool(service, host)?;
+        let (tool, version) = match service.version {
+            Some(version) if self.v2_backup && version >= NO_V2 => {
+                return Err(format!(
+                    "etcd {version} on {host} has no v2 API: install the version that made the backup"
+                ));
+            }
+            version if self.v2_backup => (UNPACK, version.unwrap_or(NO_V2)),
+            _ => tool(service, host)?,
+        };
         if self.bumped().is_some() && !version.restore_can_bump() {
             return Err(format!(
                 "{tool} {version} on {host} cannot raise the revision (3.4.27, 3.5.10 and newer can): use a newer one, or no `bump`"
@@ -132,6 +148,9 @@ impl EtcdRestore {
 
 /// What an old tool leaves in the database.
 fn trap(restore: &Restore, version: Option<&Version>) -> String {
+    if restore.tool == UNPACK {
+        return "unpacked".to_owned();
+    }
     let old = version.filter(|version| **version < Version::new(3, 5, 0));
     old.map_or_else(
         || format!("restored with {}", restore.tool),
@@ -154,6 +173,12 @@ impl Action for EtcdRestore {
             .bumped()
             .map(|bump| format!(", revisions raised by {bump}"))
             .unwrap_or_default();
+        if self.v2_backup {
+            return format!(
+                "unpack what `etcdctl backup` made from {} into {}; nothing is stopped for it",
+                self.file, self.into
+            );
+        }
         format!(
             "restore {} into {} for the new cluster {} with the token {}{bump}; nothing is stopped for it",
             self.file,
@@ -211,7 +236,7 @@ impl Action for EtcdRestore {
 
     fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
         let restore = Restore {
-            tool: "etcdutl".to_owned(),
+            tool: if self.v2_backup { UNPACK } else { "etcdutl" }.to_owned(),
             file: self.file.to_string(),
             sha256: self.sha256.to_string(),
             into: self.into.clone(),

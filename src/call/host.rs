@@ -262,7 +262,7 @@ impl Stood {
 /// A data directory to be made from a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {
-    /// `etcdutl` or `etcdctl`.
+    /// `etcdutl` or `etcdctl`; `tar`: the file is an archive, and what `etcdctl backup` made is unpacked from it.
     pub tool: String,
     /// The snapshot on the host.
     pub file: String,

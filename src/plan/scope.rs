@@ -162,7 +162,13 @@ impl Ground<'_> {
     fn backups(&self) -> Value {
         let all: Vec<Value> = self.library.backups.iter().map(|kept| self.backup(kept)).collect();
         let verified = self.library.newest_verified(self.model.cluster_id);
-        json!({ "newest": all.first(), "newest_verified": verified.map(|kept| self.backup(kept)), "all": all })
+        let v2 = self.library.newest_v2(self.model.cluster_id);
+        json!({
+            "newest": all.first(),
+            "newest_verified": verified.map(|kept| self.backup(kept)),
+            "newest_v2": v2.map(|kept| self.backup(kept)),
+            "all": all,
+        })
     }
 
     fn members(&self, wanted: impl Fn(&ModelMember) -> bool) -> Vec<Value> {
@@ -221,6 +227,8 @@ impl Ground<'_> {
             "peer_urls": manifest.content.members.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
             "alarms": manifest.content.alarms,
             "auth": manifest.content.auth,
+            "forced_member": manifest.forced.map(|forced| forced.member_id.to_string()).unwrap_or_default(),
+            "forced_cluster": manifest.forced.map(|forced| forced.cluster_id.to_string()).unwrap_or_default(),
         });
         standing_for(&manifest.name, fields)
     }

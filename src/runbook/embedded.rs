@@ -18,6 +18,10 @@ pub static EMBEDDED: &[(&str, &str)] = &[
         "recover-from-survivor",
         include_str!("../../runbooks/recover-from-survivor.yaml"),
     ),
+    (
+        "recover-from-v2-backup",
+        include_str!("../../runbooks/recover-from-v2-backup.yaml"),
+    ),
     ("recover-start", include_str!("../../runbooks/recover-start.yaml")),
     ("remove-member", include_str!("../../runbooks/remove-member.yaml")),
     ("replace-member", include_str!("../../runbooks/replace-member.yaml")),

@@ -132,6 +132,11 @@ static LIBRARY: &[Field] = &[
         Type::Backup,
         "The newest one of this cluster ID that was verified; none when there is none.",
     ),
+    field(
+        "newest_v2",
+        Type::Backup,
+        "The newest verified one of this cluster ID that holds v2 data, with what `etcdctl backup` made; none when there is none.",
+    ),
 ];
 
 static RUN: &[Field] = &[
@@ -237,6 +242,16 @@ pub static BACKUP: &[Field] = &[
     field("peer_urls", TEXTS, "Of the members recorded in it."),
     field("alarms", TEXTS, "The alarms that it carries."),
     field("auth", Type::Bool, "Auth was on when it was taken."),
+    field(
+        "forced_member",
+        Type::Text,
+        "The member ID that `etcdctl backup` gave it, in hex; empty where there is none.",
+    ),
+    field(
+        "forced_cluster",
+        Type::Text,
+        "The cluster ID that `etcdctl backup` gave it, in hex.",
+    ),
 ];
 
 /// Names that no parameter, `let` or item may have: they are taken. `host` may be a parameter; in a step on hosts it is that step's host.

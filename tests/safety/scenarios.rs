@@ -398,6 +398,29 @@ fn ways(name: &str) -> Vec<Way> {
                 ..PLAIN
             },
         ],
+        "recover-from-v2-backup" => vec![
+            Way {
+                label: "while it serves",
+                sizes: &[3],
+                on: |_, version| version < Version::new(3, 5, 0),
+                prepare: |world, _| world.copy_offline(BACKUP, "etcd-2"),
+                parameters: |_| json!({ "backup": BACKUP }),
+                ..PLAIN
+            },
+            Way {
+                label: "when two of three are gone for good",
+                sizes: &[3],
+                on: |_, version| version < Version::new(3, 5, 0),
+                prepare: |world, size| {
+                    world.copy_offline(BACKUP, "etcd-1");
+                    world.allow_quorum_loss();
+                    (2..=size).for_each(|number| world.scrap(&host(number)));
+                },
+                parameters: |_| json!({ "backup": BACKUP, "host": "etcd-1" }),
+                dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+        ],
         "recover-from-survivor" => vec![
             Way {
                 label: "of three, two gone for good",

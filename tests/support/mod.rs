@@ -11,6 +11,11 @@ pub mod writer;
 
 use std::time::{Duration, Instant};
 
+/// Whether what takes long is tried too (`make soak`).
+pub fn soak() -> bool {
+    std::env::var_os("ETCDOPS_SOAK").is_some()
+}
+
 /// Asks until the answer is yes; panics with what did not come true within `bound`.
 pub fn wait_until(what: &str, bound: Duration, mut answer: impl FnMut() -> bool) {
     let end = Instant::now() + bound;

@@ -102,7 +102,7 @@ pub fn answering(bastion: &Bastion, arguments: &str, answers: &[(&str, &str)], c
 
 /// Which records to be killed at: a fixed sample, all of them in `make soak`.
 pub fn points(all: usize, sample: &[usize]) -> Vec<usize> {
-    if std::env::var_os("ETCDOPS_SOAK").is_some() {
+    if crate::support::soak() {
         (1..all).collect()
     } else {
         sample.to_vec()

@@ -217,6 +217,28 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
 }
 
 fn restore_by_hand(restore: &Restore) -> Vec<String> {
+    let owner = restore.user.as_deref().unwrap_or("root");
+    let dressed = std::iter::once(&restore.into)
+        .chain(&restore.wal_into)
+        .map(|path| join(["chown", "-R", &format!("{owner}:"), path]));
+    if restore.tool == "tar" {
+        let mut lines = vec![
+            join(["mkdir", "-m", "700", &restore.into]),
+            join([
+                "tar",
+                "-C",
+                &restore.into,
+                "--strip-components=2",
+                "-xf",
+                &restore.file,
+                "./v2/member",
+            ]),
+        ];
+        let log = format!("{}/member/wal", restore.into);
+        lines.extend(restore.wal_into.iter().map(|path| join(["mv", "-T", &log, path])));
+        lines.extend(dressed);
+        return lines;
+    }
     let mut words = vec![
         restore.tool.clone(),
         "snapshot".to_owned(),
@@ -235,12 +257,7 @@ fn restore_by_hand(restore: &Restore) -> Vec<String> {
             "--mark-compacted".to_owned(),
         ]);
     }
-    let owner = restore.user.as_deref().unwrap_or("root");
-    let mut lines = vec![join(words)];
-    for path in std::iter::once(&restore.into).chain(&restore.wal_into) {
-        lines.push(join(["chown", "-R", &format!("{owner}:"), path]));
-    }
-    lines
+    std::iter::once(join(words)).chain(dressed).collect()
 }
 
 fn tls_words(tls: &TlsFiles) -> Vec<String> {

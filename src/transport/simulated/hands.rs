@@ -199,6 +199,42 @@ impl World {
         assert!(taken, "no member gives a snapshot");
     }
 
+    /// A cold copy of the host's member is in the library, with what the etcdctl of its version makes of v2 data.
+    pub fn copy_offline(&self, name: &str, host: &str) {
+        let path = format!("/var/lib/etcdops/earlier/{name}.tar");
+        self.stop_etcd(host);
+        self.touch(host, |state, place| {
+            let copied = state.cold_copy(place, super::build::DATA_DIR, &path);
+            let sha256 = state.hosts[place].stat(&path).sha256.unwrap_or_default();
+            let fetch = crate::call::library::Fetch {
+                name: name.to_owned(),
+                host: host.to_owned(),
+                path: path.clone(),
+                sha256,
+                form: crate::snapshot::Form::DataDir,
+                source: crate::snapshot::Source {
+                    version: Some(state.hosts[place].version),
+                    ..crate::snapshot::Source::default()
+                },
+                run: None,
+                step: None,
+            };
+            let fetched = state.library(&crate::call::LibraryOp::Fetch(fetch));
+            let verify = crate::call::LibraryOp::Verify {
+                name: name.to_owned(),
+                boot: false,
+                run: None,
+            };
+            let verified = state.library(&verify);
+            assert!(
+                copied.is_ok() && fetched.is_ok() && verified.is_ok(),
+                "{copied:?} {fetched:?}"
+            );
+        });
+        self.start_etcd(host);
+        self.pass(Duration::from_secs(30));
+    }
+
     /// Takes a run's markers away, as `runs abandon` does.
     pub fn abandon(&self, run: &crate::base::id::RunId) {
         for host in &mut self.state().hosts {

@@ -2,9 +2,11 @@
 
 use super::boot::{founder, initial_cluster};
 use super::disk::Trouble;
-use super::state::{Change, Entry, FileEntry, State};
+use super::library::forced_ids;
+use super::state::{Applied, Change, DataCopy, Entry, FileEntry, State};
 use crate::call::Fault;
 use crate::call::host::Restore;
+use crate::cluster::member::Member;
 
 impl State {
     pub(super) fn restore(&mut self, host: usize, restore: &Restore) -> Result<(), Trouble> {
@@ -26,6 +28,9 @@ impl State {
         let Some(file) = target.files.get(&restore.file) else {
             return fail(Fault::Missing, format!("{} is not there", restore.file));
         };
+        if restore.tool == "tar" {
+            return self.unpack(host, restore);
+        }
         let snapshot = self.snapshots.get(&restore.sha256).cloned();
         let (Some(snapshot), true) = (snapshot, file.content.contains(&restore.sha256)) else {
             return fail(Fault::Refused, "expected sha256 of another file".to_owned());
@@ -45,14 +50,50 @@ impl State {
             copy.entries.push(Entry { term: 1, change });
         }
         copy.commit_to(copy.entries.len());
+        self.alarms.extend(snapshot.alarms);
+        self.made(host, restore, copy);
+        Ok(())
+    }
+
+    /// What `etcdctl backup` made: IDs of its own, one member that is only at home, everything that was written.
+    fn unpack(&mut self, host: usize, restore: &Restore) -> Result<(), Trouble> {
+        let archive = self.archives.get(&restore.sha256).map(|copy| &self.copies[*copy]);
+        let uploaded = &self.hosts[host].files[&restore.file].content;
+        let Some(archive) = archive.filter(|_| uploaded.contains(&restore.sha256)) else {
+            return Err((Fault::Refused, "./v2/member: Not found in archive".to_owned()));
+        };
+        let ids = forced_ids(archive);
+        let alone = Member {
+            id: ids.member_id,
+            name: restore.name.clone(),
+            peer_urls: vec!["http://localhost:2380".to_owned()],
+            client_urls: Vec::new(),
+            learner: false,
+        };
+        let writes = archive.applied.writes.iter().map(|number| Change::Write(*number));
+        let changes = std::iter::once(Change::Add(Box::new(alone))).chain(writes);
+        let mut copy = DataCopy {
+            cluster: ids.cluster_id.0,
+            member: ids.member_id.0,
+            term: 1,
+            entries: changes.map(|change| Entry { term: 1, change }).collect(),
+            commit: 0,
+            applied: Applied::default(),
+            version: archive.version,
+        };
+        copy.commit_to(copy.entries.len());
+        self.made(host, restore, copy);
+        Ok(())
+    }
+
+    fn made(&mut self, host: usize, restore: &Restore, copy: DataCopy) {
         self.copies.push(copy);
         let place = self.copies.len() - 1;
-        self.alarms.extend(snapshot.alarms);
         let mut entry = FileEntry::dir("etcd:etcd");
         entry.copy = Some(place);
         let files = &mut self.hosts[host].files;
+        let marker = Restore::marker(&restore.into);
         files.insert(marker, FileEntry::file(&format!("{}\n", restore.stamp()), "root:root"));
         files.insert(restore.into.clone(), entry);
-        Ok(())
     }
 }

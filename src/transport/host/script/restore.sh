@@ -2,8 +2,13 @@
 # What a try left behind has our name and goes: it is never in the way of the next one.
 discard() { case $1 in *.etcdops-*.part | *.etcdops-*.new) rm -rf -- "$1" ;; esac; }
 give_up() { discard "$part"; discard "$wal_part"; discard "$wal_into"; }
-whole() { [ -s "$part/member/snap/db" ] && ls "${wal_part:-$part/member/wal}"/*.wal >/dev/null 2>&1; }
+whole() { { [ "$tool" = tar ] || [ -s "$part/member/snap/db" ]; } && ls "${wal_part:-$part/member/wal}"/*.wal >/dev/null 2>&1; }
+unpack() {
+  mkdir -p -- "$part" && tar -C "$part" --strip-components=2 -xf "$file" ./v2/member && mkdir -p -- "$part/member/snap" || return
+  if [ -n "$wal_part" ]; then mv -T -- "$part/member/wal" "$wal_part"; fi
+}
 make_data() {
+  if [ "$tool" = tar ]; then unpack 2>&1; return; fi
   if [ -n "$wal_part" ]; then set -- "$@" --wal-dir "$wal_part"; fi
   if [ "$bump" != 0 ]; then set -- "$@" --bump-revision "$bump" --mark-compacted; fi
   if [ "$(basename -- "$program")" = etcdctl ]; then ETCDCTL_API=3; export ETCDCTL_API; fi
