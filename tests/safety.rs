@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use etcdops::event::RunOutcome;
 use etcdops::plan::types::Plan;
-use etcdops::run::consent::questions;
+use etcdops::run::consent::{Consent, questions};
 use etcdops::run::state::State;
 use etcdops::runbook::catalogue::Catalogue;
 use etcdops::transport::simulated::{Ending as End, Mishap, When, World};
 
-use harness::{Fate, Moment, Record, before, declined, is_done, live, live_on, live_truly};
+use harness::{Fate, Moment, Record, agreed, before, declined, is_done, live, live_on, live_truly};
 use scenarios::Scenario;
 
 /// What goes wrong at each change. Nothing heals by itself but what says so.
@@ -68,7 +68,8 @@ struct Tally {
 /// One scenario with what its undisturbed run came to.
 struct Sweep<'a> {
     scenario: &'a Scenario,
-    plan: Plan,
+    plan: &'a Plan,
+    consent: &'a Consent<'a>,
     end: String,
     /// What the undisturbed run recorded, and the world at each record.
     record: Record,
@@ -178,7 +179,8 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     }
     let record = Record::default();
     let first = world.changes() + 1;
-    let (ending, lies, moments) = live_truly(&world, &plan, &record);
+    let consent = agreed(&plan);
+    let (ending, lies, moments) = live_truly(&world, &consent, &record);
     tally.cases.fetch_add(1, Ordering::Relaxed);
     let changes = first..world.changes() + 1;
     world.pass(REST);
@@ -193,7 +195,8 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     }
     let sweep = Sweep {
         scenario,
-        plan,
+        plan: &plan,
+        consent: &consent,
         end: world.essence(),
         record,
         moments,
@@ -223,7 +226,7 @@ impl Sweep<'_> {
     fn as_if_never_away(&self) {
         let last = self.moments.len();
         let (world, record) = self.before(|number, _| number * 2 < last);
-        let ending = live_on(&world, &self.plan, &record, Fate::Peace);
+        let ending = live_on(&world, self.consent, &record, Fate::Peace);
         let what = "gone on with from the middle";
         if !is_done(ending.as_ref()) || world.changes() + 1 != self.changes.end {
             let text = format!(
@@ -256,7 +259,7 @@ impl Sweep<'_> {
         for times in [1, 2] {
             for number in (1..self.moments.len()).filter(|_| self.chosen()) {
                 let (world, record) = self.before(|at, _| at <= number);
-                let ending = live_on(&world, &self.plan, &record, Fate::Pressed(number, times));
+                let ending = live_on(&world, self.consent, &record, Fate::Pressed(number, times));
                 let what = format!("Ctrl-C {times} times at record {number}");
                 let outcome = ending.as_ref().map(|ending| ending.outcome);
                 match (outcome, times) {
@@ -276,13 +279,13 @@ impl Sweep<'_> {
 
     /// Each question answered with no, or not at all: nothing has happened.
     fn refusals_at_questions(&self) {
-        let questions = questions(&self.plan, &State::default()).len();
+        let questions = questions(self.plan, &State::default()).len();
         for number in 0..questions {
             self.tally.cases.fetch_add(1, Ordering::Relaxed);
             let world = self.scenario.world.fork();
             let (before, changes) = (world.essence(), world.changes());
             let record = Record::default();
-            let ending = declined(&world, &self.plan, &record, number);
+            let ending = declined(&world, self.plan, &record, number);
             let begun = ending.is_some() || !record.events().is_empty();
             if begun || world.essence() != before || world.changes() != changes {
                 let what = format!("declined at question {number}");
@@ -298,7 +301,7 @@ impl Sweep<'_> {
             let (world, record) = self.before(|_, moment| moment.changes < change);
             world.slow_changes(Some(SLOW));
             world.inject(change, When::Before, Mishap::Killed);
-            let ending = live_on(&world, &self.plan, &record, Fate::Peace);
+            let ending = live_on(&world, self.consent, &record, Fate::Peace);
             let what = format!("killed in the middle of change {change}, which takes {SLOW:?}");
             if is_done(ending.as_ref()) {
                 self.compare(&world, &record, &what);
@@ -329,7 +332,7 @@ impl Sweep<'_> {
             for (when, mishap) in MISHAPS.into_iter().filter(|_| self.chosen()) {
                 let (world, record) = self.before(|_, moment| moment.changes < change);
                 world.inject(change, when, mishap);
-                let ending = live_on(&world, &self.plan, &record, Fate::Peace);
+                let ending = live_on(&world, self.consent, &record, Fate::Peace);
                 let what = format!("{mishap:?} {when:?} change {change}");
                 world.heal_all();
                 world.pass(Duration::from_secs(30));
@@ -358,7 +361,7 @@ impl Sweep<'_> {
     /// The same run goes on, in a new process.
     fn go_on(&self, world: &World, record: &Record, what: &str) {
         world.revive();
-        let ending = live(world, &self.plan, record, Fate::Peace);
+        let ending = live(world, self.consent, record, Fate::Peace);
         if is_done(ending.as_ref()) {
             return self.compare(world, record, what);
         }
@@ -375,7 +378,7 @@ impl Sweep<'_> {
         for life in 2..4 {
             let record = Record::default();
             let ending = match self.scenario.job().plan(world, life) {
-                Ok(plan) => live(world, &plan, &record, Fate::Peace),
+                Ok(plan) => live(world, &agreed(&plan), &record, Fate::Peace),
                 Err(refusals) => {
                     let text = format!("asked once more, no plan: {refusals:?}");
                     return self.tally.fail(self.scenario, what, &text, None);

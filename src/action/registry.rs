@@ -2,6 +2,9 @@
 
 mod tables;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -107,7 +110,17 @@ pub fn condition_kind(name: &str) -> Option<&'static ConditionKind> {
 }
 
 /// The parameters of an action or condition that name hosts: a member that stands there means its host.
-pub fn host_fields(name: &str) -> Vec<String> {
+pub fn host_fields(name: &str) -> Arc<[String]> {
+    static KNOWN: RwLock<BTreeMap<String, Arc<[String]>>> = RwLock::new(BTreeMap::new());
+    if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+        return Arc::clone(known);
+    }
+    let fields: Arc<[String]> = marked_fields(name).into();
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(known.entry(name.to_owned()).or_insert(fields))
+}
+
+fn marked_fields(name: &str) -> Vec<String> {
     let schema = action_kind(name).map(|kind| (kind.schema)());
     let Some(schema) = schema.or_else(|| condition_kind(name).map(|kind| (kind.schema)())) else {
         return Vec::new();

@@ -12,7 +12,9 @@ use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Va
 use serde_json::Value;
 
 use crate::base::nearest::nearest;
+use memory::Memory;
 
+mod memory;
 mod names;
 
 pub use names::{FILTERS, FUNCTIONS, TESTS};
@@ -51,16 +53,47 @@ impl ExprError {
     }
 }
 
-/// A bare expression, parsed and with all its functions, filters and tests known.
-#[derive(Clone)]
-pub struct Expr {
-    text: String,
-    compiled: Arc<Expression<'static, 'static>>,
+/// A value as expressions read it: brought into the engine's form once. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Seen(Arc<(Value, OnceLock<Computed>)>);
+
+impl Seen {
+    pub fn value(&self) -> &Value {
+        &self.0.0
+    }
+
+    fn computed(&self) -> Computed {
+        let (value, computed) = &*self.0;
+        computed.get_or_init(|| Computed::from(Serde(value))).clone()
+    }
 }
+
+impl From<Value> for Seen {
+    fn from(value: Value) -> Self {
+        Self(Arc::new((value, OnceLock::new())))
+    }
+}
+
+/// A bare expression, parsed and with all its functions, filters and tests known. Clones share it.
+#[derive(Clone)]
+pub struct Expr(Arc<Parsed>);
+
+struct Parsed {
+    text: String,
+    compiled: Expression<'static, 'static>,
+    references: Vec<String>,
+}
+
+static EXPRESSIONS: Memory<Expr> = Memory::new();
+static TEMPLATES: Memory<Template> = Memory::new();
 
 impl Expr {
     /// Parses an expression such as `cluster.has_learners and not host.local`.
     pub fn parse(text: &str) -> Result<Self, ExprError> {
+        EXPRESSIONS.or_make(text, || Self::read(text))
+    }
+
+    fn read(text: &str) -> Result<Self, ExprError> {
         if text.trim().is_empty() {
             return Err(ExprError::new("the expression is empty", 0..text.len()));
         }
@@ -72,57 +105,70 @@ impl Expr {
             .compile_expression_owned(text.to_owned())
             .map_err(|error| explain(&error, text))?;
         names::check(text)?;
-        Ok(Self {
-            text: text.to_owned(),
-            compiled: Arc::new(compiled),
-        })
-    }
-
-    /// The dotted paths that the expression reads, such as `steps.add.id`, sorted.
-    pub fn references(&self) -> Vec<String> {
-        let mut paths: Vec<String> = self
-            .compiled
+        let mut references: Vec<String> = compiled
             .undeclared_variables(true)
             .into_iter()
             .filter(|path| !FUNCTIONS.contains(&path.as_str()))
             .collect();
-        paths.sort();
-        paths
+        references.sort();
+        Ok(Self(Arc::new(Parsed {
+            text: text.to_owned(),
+            compiled,
+            references,
+        })))
+    }
+
+    /// The dotted paths that the expression reads, such as `steps.add.id`, sorted.
+    pub fn references(&self) -> &[String] {
+        &self.0.references
+    }
+
+    /// The names that these paths begin with.
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        let first = |path: &String| path.find('.').unwrap_or(path.len());
+        self.references().iter().map(move |path| &path[..first(path)])
     }
 
     /// The value in a context, which is an object of the top names. Reading what is not there is
     /// an error.
     pub fn eval(&self, context: &Value) -> Result<Value, ExprError> {
-        let whole = 0..self.text.len();
-        let computed = self
-            .compiled
-            .eval(Computed::from(Serde(context)))
-            .map_err(|error| explain(&error, &self.text))?;
+        self.computed(Computed::from(Serde(context)))
+    }
+
+    /// The value where these names are seen.
+    pub fn eval_with<'n>(&self, names: impl IntoIterator<Item = (&'n str, &'n Seen)>) -> Result<Value, ExprError> {
+        let names = names.into_iter().map(|(name, seen)| (name, seen.computed()));
+        self.computed(Computed::from_pairs(names))
+    }
+
+    fn computed(&self, context: Computed) -> Result<Value, ExprError> {
+        let Parsed { text, compiled, .. } = &*self.0;
+        let computed = compiled.eval(context).map_err(|error| explain(&error, text))?;
         if holds_undefined(&computed, 0) {
-            let message = format!("`{}` has no value here", self.text.trim());
-            return Err(ExprError::new(message, whole));
+            let message = format!("`{}` has no value here", text.trim());
+            return Err(ExprError::new(message, 0..text.len()));
         }
         serde_json::to_value(&computed).map_err(|_| {
-            let message = format!("`{}` is no plain value", self.text.trim());
-            ExprError::new(message, whole)
+            let message = format!("`{}` is no plain value", text.trim());
+            ExprError::new(message, 0..text.len())
         })
     }
 
     /// The text as it was written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 }
 
 impl fmt::Debug for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Expr({:?})", self.text)
+        write!(f, "Expr({:?})", self.as_str())
     }
 }
 
 impl PartialEq for Expr {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.as_str() == other.as_str()
     }
 }
 
@@ -133,16 +179,20 @@ enum Piece {
     Expr(Expr, usize),
 }
 
-/// Text with `${{ … }}` in it.
+/// Text with `${{ … }}` in it. Clones share it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Template {
-    text: String,
-    pieces: Vec<Piece>,
+    text: Arc<str>,
+    pieces: Arc<[Piece]>,
 }
 
 impl Template {
     /// Parses text; all outside of `${{ … }}` is kept to the letter.
     pub fn parse(text: &str) -> Result<Self, ExprError> {
+        TEMPLATES.or_make(text, || Self::read(text))
+    }
+
+    fn read(text: &str) -> Result<Self, ExprError> {
         let mut pieces = Vec::new();
         let mut done = 0;
         while let Some(found) = text[done..].find(OPEN) {
@@ -164,14 +214,18 @@ impl Template {
             pieces.push(Piece::Literal(text[done..].to_owned()));
         }
         Ok(Self {
-            text: text.to_owned(),
-            pieces,
+            text: text.into(),
+            pieces: pieces.into(),
         })
     }
 
     /// The dotted paths that its expressions read, sorted, each once.
     pub fn references(&self) -> Vec<String> {
-        let mut paths: Vec<String> = self.expressions().flat_map(|(expr, _)| expr.references()).collect();
+        let mut paths: Vec<String> = self
+            .expressions()
+            .flat_map(|(expr, _)| expr.references())
+            .cloned()
+            .collect();
         paths.sort();
         paths.dedup();
         paths
@@ -193,11 +247,11 @@ impl Template {
     /// The text with all values put in. A text that is one expression and nothing else gives that
     /// expression's value with its type.
     pub fn eval(&self, context: &Value) -> Result<Value, ExprError> {
-        if let [Piece::Expr(expr, start)] = self.pieces.as_slice() {
+        if let [Piece::Expr(expr, start)] = &*self.pieces {
             return expr.eval(context).map_err(|error| error.shifted(*start));
         }
         let mut whole = String::new();
-        for piece in &self.pieces {
+        for piece in self.pieces.iter() {
             match piece {
                 Piece::Literal(text) => whole.push_str(text),
                 Piece::Expr(expr, start) => {
@@ -219,8 +273,8 @@ impl Template {
 fn as_text(value: &Value, expr: &Expr) -> Result<String, ExprError> {
     let refuse = |what, hint: &str| {
         Err(ExprError {
-            message: format!("`{}` is {what}, which cannot stand in text", expr.text.trim()),
-            range: 0..expr.text.len(),
+            message: format!("`{}` is {what}, which cannot stand in text", expr.as_str().trim()),
+            range: 0..expr.as_str().len(),
             hint: Some(hint.to_owned()),
         })
     };

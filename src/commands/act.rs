@@ -307,7 +307,7 @@ pub(super) async fn carry_out(
         interrupt: &interrupt,
         operator: operator::here(),
     };
-    let ending = begin(plan, &consent, means).await;
+    let ending = begin(&consent, means).await;
     if ending.outcome == RunOutcome::Refused {
         super::unfenced::forget(plan);
     }
@@ -315,7 +315,12 @@ pub(super) async fn carry_out(
 }
 
 /// The operator's consent for what remains.
-pub(super) async fn agreed(context: &Context, yes: bool, plan: &Plan, state: &State) -> Result<Consent, Failure> {
+pub(super) async fn agreed<'p>(
+    context: &Context,
+    yes: bool,
+    plan: &'p Plan,
+    state: &State,
+) -> Result<Consent<'p>, Failure> {
     let asking = Prompt::new(&context.ui);
     consent::obtain(plan, state, &asking, yes)
         .await

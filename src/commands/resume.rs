@@ -6,6 +6,7 @@ use crate::call::host::HostAnswer;
 use crate::call::{Call, HostOp, Reply, To, Unwatched};
 use crate::event::{CallEnd, RunOutcome};
 use crate::run::begin::{self, Means};
+use crate::run::journal::Record;
 use crate::run::operator;
 use crate::run::store::Stored;
 use crate::transport::Transport;
@@ -69,7 +70,9 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
         interrupt: &interrupt,
         operator: operator::here(),
     };
-    act::finish(begin::resume(&stored.plan, &stored.events, &consent, args.from.clone(), means).await)
+    let records: Result<Vec<Record>, _> = stored.events.iter().cloned().map(Record::of).collect();
+    let records = records.map_err(|error| Failure::of(Exit::Refused, &error))?;
+    act::finish(begin::resume(&consent, &records, args.from.clone(), means).await)
 }
 
 fn own(context: &Context, args: &ResumeArgs) -> Result<Stored, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::event::{Event, EventKind, Renderer};
 use crate::run::consent::{Answer, Ask, Question, QuestionKind};
-use crate::run::journal::Journal;
+use crate::run::journal::{Journal, Record};
 use crate::run::store::{Store, StoreError, Stored};
 use crate::run::{lock, operator};
 use crate::ui::json_events::JsonEvents;
@@ -219,8 +219,8 @@ async fn give_up(context: &Context, stored: &Stored, state: Standing) -> Result<
                 operator: operator::here(),
             },
         };
-        journal
-            .append(&event)
+        Record::of(event)
+            .and_then(|record| journal.append(&record))
             .map_err(|error| Failure::of(Exit::Refused, &error))?;
     }
     let mut hosts: Vec<String> = stored.plan.cluster.hosts.iter().map(|host| host.name.clone()).collect();

@@ -1,23 +1,25 @@
 //! Texts to values: everything known now is computed, outputs of earlier steps become slots.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::action::late::{LATE, Slot};
-use crate::base::expr::{Expr, Template};
+use crate::base::expr::{Expr, Seen, Template};
 use crate::runbook::scope::plain;
 
 /// The steps that an expression may name, by their id here: path and hosts.
 #[derive(Clone, Debug, Default)]
 pub struct Earlier {
-    steps: BTreeMap<String, (String, Vec<String>)>,
+    steps: Arc<BTreeMap<String, (String, Vec<String>)>>,
 }
 
 impl Earlier {
     pub fn add(&mut self, id: &str, path: &str, hosts: Vec<String>) {
-        self.steps.insert(id.to_owned(), (path.to_owned(), hosts));
+        Arc::make_mut(&mut self.steps).insert(id.to_owned(), (path.to_owned(), hosts));
     }
 
     /// The slot for `steps.ID.FIELD`, seen from a call on `host`.
@@ -49,23 +51,46 @@ impl Earlier {
 }
 
 /// The values behind the first names of dotted paths.
-pub type Roots = BTreeMap<String, Arc<Value>>;
+pub type Roots = BTreeMap<String, Seen>;
 
-/// What expressions see at one place: the roots, `let` names (evaluated when used), earlier steps.
+/// What expressions see at one place: the roots, `let` names (evaluated when used), earlier steps. A plan has many scopes, and they
+/// differ little: clones share what they can.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// Shared: a plan has many scopes, and they differ little.
     pub roots: Roots,
-    pub names: BTreeMap<String, String>,
+    pub names: Arc<BTreeMap<String, String>>,
     pub earlier: Earlier,
+    /// `facts` as each host sees them, once it was asked for.
+    facts_on: Rc<RefCell<BTreeMap<String, Seen>>>,
 }
 
 impl Scope {
+    pub fn new(roots: Roots, names: &BTreeMap<String, String>) -> Self {
+        Self {
+            roots,
+            names: Arc::new(names.clone()),
+            earlier: Earlier::default(),
+            facts_on: Rc::default(),
+        }
+    }
+
     /// A bare expression, decided now.
     pub fn decide(&self, text: &str) -> Result<Value, String> {
         let expression = Expr::parse(text).map_err(|error| format!("`{text}`: {error}"))?;
-        let context = self.context(&expression.references(), 0)?;
-        expression.eval(&context).map_err(|error| format!("`{text}`: {error}"))
+        self.eval(&expression, 0).map_err(|error| format!("`{text}`: {error}"))
+    }
+
+    /// The same scope where `facts.NAME.FIELD` is what was found on this host.
+    pub fn with_facts_of(&self, host: &str) -> Self {
+        let mut here = self.clone();
+        if let Some(facts) = self.roots.get("facts") {
+            let mut known = self.facts_on.borrow_mut();
+            let own = known
+                .entry(host.to_owned())
+                .or_insert_with(|| facts_of(facts.value(), host).into());
+            here.roots.insert("facts".to_owned(), own.clone());
+        }
+        here
     }
 
     /// A text that must be known now.
@@ -118,12 +143,13 @@ impl Scope {
     /// A text with nothing late in it. Hosts and members become what they stand for, also in the middle of a text.
     fn now(&self, template: &Template, references: &[String], depth: u8) -> Result<Value, String> {
         let text = template.as_str();
-        let context = self.context(references, depth)?;
+        let context = self.context(references.iter().map(String::as_str), depth)?;
+        let seen = || context.iter().map(|(name, seen)| (name.as_str(), seen));
         let wrong = |error: crate::base::expr::ExprError| format!("`{text}`: {error}");
         let mut whole = String::new();
         let mut done = 0;
         for (expression, start) in template.expressions() {
-            let value = plain(expression.eval(&context).map_err(wrong)?);
+            let value = plain(expression.eval_with(seen()).map_err(wrong)?);
             let (open, close) = (start - "${{".len(), start + expression.as_str().len() + "}}".len());
             if open == 0 && close == text.len() {
                 return Ok(value);
@@ -152,12 +178,9 @@ impl Scope {
                 Value::Object(object) => object.get(LATE).cloned().unwrap_or_default(),
                 known => known,
             },
-            None => {
-                let context = self.context(&expression.references(), depth)?;
-                expression
-                    .eval(&context)
-                    .map_err(|error| format!("`{written}`: {error}"))?
-            }
+            None => self
+                .eval(expression, depth)
+                .map_err(|error| format!("`{written}`: {error}"))?,
         };
         Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     }
@@ -174,25 +197,47 @@ impl Scope {
             })
     }
 
+    fn eval(&self, expression: &Expr, depth: u8) -> Result<Value, String> {
+        let context = self.context(expression.roots(), depth)?;
+        let seen = context.iter().map(|(name, seen)| (name.as_str(), seen));
+        expression.eval_with(seen).map_err(|error| error.to_string())
+    }
+
     /// The roots and the `let` names that are used.
-    fn context(&self, references: &[String], depth: u8) -> Result<Value, String> {
-        let mut context = Map::new();
+    fn context<'n>(&self, references: impl Iterator<Item = &'n str>, depth: u8) -> Result<Roots, String> {
+        let mut context = Roots::new();
         for reference in references {
             let root = reference.split('.').next().unwrap_or(reference);
             if context.contains_key(root) {
                 continue;
             }
             if let Some(value) = self.roots.get(root) {
-                context.insert(root.to_owned(), (**value).clone());
+                context.insert(root.to_owned(), value.clone());
             } else if let Some(text) = self.names.get(root) {
                 if depth >= MOST_NAMES {
                     return Err(format!("`let` names refer to each other in a circle: {root}"));
                 }
-                context.insert(root.to_owned(), self.template(text, None, depth + 1)?);
+                context.insert(root.to_owned(), self.template(text, None, depth + 1)?.into());
             }
         }
-        Ok(Value::Object(context))
+        Ok(context)
     }
+}
+
+/// Of each fact what was found on this host, where it was looked at there.
+fn facts_of(facts: &Value, host: &str) -> Value {
+    let mut facts = facts.clone();
+    for fact in facts.as_object_mut().into_iter().flat_map(|facts| facts.values_mut()) {
+        let all = fact.get("all").and_then(Value::as_array);
+        let own = all.and_then(|all| {
+            let own = |found: &&Value| found.get("host").and_then(Value::as_str) == Some(host);
+            all.iter().find(own).cloned()
+        });
+        if let (Some(Value::Object(own)), Value::Object(fact)) = (own, fact) {
+            fact.extend(own);
+        }
+    }
+    facts
 }
 
 /// How deep `let` names may refer to each other.

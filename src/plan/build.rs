@@ -3,22 +3,23 @@
 mod conditions;
 mod steps;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::action::{Probe, Site, registry};
 use crate::base::duration::Span;
+use crate::base::expr::Seen;
 use crate::base::id::RunId;
 use crate::call::Look;
-use crate::cluster::host::ClusterConfig;
+use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
 use crate::runbook::types::{Fact, Runbook, Unreachable};
 use crate::snapshot::Shelf;
 
-use super::bind::{self, Earlier, Roots, Scope};
+use super::bind::{self, Roots, Scope};
 use super::known::Known;
 use super::scope::Ground;
 use super::types::{Checked, Plan, PlannedStep, SCHEMA};
@@ -115,8 +116,8 @@ struct Builder<'a> {
     /// Why it cannot be read.
     no_library: Option<String>,
     model: Model,
-    /// The roots that follow the model, and the model that they were made from.
-    drawn: Option<(Model, Roots)>,
+    /// What follows the model.
+    drawn: Option<Drawn>,
     title: String,
     parameters: BTreeMap<String, Value>,
     requires: Vec<Checked>,
@@ -130,6 +131,13 @@ struct Builder<'a> {
     moved_from: Option<String>,
     /// Runbooks being included, outermost first.
     including: Vec<String>,
+}
+
+/// What expressions see of a model, made once.
+struct Drawn {
+    model: Model,
+    roots: Roots,
+    hosts: RefCell<BTreeMap<String, Seen>>,
 }
 
 impl<'a> Builder<'a> {
@@ -164,7 +172,7 @@ impl<'a> Builder<'a> {
             .runbook
             .parameters
             .keys()
-            .filter_map(|name| Some((name.clone(), plain((**scope.roots.get(name)?).clone()))))
+            .filter_map(|name| Some((name.clone(), plain(scope.roots.get(name)?.value().clone()))))
             .collect();
         match scope.text(&request.runbook.title) {
             Ok(title) => self.title = title,
@@ -176,12 +184,12 @@ impl<'a> Builder<'a> {
 
     /// Parameters and facts of a runbook: the scope in which its steps stand.
     fn enter(&mut self, runbook: &Runbook, given: &BTreeMap<String, Value>) -> Option<Scope> {
-        let mut roots = self.ground().roots();
-        match parameters::bind(&runbook.parameters, given, &self.ground()) {
+        let mut roots = self.roots();
+        match parameters::bind(&runbook.parameters, given, &self.ground(), &roots) {
             Ok(bound) => {
                 for (name, value) in bound {
                     let kind = runbook.parameters[&name].kind;
-                    roots.insert(name, self.ground().parameter(kind, &value));
+                    roots.insert(name, self.ground().parameter(kind, &value).into());
                 }
             }
             Err(problems) => {
@@ -189,14 +197,37 @@ impl<'a> Builder<'a> {
                 return None;
             }
         }
-        let mut scope = Scope {
-            roots: roots.into_iter().map(|(name, value)| (name, Arc::new(value))).collect(),
-            names: runbook.names.clone(),
-            earlier: Earlier::default(),
-        };
+        let mut scope = Scope::new(roots, &runbook.names);
         let facts = self.facts(&runbook.facts, &scope)?;
-        scope.roots.insert("facts".to_owned(), Arc::new(Value::Object(facts)));
+        scope.roots.insert("facts".to_owned(), Value::Object(facts).into());
         Some(scope)
+    }
+
+    /// `cluster`, `inventory` and the rest, as the model has them at this place in the plan.
+    fn roots(&mut self) -> Roots {
+        if let Some(drawn) = self.drawn.as_ref().filter(|drawn| drawn.model == self.model) {
+            return drawn.roots.clone();
+        }
+        let roots = self.ground().roots().into_iter();
+        let roots: Roots = roots.map(|(name, value)| (name, value.into())).collect();
+        self.drawn = Some(Drawn {
+            model: self.model.clone(),
+            roots: roots.clone(),
+            hosts: RefCell::default(),
+        });
+        roots
+    }
+
+    /// `host`, likewise.
+    fn seen_host(&self, host: &Host) -> Seen {
+        let make = || Seen::from(self.ground().host(host));
+        match self.drawn.as_ref().filter(|drawn| drawn.model == self.model) {
+            Some(drawn) => {
+                let mut known = drawn.hosts.borrow_mut();
+                known.entry(host.name.clone()).or_insert_with(make).clone()
+            }
+            None => make(),
+        }
     }
 
     fn ground(&self) -> Ground<'_> {

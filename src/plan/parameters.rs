@@ -14,6 +14,7 @@ use crate::runbook::types::{DefaultValue, Parameter, ParameterType};
 
 use crate::runbook::scope::plain;
 
+use super::bind::Roots;
 use super::scope::{self, Ground};
 
 /// Binds every declared parameter. A `default:` sees the roots and the other parameters.
@@ -24,8 +25,9 @@ pub fn bind(
     declared: &BTreeMap<String, Parameter>,
     given: &BTreeMap<String, Value>,
     ground: &Ground<'_>,
+    roots: &Roots,
 ) -> Result<BTreeMap<String, Value>, Vec<String>> {
-    let mut seen = ground.roots();
+    let mut seen = roots.clone();
     let mut bound = BTreeMap::new();
     let mut problems = Vec::new();
     for name in given.keys().filter(|name| !declared.contains_key(*name)) {
@@ -52,10 +54,9 @@ pub fn bind(
                 without.insert(name.clone());
                 continue;
             }
-            let context = Value::Object(seen.clone());
-            match one(name, parameter, given.get(name), ground, &context) {
+            match one(name, parameter, given.get(name), ground, &seen) {
                 Ok(value) => {
-                    seen.insert(name.clone(), ground.parameter(parameter.kind, &value));
+                    seen.insert(name.clone(), ground.parameter(parameter.kind, &value).into());
                     bound.insert(name.clone(), value);
                 }
                 Err(problem) => {
@@ -81,13 +82,9 @@ fn reads(parameter: &Parameter) -> Vec<String> {
     let Some(DefaultValue::Expression(text)) = parameter.default_value() else {
         return Vec::new();
     };
-    let references = Expr::parse(&text)
-        .map(|expression| expression.references())
-        .unwrap_or_default();
-    references
-        .iter()
-        .filter_map(|path| path.split('.').next().map(str::to_owned))
-        .collect()
+    Expr::parse(&text)
+        .map(|expression| expression.roots().map(str::to_owned).collect())
+        .unwrap_or_default()
 }
 
 fn one(
@@ -95,15 +92,15 @@ fn one(
     parameter: &Parameter,
     given: Option<&Value>,
     ground: &Ground<'_>,
-    context: &Value,
+    context: &Roots,
 ) -> Result<Value, String> {
     let value = match (given, parameter.default_value()) {
         (Some(value), _) => value.clone(),
         (None, Some(DefaultValue::Expression(text))) => {
             let wrong = |error| format!("default of `{name}`: {error}");
-            let value = Expr::parse(&text)
-                .and_then(|expression| expression.eval(context))
-                .map_err(wrong)?;
+            let expression = Expr::parse(&text).map_err(wrong)?;
+            let seen = expression.roots().filter_map(|root| Some((root, context.get(root)?)));
+            let value = expression.eval_with(seen).map_err(wrong)?;
             if value.is_null() && parameter.kind == ParameterType::Backup && text.trim() != "none" {
                 return Err(no_backup(name, ground.no_library));
             }

@@ -1,13 +1,12 @@
 //! A run from consent to its end, the first time and again.
 
-use crate::event::{Event, EventKind, Operator, Renderer, RunOutcome, SCHEMA};
-use crate::plan::types::Plan;
+use crate::event::{EventKind, Operator, Renderer, RunOutcome, SCHEMA};
 use crate::transport::Transport;
 
 use super::consent::Consent;
 use super::driver::{Driver, Ending};
 use super::interrupt::Interrupt;
-use super::journal::{Journal, JournalError};
+use super::journal::{Journal, JournalError, Record};
 use super::lock::{self, Locked};
 use super::prepare;
 use super::recorder::Recorder;
@@ -23,7 +22,8 @@ pub struct Means<'a> {
 }
 
 /// Carries out a plan that was agreed to. Drift since the plan was made is refused, nothing changed.
-pub async fn begin(plan: &Plan, consent: &Consent, means: Means<'_>) -> Ending {
+pub async fn begin(consent: &Consent<'_>, means: Means<'_>) -> Ending {
+    let plan = consent.plan();
     let recorder = Recorder::new(plan, means.transport, State::default(), means.journal, means.renderer);
     let created = EventKind::Created {
         schema: SCHEMA.to_owned(),
@@ -45,28 +45,21 @@ pub async fn begin(plan: &Plan, consent: &Consent, means: Means<'_>) -> Ending {
         );
         return refused(&recorder, text);
     }
-    carry_on(
-        plan,
-        consent,
-        means.transport,
-        &recorder,
-        (&means.operator, means.interrupt),
-    )
-    .await
+    carry_on(consent, means.transport, &recorder, (&means.operator, means.interrupt)).await
 }
 
 /// Goes on with a run after a crash, a stop, or on another bastion. Its stored plan is used.
 pub async fn resume(
-    plan: &Plan,
-    events: &[Event],
-    consent: &Consent,
+    consent: &Consent<'_>,
+    records: &[Record],
     adopted_from: Option<String>,
     means: Means<'_>,
 ) -> Ending {
-    let state = State::of(plan, events);
+    let plan = consent.plan();
+    let state = State::of(plan, records.iter().map(|record| &**record));
     let recorder = Recorder::new(plan, means.transport, state, means.journal, means.renderer);
     // Nobody knows which records reached the hosts before the crash: their copies are made whole.
-    recorder.owe_copies_of(events);
+    recorder.owe_copies_of(records);
     let resumed = EventKind::Resumed {
         operator: means.operator.clone(),
         adopted_from,
@@ -77,23 +70,16 @@ pub async fn resume(
     if let Err(error) = opened {
         return unrecorded(&error);
     }
-    carry_on(
-        plan,
-        consent,
-        means.transport,
-        &recorder,
-        (&means.operator, means.interrupt),
-    )
-    .await
+    carry_on(consent, means.transport, &recorder, (&means.operator, means.interrupt)).await
 }
 
 async fn carry_on(
-    plan: &Plan,
-    consent: &Consent,
+    consent: &Consent<'_>,
     transport: &dyn Transport,
     recorder: &Recorder<'_>,
     (operator, interrupt): (&Operator, &Interrupt),
 ) -> Ending {
+    let plan = consent.plan();
     let mut locked = Locked::default();
     if plan.changes_anything() {
         match lock::take(plan, operator, transport).await {
@@ -111,20 +97,15 @@ async fn carry_on(
             Err(error) => return refused(recorder, format!("{error}; nothing was changed")),
         }
     }
-    match Driver::new(plan, consent, transport, recorder, interrupt, locked) {
-        Some(driver) => driver.run().await,
-        None => refused(
-            recorder,
-            "the consent is for another plan; nothing was changed".to_owned(),
-        ),
-    }
+    Driver::new(consent, transport, recorder, interrupt, locked).run().await
 }
 
 /// Goes on in the life of a run that has just ended a step, as if it had never been away: what a driver knows beyond its records is
 /// made again from them. For trials, where many futures of one run share its past.
-pub async fn go_on(plan: &Plan, events: &[Event], consent: &Consent, means: Means<'_>) -> Ending {
-    let state = State::of(plan, events);
-    let locked = events.iter().rev().find_map(|event| match &event.kind {
+pub async fn go_on(consent: &Consent<'_>, records: &[Record], means: Means<'_>) -> Ending {
+    let plan = consent.plan();
+    let state = State::of(plan, records.iter().map(|record| &**record));
+    let locked = records.iter().rev().find_map(|record| match &record.kind {
         EventKind::Locked { hosts, unreachable } => Some(Locked {
             hosts: hosts.clone(),
             unreachable: unreachable.clone(),
@@ -133,17 +114,16 @@ pub async fn go_on(plan: &Plan, events: &[Event], consent: &Consent, means: Mean
         _ => None,
     });
     let recorder = Recorder::new(plan, means.transport, state, means.journal, means.renderer);
-    let copied = |event: &Event| matches!(event.kind, EventKind::CallStarted { .. } | EventKind::Locked { .. });
-    let from = events.iter().rposition(copied).map_or(0, |place| place + 1);
-    recorder.owe_copies_of(&events[from..]);
+    let copied = |record: &Record| matches!(record.kind, EventKind::CallStarted { .. } | EventKind::Locked { .. });
+    let from = records.iter().rposition(copied).map_or(0, |place| place + 1);
+    recorder.owe_copies_of(&records[from..]);
     let locked = locked.unwrap_or_default();
-    match Driver::new(plan, consent, means.transport, &recorder, means.interrupt, locked) {
-        Some(driver) => driver.go_on().await,
-        None => refused(&recorder, "the consent is for another plan".to_owned()),
-    }
+    Driver::new(consent, means.transport, &recorder, means.interrupt, locked)
+        .go_on()
+        .await
 }
 
-fn consented(consent: &Consent) -> EventKind {
+fn consented(consent: &Consent<'_>) -> EventKind {
     EventKind::Consented {
         hash: consent.hash().to_owned(),
         how: consent.how().to_owned(),

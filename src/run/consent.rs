@@ -9,14 +9,19 @@ use crate::plan::types::{Plan, PlannedCall};
 
 use super::state::State;
 
-/// Proof that the operator agreed to the plan with this hash. Cannot be made elsewhere.
+/// Proof that the operator agreed to this plan. Cannot be made elsewhere, and while it is there the plan cannot change.
 #[derive(Clone, Debug)]
-pub struct Consent {
+pub struct Consent<'p> {
+    plan: &'p Plan,
     hash: String,
     how: String,
 }
 
-impl Consent {
+impl<'p> Consent<'p> {
+    pub fn plan(&self) -> &'p Plan {
+        self.plan
+    }
+
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -177,7 +182,7 @@ fn even_end(plan: &Plan) -> Option<String> {
 ///
 /// # Errors
 /// The question that was not agreed to.
-pub async fn obtain(plan: &Plan, state: &State, ask: &dyn Ask, yes: bool) -> Result<Consent, NoConsent> {
+pub async fn obtain<'p>(plan: &'p Plan, state: &State, ask: &dyn Ask, yes: bool) -> Result<Consent<'p>, NoConsent> {
     let questions = questions(plan, state);
     let how = match (questions.is_empty(), yes) {
         (true, _) => "nothing is changed",
@@ -195,6 +200,7 @@ pub async fn obtain(plan: &Plan, state: &State, ask: &dyn Ask, yes: bool) -> Res
         }
     }
     Ok(Consent {
+        plan,
         hash: plan.hash(),
         how: how.to_owned(),
     })

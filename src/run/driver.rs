@@ -62,24 +62,22 @@ pub struct Ending {
 }
 
 impl<'a, 'r> Driver<'a, 'r> {
-    /// `None` when the consent is for another plan.
     pub fn new(
-        plan: &'a Plan,
-        consent: &Consent,
+        consent: &Consent<'a>,
         transport: &'a dyn Transport,
         recorder: &'a Recorder<'r>,
         interrupt: &'a Interrupt,
         locked: Locked,
-    ) -> Option<Self> {
-        (consent.hash() == plan.hash()).then_some(Self {
-            plan,
+    ) -> Self {
+        Self {
+            plan: consent.plan(),
             transport,
             recorder,
             interrupt,
             to_clear: locked.to_clear(),
             locked: locked.hosts,
             lacking: tokio::sync::Mutex::default(),
-        })
+        }
     }
 
     /// Until nothing is left to do, or nothing more may be done.

@@ -1,15 +1,43 @@
 //! The journal: one JSON line for each event, on disk before anything else happens.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::base::files::{Appender, FileError};
 use crate::event::{Event, EventKind, SCHEMA};
 
-/// Where events are kept. A record that cannot be kept stops the run before the next change.
+/// An event with the line that keeps it. Clones share both.
+#[derive(Clone, Debug)]
+pub struct Record(Arc<(Event, String)>);
+
+impl Record {
+    /// # Errors
+    /// When the event cannot stand in a line.
+    pub fn of(event: Event) -> Result<Self, JournalError> {
+        let line = serde_json::to_string(&event).map_err(|error| JournalError::Other(error.to_string()))?;
+        Ok(Self(Arc::new((event, line))))
+    }
+
+    /// Without the end of the line.
+    pub fn line(&self) -> &str {
+        &self.0.1
+    }
+}
+
+impl Deref for Record {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.0.0
+    }
+}
+
+/// Where records are kept. One that cannot be kept stops the run before the next change.
 pub trait Journal: Send {
     /// Durable when it returns.
-    fn append(&mut self, event: &Event) -> Result<(), JournalError>;
+    fn append(&mut self, record: &Record) -> Result<(), JournalError>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +68,8 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn append(&mut self, event: &Event) -> Result<(), JournalError> {
-        let line = serde_json::to_string(event).map_err(|error| JournalError::Other(error.to_string()))?;
-        Ok(self.appender.append_line(&line)?)
+    fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        Ok(self.appender.append_line(record.line())?)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::event::{Event, EventKind, Renderer};
 use crate::plan::types::Plan;
 use crate::transport::Transport;
 
-use super::journal::{Journal, JournalError};
+use super::journal::{Journal, JournalError, Record};
 use super::state::State;
 
 /// The one place through which everything that happens in a run goes.
@@ -20,8 +20,8 @@ struct Inner<'a> {
     journal: Box<dyn Journal + 'a>,
     renderer: Box<dyn Renderer + 'a>,
     state: State,
-    /// Lines not yet copied to the hosts.
-    uncopied: Vec<String>,
+    /// Not yet copied to the hosts.
+    uncopied: Vec<Record>,
 }
 
 impl<'a> Recorder<'a> {
@@ -58,12 +58,15 @@ impl<'a> Recorder<'a> {
             at: self.transport.now(),
             kind,
         };
-        if !event.kind.is_transient() {
-            inner.journal.append(&event)?;
-            inner.uncopied.push(line(&event));
-            inner.state.add(self.plan, &event);
+        if event.kind.is_transient() {
+            inner.renderer.show(&event);
+            return Ok(());
         }
-        inner.renderer.show(&event);
+        let record = Record::of(event)?;
+        inner.journal.append(&record)?;
+        inner.state.add(self.plan, &record);
+        inner.renderer.show(&record);
+        inner.uncopied.push(record);
         Ok(())
     }
 
@@ -91,23 +94,18 @@ impl<'a> Recorder<'a> {
         if inner.uncopied.is_empty() {
             return None;
         }
-        let lines = std::mem::take(&mut inner.uncopied);
-        let first = inner.state.last_seq + 1 - lines.len() as u64;
-        let mut text = lines.join("\n");
-        text.push('\n');
+        let records = std::mem::take(&mut inner.uncopied);
+        let first = inner.state.last_seq + 1 - records.len() as u64;
+        let text = records.iter().flat_map(|record| [record.line(), "\n"]).collect();
         Some((first, text))
     }
 
     /// These, the last records so far, have not been copied to the hosts yet, or perhaps not.
-    pub(super) fn owe_copies_of(&self, events: &[Event]) {
-        self.lock().uncopied = events.iter().map(line).collect();
+    pub(super) fn owe_copies_of(&self, records: &[Record]) {
+        self.lock().uncopied = records.to_vec();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<'a>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn line(event: &Event) -> String {
-    serde_json::to_string(event).unwrap_or_default()
 }

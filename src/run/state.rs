@@ -50,7 +50,7 @@ pub struct State {
 }
 
 impl State {
-    pub fn of(plan: &Plan, events: &[Event]) -> Self {
+    pub fn of<'e>(plan: &Plan, events: impl IntoIterator<Item = &'e Event>) -> Self {
         let mut state = Self::default();
         for event in events {
             state.add(plan, event);

@@ -12,7 +12,7 @@ use super::begin::{Means, begin, resume};
 use super::consent::{Answer, Ask, Question, obtain};
 use super::driver::Ending;
 use super::interrupt::Interrupt;
-use super::journal::{Journal, JournalError};
+use super::journal::{Journal, JournalError, Record};
 use super::prepare::{Prepared, prepare};
 use super::state::State;
 use crate::base::id::RunId;
@@ -42,20 +42,20 @@ impl Renderer for Silent {
 /// Keeps records until `most`, then dies like a killed process.
 #[derive(Clone)]
 struct Kept {
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Vec<Record>>>,
     most: usize,
 }
 
 struct Killed;
 
 impl Journal for Kept {
-    fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+    fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         let mut events = self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if events.len() >= self.most {
             drop(events);
             std::panic::panic_any(Killed);
         }
-        events.push(event.clone());
+        events.push(record.clone());
         Ok(())
     }
 }
@@ -106,9 +106,9 @@ fn carried_out(world: &World, plan: &Plan, kept: &Kept) -> Option<Ending> {
         };
         let events = kept.events.lock().unwrap().clone();
         if events.is_empty() {
-            begin(plan, &consent, means).await
+            begin(&consent, means).await
         } else {
-            resume(plan, &events, &consent, None, means).await
+            resume(&consent, &events, None, means).await
         }
     };
     let driven = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.drive(run)));
@@ -176,20 +176,20 @@ fn a_mistyped_host_is_refused_with_the_nearest_name() {
 
 /// A disk that is full from a record on.
 struct Full {
-    events: Vec<Event>,
+    kept: usize,
     most: usize,
     started: Arc<Mutex<usize>>,
 }
 
 impl Journal for Full {
-    fn append(&mut self, event: &Event) -> Result<(), JournalError> {
-        if self.events.len() >= self.most {
+    fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        if self.kept >= self.most {
             return Err(JournalError::Other("no space left".to_owned()));
         }
-        if matches!(event.kind, EventKind::CallStarted { .. }) {
+        if matches!(record.kind, EventKind::CallStarted { .. }) {
             *self.started.lock().unwrap() += 1;
         }
-        self.events.push(event.clone());
+        self.kept += 1;
         Ok(())
     }
 }
@@ -230,7 +230,7 @@ fn what_cannot_be_recorded_is_not_done() {
         };
         let started = Arc::default();
         let journal = Full {
-            events: Vec::new(),
+            kept: 0,
             most,
             started: Arc::clone(&started),
         };
@@ -244,7 +244,7 @@ fn what_cannot_be_recorded_is_not_done() {
                 interrupt: &interrupt,
                 operator: operator(),
             };
-            begin(&plan, &consent, means).await
+            begin(&consent, means).await
         };
         let ending = counted.world.drive(run).unwrap();
         let started = *started.lock().unwrap();
@@ -268,8 +268,8 @@ fn what_cannot_be_recorded_is_not_done() {
 struct Impatient<'a>(&'a Interrupt);
 
 impl Journal for Impatient<'_> {
-    fn append(&mut self, event: &Event) -> Result<(), JournalError> {
-        if matches!(event.kind, EventKind::StepStarted { .. }) {
+    fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        if matches!(record.kind, EventKind::StepStarted { .. }) {
             self.0.press();
         }
         Ok(())
@@ -306,7 +306,7 @@ fn the_first_ctrl_c_ends_a_long_wait() {
             interrupt: &interrupt,
             operator: operator(),
         };
-        begin(&plan, &consent, means).await
+        begin(&consent, means).await
     };
     let ending = world.drive(carried_out).unwrap();
     assert_eq!(ending.outcome, RunOutcome::Refused, "{ending:?}");

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use etcdops::base::id::RunId;
 use etcdops::cluster::host::ClusterConfig;
@@ -12,10 +13,10 @@ use etcdops::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use etcdops::plan::build::{Refusal, Request};
 use etcdops::plan::types::Plan;
 use etcdops::run::begin::{Means, begin, go_on, resume};
-use etcdops::run::consent::{Answer, Ask, Question, obtain};
+use etcdops::run::consent::{Answer, Ask, Consent, Question, obtain};
 use etcdops::run::driver::Ending;
 use etcdops::run::interrupt::Interrupt;
-use etcdops::run::journal::{Journal, JournalError};
+use etcdops::run::journal::{self, Journal, JournalError};
 use etcdops::run::prepare::prepare;
 use etcdops::run::state::State;
 use etcdops::runbook::types::Runbook;
@@ -24,14 +25,6 @@ use serde_json::Value;
 
 /// Finds a runbook by name, for includes.
 pub type Includes<'a> = &'a dyn Fn(&str) -> Result<Runbook, String>;
-
-struct Nobody;
-
-impl Ask for Nobody {
-    fn ask<'a>(&'a self, _: &'a Question) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        Box::pin(async { Answer::NoTerminal })
-    }
-}
 
 /// Says yes so often, then no.
 struct Unwilling(AtomicUsize);
@@ -55,7 +48,7 @@ impl Renderer for Silent {
 /// The journal of one run, through all its lives.
 #[derive(Clone, Default)]
 pub struct Record {
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Vec<journal::Record>>>,
 }
 
 /// A moment of an undisturbed run: just before a record is kept.
@@ -111,13 +104,14 @@ impl Record {
 
     /// The record as a host's copy tells it.
     pub fn parsed(copy: &[u8]) -> Self {
-        let events = etcdops::run::journal::parse(std::path::Path::new("copy"), copy).unwrap();
+        let events = journal::parse(std::path::Path::new("copy"), copy).unwrap();
+        let records = events.into_iter().map(|event| journal::Record::of(event).unwrap());
         Self {
-            events: Arc::new(Mutex::new(events)),
+            events: Arc::new(Mutex::new(records.collect())),
         }
     }
 
-    pub fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+    pub fn events(&self) -> MutexGuard<'_, Vec<journal::Record>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,7 +137,7 @@ impl Record {
 }
 
 impl Journal for Sink<'_> {
-    fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+    fn append(&mut self, record: &journal::Record) -> Result<(), JournalError> {
         let kept = self.record.events().len();
         if let Fate::Pressed(number, times) = self.fate
             && kept == number
@@ -153,10 +147,10 @@ impl Journal for Sink<'_> {
             }
         }
         if let Some(witness) = &self.witness {
-            witness.look(&self.record, event);
+            witness.look(&self.record, record);
         }
         assert!(kept < RUNAWAY, "runs for ever:\n{}", self.record.tail());
-        self.record.events().push(event.clone());
+        self.record.events().push(record.clone());
         Ok(())
     }
 }
@@ -179,7 +173,8 @@ impl Witness<'_> {
 
 impl Record {
     fn started(&self, wanted: &str) -> bool {
-        let started = |event: &Event| matches!(&event.kind, EventKind::CallStarted { step, .. } if step == wanted);
+        let started =
+            |event: &journal::Record| matches!(&event.kind, EventKind::CallStarted { step, .. } if step == wanted);
         self.events().iter().any(started)
     }
 }
@@ -264,39 +259,46 @@ impl Job<'_> {
 
 /// How a life is lived.
 struct Life<'a> {
-    /// It is the life that kept the record, between two steps; else it begins with consent, as a resumed run where the record says
-    /// that it was begun.
+    /// It is the life that kept the record, between two steps; else it begins anew, as a resumed run where the record says that it
+    /// was begun.
     same: bool,
-    /// Who answers the questions; `None`: `--yes`.
-    operator: Option<&'a Unwilling>,
     witness: Option<Witness<'a>>,
 }
 
 const NEW: Life<'_> = Life {
     same: false,
-    operator: None,
     witness: None,
 };
 
+/// `--yes`, once for all lives of a plan.
+pub fn agreed(plan: &Plan) -> Consent<'_> {
+    let (new, nobody) = (State::default(), Unwilling(AtomicUsize::new(0)));
+    let mut asked = pin!(obtain(plan, &new, &nobody, true));
+    match asked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(consent)) => consent,
+        other => panic!("--yes asks nobody: {other:?}"),
+    }
+}
+
 /// Carries the plan out, or goes on with it where the record says that it was begun. `None`: killed on the way.
-pub fn live(world: &World, plan: &Plan, record: &Record, fate: Fate) -> Option<Ending> {
-    drive(world, plan, record, fate, NEW)
+pub fn live(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate) -> Option<Ending> {
+    drive(world, consent, record, fate, NEW)
 }
 
 /// The whole plan, undisturbed, each step's model compared with the world. The ending, where plan and world differ, and all
 /// moments on the way.
-pub fn live_truly(world: &World, plan: &Plan, record: &Record) -> (Option<Ending>, Vec<String>, Vec<Moment>) {
+pub fn live_truly(world: &World, consent: &Consent<'_>, record: &Record) -> (Option<Ending>, Vec<String>, Vec<Moment>) {
     let seen = Mutex::default();
     let witness = Witness {
         world,
-        plan,
+        plan: consent.plan(),
         seen: &seen,
     };
     let life = Life {
         witness: Some(witness),
         ..NEW
     };
-    let ending = drive(world, plan, record, Fate::Peace, life);
+    let ending = drive(world, consent, record, Fate::Peace, life);
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     (ending, seen.wrong, seen.moments)
 }
@@ -317,54 +319,45 @@ pub fn before(
 }
 
 /// Goes on with the life of [`before`].
-pub fn live_on(world: &World, plan: &Plan, record: &Record, fate: Fate) -> Option<Ending> {
-    drive(world, plan, record, fate, Life { same: true, ..NEW })
+pub fn live_on(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate) -> Option<Ending> {
+    drive(world, consent, record, fate, Life { same: true, ..NEW })
 }
 
-fn drive(world: &World, plan: &Plan, record: &Record, fate: Fate, life: Life<'_>) -> Option<Ending> {
-    let events = record.events().clone();
+fn drive(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate, life: Life<'_>) -> Option<Ending> {
+    let records = record.events().clone();
     let interrupt = Interrupt::default();
-    let carried_out = async {
-        let state = State::of(plan, &events);
-        let operator: &dyn Ask = life.operator.map_or(&Nobody, |operator| operator);
-        let consent = obtain(plan, &state, operator, life.operator.is_none()).await.ok()?;
-        let sink = Sink {
-            record: record.clone(),
-            fate,
-            interrupt: &interrupt,
-            witness: life.witness,
-        };
-        let means = Means {
-            transport: world,
-            journal: Box::new(sink),
-            renderer: Box::new(Silent),
-            interrupt: &interrupt,
-            operator: Operator {
-                who: "op@bastion".to_owned(),
-                machine: "m".to_owned(),
-                pid: 1,
-                pid_started: 1,
-            },
-        };
-        Some(if events.is_empty() {
-            begin(plan, &consent, means).await
-        } else if life.same {
-            go_on(plan, &events, &consent, means).await
-        } else {
-            resume(plan, &events, &consent, None, means).await
-        })
+    let sink = Sink {
+        record: record.clone(),
+        fate,
+        interrupt: &interrupt,
+        witness: life.witness,
     };
-    world.drive(carried_out).flatten()
+    let means = Means {
+        transport: world,
+        journal: Box::new(sink),
+        renderer: Box::new(Silent),
+        interrupt: &interrupt,
+        operator: Operator {
+            who: "op@bastion".to_owned(),
+            machine: "m".to_owned(),
+            pid: 1,
+            pid_started: 1,
+        },
+    };
+    if records.is_empty() {
+        world.drive(begin(consent, means))
+    } else if life.same {
+        world.drive(go_on(consent, &records, means))
+    } else {
+        world.drive(resume(consent, &records, None, means))
+    }
 }
 
 /// The operator says yes to as many questions, then no. The ending, if it was begun all the same.
 pub fn declined(world: &World, plan: &Plan, record: &Record, after: usize) -> Option<Ending> {
     let operator = Unwilling(AtomicUsize::new(after));
-    let life = Life {
-        operator: Some(&operator),
-        ..NEW
-    };
-    drive(world, plan, record, Fate::Peace, life)
+    let consent = world.drive(obtain(plan, &State::default(), &operator, false))?.ok()?;
+    live(world, &consent, record, Fate::Peace)
 }
 
 pub fn is_done(ending: Option<&Ending>) -> bool {

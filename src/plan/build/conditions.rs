@@ -22,8 +22,8 @@ impl Builder<'_> {
             with.clone()
         };
         let mut with = scope.value(&with, host)?;
-        for field in registry::host_fields(name) {
-            if let Some(words) = with.get_mut(&field) {
+        for field in registry::host_fields(name).iter() {
+            if let Some(words) = with.get_mut(field) {
                 self.name_hosts(words);
             }
         }
@@ -104,7 +104,7 @@ impl Builder<'_> {
         let host = scope
             .roots
             .get("host")
-            .and_then(|host| host.get("name"))
+            .and_then(|host| host.value().get("name"))
             .and_then(Value::as_str);
         let site = self.site(host, at);
         let text = condition.text(&site);

@@ -1,11 +1,9 @@
 //! Steps, groups, includes and holds, flattened in order.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use crate::action::{Action, Named, Risk, registry};
-use crate::plan::bind::{self, Roots, Scope};
+use crate::plan::bind::{self, Scope};
 use crate::plan::quorum;
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 use crate::runbook::scope::plain;
@@ -35,7 +33,8 @@ impl Builder<'_> {
     }
 
     fn step(&mut self, step: &Step, path: &str, inherited: &[String], scope: &mut Scope) -> Result<(), String> {
-        self.refresh(scope);
+        // `cluster` and `inventory` follow the model from step to step.
+        scope.roots.extend(self.roots());
         if let Some(list) = &step.for_each {
             let Value::Array(items) = scope.decide(list)? else {
                 return Err(format!("`{list}` is no list"));
@@ -47,7 +46,7 @@ impl Builder<'_> {
                     other => other.to_string(),
                 };
                 let mut inner = scope.clone();
-                inner.roots.insert(name.clone(), Arc::new(item));
+                inner.roots.insert(name.clone(), item.into());
                 let once = Step {
                     for_each: None,
                     ..step.clone()
@@ -411,37 +410,11 @@ impl Builder<'_> {
         ))
     }
 
-    /// `cluster` and `inventory` follow the model from step to step.
-    fn refresh(&mut self, scope: &mut Scope) {
-        if let Some((model, roots)) = &self.drawn
-            && *model == self.model
-        {
-            scope.roots.extend(roots.clone());
-            return;
-        }
-        let roots = self.ground().roots().into_iter();
-        let roots: Roots = roots.map(|(name, value)| (name, Arc::new(value))).collect();
-        scope.roots.extend(roots.clone());
-        self.drawn = Some((self.model.clone(), roots));
-    }
-
     /// The scope as one host sees it: `host.*`, and of each fact what was found there.
     fn on_host(&self, scope: &Scope, name: &str) -> Scope {
-        let mut here = scope.clone();
+        let mut here = scope.with_facts_of(name);
         if let Some(host) = self.request.cluster.host(name) {
-            here.roots.insert("host".to_owned(), Arc::new(self.ground().host(host)));
-        }
-        let Some(Value::Object(facts)) = here.roots.get_mut("facts").map(Arc::make_mut) else {
-            return here;
-        };
-        for fact in facts.values_mut() {
-            let all = fact.get("all").and_then(Value::as_array).cloned().unwrap_or_default();
-            let own = all
-                .iter()
-                .find(|found| found.get("host").and_then(Value::as_str) == Some(name));
-            if let (Some(Value::Object(own)), Value::Object(fact)) = (own, fact) {
-                fact.extend(own.clone());
-            }
+            here.roots.insert("host".to_owned(), self.seen_host(host));
         }
         here
     }

@@ -7,6 +7,7 @@ use super::World;
 use super::boot::founder;
 use super::clock::AGENT_PERIOD;
 use super::fault::{CLIENTS_CHECK, CLIENTS_START, CLIENTS_STOP};
+use super::files::Files;
 use super::service::ENV_FILE;
 use super::state::{FileEntry, Later, Pace, SimHost, State, Unit};
 use crate::base::duration::Span;
@@ -196,7 +197,7 @@ impl Builder {
             sudo: true,
             version: self.version,
             skew: 0,
-            files,
+            files: Files::new(files),
             mounts,
             disk_total: 100 << 30,
             disk_free: 80 << 30,

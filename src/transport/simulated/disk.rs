@@ -199,7 +199,7 @@ impl SimHost {
     pub(super) fn own(&mut self, path: &str, owner: &str, mode: Option<&str>) -> Result<(), Trouble> {
         let inside = format!("{path}/");
         let mut found = false;
-        for (name, entry) in &mut self.files {
+        for (name, entry) in self.files.iter_mut() {
             if name == path || name.starts_with(&inside) {
                 found = true;
                 owner.clone_into(&mut entry.owner);
@@ -221,9 +221,8 @@ impl SimHost {
 impl State {
     /// The content of the host's data directory, with which its unit would start.
     pub(super) fn copy_in_place(&self, host: usize) -> Option<usize> {
-        let settings = self.unit_settings(host);
-        let (path, _) = settings.get("data-dir")?;
-        self.hosts[host].files.get(path)?.copy
+        let path = self.unit_setting(host, "data-dir")?;
+        self.hosts[host].files.get(&path)?.copy
     }
 
     /// Host and path of a data directory's content, wherever it is now.

@@ -175,7 +175,7 @@ impl World {
         let state = self.state();
         let copies = state.hosts.iter().filter_map(|host| host.journals.get(run.as_str()));
         let longest = copies.max_by_key(|lines| lines.len())?;
-        Some(longest.iter().map(|line| format!("{line}\n")).collect())
+        Some(longest.iter().flat_map(|line| [&**line, "\n"]).collect())
     }
 
     /// A backup of this name is in the library, taken from the first member that serves.

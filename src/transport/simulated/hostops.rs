@@ -1,10 +1,8 @@
 //! What is asked of a host's shell.
 
 use super::machine::refused;
-use super::state::{FileEntry, Job, Later, Lease, State};
-use crate::call::host::{
-    Command, DetachedState, HostAnswer, HostOp, LeftoversSeen, Marker, PeerProof, PeerSeen, RunOutput,
-};
+use super::state::{Job, Later, State};
+use crate::call::host::{Command, DetachedState, HostAnswer, HostOp, LeftoversSeen, PeerProof, PeerSeen, RunOutput};
 use crate::call::{CallError, Fault, Tag};
 
 impl State {
@@ -84,11 +82,10 @@ impl State {
     }
 
     fn carry_out(&mut self, host: usize, op: &HostOp) -> Result<HostAnswer, (Fault, String)> {
-        let answer = if op.is_change() {
-            self.change(host, op)
-        } else {
-            self.look(host, op)
-        };
+        if !op.is_change() {
+            return self.look(host, op);
+        }
+        let answer = self.change(host, op);
         self.settle();
         answer
     }
@@ -133,7 +130,7 @@ impl State {
             }),
             HostOp::ReadJournal { run } => {
                 let parts = target.journals.get(run.as_str());
-                HostAnswer::Journal(parts.map(|lines| lines.iter().map(|line| format!("{line}\n")).collect()))
+                HostAnswer::Journal(parts.map(|lines| lines.iter().flat_map(|line| [&**line, "\n"]).collect()))
             }
             HostOp::ReadPart { path, .. } => {
                 let size = target.files.get(path).map_or(0, |entry| entry.content.len());
@@ -146,73 +143,6 @@ impl State {
             HostOp::Run { command, .. } => HostAnswer::Ran(self.run_command(host, command)),
             other => return Err((Fault::Unsupported, format!("{} is no look", what(other)))),
         })
-    }
-
-    fn change(&mut self, host: usize, op: &HostOp) -> Result<HostAnswer, (Fault, String)> {
-        match op {
-            HostOp::Start { .. }
-            | HostOp::Stop { .. }
-            | HostOp::ColdCopy { .. }
-            | HostOp::Restart
-            | HostOp::Fence { .. }
-            | HostOp::Unfence { .. } => {
-                self.change_unit(host, op)?;
-            }
-            HostOp::Override { name, settings } => {
-                self.hosts[host].overrides.insert(name.clone(), settings.clone());
-            }
-            HostOp::Reload => self.hosts[host].unit.stale = false,
-            HostOp::DropOverride { name } => {
-                self.hosts[host].overrides.remove(name);
-            }
-            HostOp::ArmLease {
-                name,
-                after,
-                stagger,
-                cluster,
-            } => {
-                let length = super::milliseconds(after.0) + super::milliseconds(stagger.0);
-                let lease = Lease {
-                    at: self.now + length,
-                    cluster: cluster.clone(),
-                };
-                self.hosts[host].leases.insert(name.clone(), lease);
-                self.later(length, Later::Lease(host, name.clone()));
-            }
-            HostOp::DisarmLease { name } => {
-                self.hosts[host].leases.remove(name);
-            }
-            HostOp::Freeze { .. } | HostOp::Thaw => {
-                if !self.hosts[host].agent {
-                    return Err(no_freeze());
-                }
-                self.hosts[host].frozen = matches!(op, HostOp::Freeze { .. });
-            }
-            HostOp::Run { command, .. } => return Ok(HostAnswer::Ran(self.run_command(host, command))),
-            HostOp::WriteMarker { cluster, marker } => self.write_marker(host, cluster, marker)?,
-            HostOp::ClearMarker { cluster, run } => {
-                let markers = &mut self.hosts[host].markers;
-                if markers.get(cluster).is_some_and(|marker| marker.run == *run) {
-                    markers.remove(cluster);
-                }
-            }
-            HostOp::AppendJournal { run, from_seq, text } => {
-                self.hosts[host].space_for("/var/lib/etcdops")?;
-                let lines = self.hosts[host].journals.entry(run.as_str().to_owned()).or_default();
-                let before = usize::try_from(from_seq.saturating_sub(1)).unwrap_or(usize::MAX);
-                if lines.len() < before {
-                    let why = format!(
-                        "the copy of the journal ends at record {}, before {from_seq}",
-                        lines.len()
-                    );
-                    return Err((Fault::Refused, why));
-                }
-                lines.truncate(before);
-                lines.extend(text.lines().map(str::to_owned));
-            }
-            files => self.change_files(host, files)?,
-        }
-        Ok(HostAnswer::Done)
     }
 
     /// Whether one host's etcd would reach the peer port of another.
@@ -242,7 +172,7 @@ impl State {
     }
 
     /// An author's command succeeds and does nothing, but for the test of a path between two hosts.
-    fn run_command(&mut self, host: usize, command: &Command) -> RunOutput {
+    pub(super) fn run_command(&mut self, host: usize, command: &Command) -> RunOutput {
         self.commands.push((self.hosts[host].name.clone(), command.clone()));
         let mut output = RunOutput {
             code: 0,
@@ -269,106 +199,6 @@ impl State {
         }
         output
     }
-
-    fn change_unit(&mut self, host: usize, op: &HostOp) -> Result<(), (Fault, String)> {
-        if !self.hosts[host].unit.exists {
-            let unit = &self.hosts[host].unit.name;
-            return Err((Fault::Missing, format!("Unit {unit}.service could not be found.")));
-        }
-        match op {
-            HostOp::Start { .. } if self.hosts[host].unit.fenced => {
-                let fence = "/etc/systemd/system/etcd.service.d/zz-etcdops-fence.conf";
-                return Err((Fault::Refused, format!("etcd is fenced on this host: {fence}")));
-            }
-            HostOp::Start { enable } => {
-                self.hosts[host].start_again = None;
-                self.hosts[host].unit.enabled |= *enable;
-                self.start_unit(host);
-            }
-            HostOp::ColdCopy { data_dir, to, .. } => self.cold_copy(host, data_dir, to)?,
-            HostOp::Stop { disable, start_again } => {
-                if let Some(after) = start_again {
-                    let after = super::milliseconds(after.0);
-                    self.hosts[host].start_again = Some(self.now + after);
-                    self.later(after, Later::StartAgain(host));
-                }
-                self.stop_process(host);
-                if *disable {
-                    self.hosts[host].unit.enabled = false;
-                }
-            }
-            HostOp::Restart => {
-                self.stop_process(host);
-                self.start_unit(host);
-            }
-            HostOp::Fence { .. } => {
-                self.hosts[host].space_for("/etc/systemd/system")?;
-                self.hosts[host].unit.fenced = true;
-                self.stop_process(host);
-            }
-            _ => self.hosts[host].unit.fenced = false,
-        }
-        Ok(())
-    }
-
-    fn change_files(&mut self, host: usize, op: &HostOp) -> Result<(), (Fault, String)> {
-        let target = &mut self.hosts[host];
-        match op {
-            HostOp::WriteFile {
-                path,
-                content,
-                mode,
-                owner,
-                was,
-            } => {
-                target.as_it_was(path, was.as_ref())?;
-                if let Some(old) = target.files.get(path).filter(|old| !old.dir).cloned() {
-                    let kept = format!("/var/lib/etcdops/kept{path}");
-                    target.files.entry(kept).or_insert(old);
-                }
-                target.write_file(path, content, mode.as_deref(), owner.as_deref())?;
-                target.unit.stale |= path.contains("/systemd/system/");
-                Ok(())
-            }
-            HostOp::PutFile {
-                sha256,
-                path,
-                mode,
-                owner,
-                ..
-            } => {
-                // Content stands for itself by its digest.
-                target.write_file(path, &format!("sha256:{sha256}"), mode.as_deref(), owner.as_deref())
-            }
-            HostOp::Rename { from, to } => target.rename(from, to),
-            HostOp::MoveAside { path, to } => target.move_aside(path, to),
-            HostOp::Own { path, owner, mode } => target.own(path, owner, mode.as_deref()),
-            HostOp::Restore(restore) => self.restore(host, restore),
-            HostOp::Swap { path, new, old } => target.swap(path, new, old),
-            other => Err((Fault::Unsupported, format!("{} is not simulated", what(other)))),
-        }
-    }
-
-    fn write_marker(&mut self, host: usize, cluster: &str, marker: &Marker) -> Result<(), (Fault, String)> {
-        self.hosts[host].space_for("/var/lib/etcdops")?;
-        let markers = &mut self.hosts[host].markers;
-        if let Some(other) = markers.get(cluster)
-            && other.run != marker.run
-        {
-            let message = format!(
-                "run {} of {} holds this host since {} ({})",
-                other.run, other.who, other.since, other.doing
-            );
-            return Err((Fault::Refused, message));
-        }
-        markers.insert(cluster.to_owned(), marker.clone());
-        Ok(())
-    }
-
-    /// Puts a directory or file there, as an operator would beforehand.
-    pub(super) fn place(&mut self, host: usize, path: &str, entry: FileEntry) {
-        self.hosts[host].files.insert(path.to_owned(), entry);
-    }
 }
 
 fn ended(code: i32, stdout: &str, stderr: &str) -> DetachedState {
@@ -379,7 +209,7 @@ fn ended(code: i32, stdout: &str, stderr: &str) -> DetachedState {
     }
 }
 
-fn no_freeze() -> (Fault, String) {
+pub(super) fn no_freeze() -> (Fault, String) {
     (
         Fault::Unsupported,
         "the inventory names no freeze for this host".to_owned(),

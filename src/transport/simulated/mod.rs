@@ -5,12 +5,14 @@
 
 mod boot;
 mod build;
+mod change;
 mod clock;
 mod copy;
 mod disk;
 mod drive;
 mod etcd;
 mod fault;
+mod files;
 mod hands;
 mod hostops;
 mod library;

@@ -1,6 +1,7 @@
 //! The unit: what it would start with, starting, stopping, looking at it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::state::{SimHost, State, time_at};
 use crate::base::clock::rfc3339;
@@ -29,10 +30,9 @@ impl State {
     /// The settings with which the unit would start now: unit, drop-ins, environment files, our overrides, in systemd's order.
     pub(super) fn unit_settings(&self, host: usize) -> Settings {
         let target = &self.hosts[host];
-        let configured = self.read_config(host).settings;
+        let configured = self.configured(host).settings.iter();
         let mut found: Settings = configured
-            .into_iter()
-            .map(|(key, setting)| (key, (setting.value, setting.from)))
+            .map(|(key, setting)| (key.clone(), (setting.value.clone(), setting.from.clone())))
             .collect();
         for (name, settings) in &target.overrides {
             let from = SettingFrom::EnvFile(format!("/run/etcdops/{}.{name}.env", target.unit.name));
@@ -43,8 +43,31 @@ impl State {
         found
     }
 
+    /// One of them.
+    pub(super) fn unit_setting(&self, host: usize, key: &str) -> Option<String> {
+        let overridden = self.hosts[host]
+            .overrides
+            .values()
+            .filter_map(|settings| settings.get(key));
+        let configured = || Some(&self.configured(host).settings.get(key)?.value);
+        overridden.last().or_else(configured).cloned()
+    }
+
     /// The files of the unit, and what etcd would read from them.
     pub(super) fn read_config(&self, host: usize) -> ConfigSeen {
+        let unit = &self.hosts[host].unit;
+        ConfigSeen {
+            exists: unit.exists,
+            stale: unit.stale,
+            ..ConfigSeen::clone(self.configured(host))
+        }
+    }
+
+    fn configured(&self, host: usize) -> &Arc<ConfigSeen> {
+        self.hosts[host].files.read(|| self.assemble(host))
+    }
+
+    fn assemble(&self, host: usize) -> ConfigSeen {
         let target = &self.hosts[host];
         let mut parts = Vec::new();
         for path in self.unit_parts(host) {
@@ -55,10 +78,7 @@ impl State {
             };
             parts.push(target.config_text(&path, kind));
         }
-        let mut seen = configured::assemble(&target.name, parts, &|path, kind| target.config_text(path, kind));
-        seen.exists = target.unit.exists;
-        seen.stale = target.unit.stale;
-        seen
+        configured::assemble(&target.name, parts, &|path, kind| target.config_text(path, kind))
     }
 
     /// The unit file and its drop-ins, in the order in which they are read.

@@ -1,6 +1,7 @@
 //! What the world consists of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::call::host::{Command, DetachedState, Marker, SettingFrom};
 use crate::cluster::member::Member;
@@ -8,6 +9,7 @@ use crate::cluster::version::Version;
 use crate::snapshot::Kept;
 
 use super::fault::{Mishap, When};
+use super::files::Files;
 
 /// Seconds since the epoch at which every world begins.
 pub(super) const BEGIN: i64 = 1_795_176_000;
@@ -102,7 +104,7 @@ pub(super) struct SimHost {
     pub(super) version: Version,
     /// The host's clock minus the true time, in milliseconds.
     pub(super) skew: i64,
-    pub(super) files: BTreeMap<String, FileEntry>,
+    pub(super) files: Files,
     pub(super) mounts: BTreeSet<String>,
     pub(super) disk_total: u64,
     pub(super) disk_free: u64,
@@ -113,7 +115,7 @@ pub(super) struct SimHost {
     pub(super) frozen: bool,
     pub(super) markers: BTreeMap<String, Marker>,
     /// Run → the records of its journal, one line each.
-    pub(super) journals: BTreeMap<String, Vec<String>>,
+    pub(super) journals: BTreeMap<String, Vec<Arc<str>>>,
     pub(super) jobs: BTreeMap<String, Job>,
     pub(super) leases: BTreeMap<String, Lease>,
     pub(super) overrides: BTreeMap<String, BTreeMap<String, String>>,
