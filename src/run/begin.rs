@@ -90,11 +90,16 @@ async fn carry_on(
                     unreachable: taken.unreachable,
                 };
                 if let Err(error) = recorder.record(event) {
-                    lock::clear(plan, transport, &locked.to_clear()).await;
-                    return unrecorded(&error);
+                    let left = lock::clear(plan, transport, &locked.to_clear()).await;
+                    let mut ending = unrecorded(&error);
+                    ending.text.push_str(&lock::left_behind(plan, &left));
+                    return ending;
                 }
             }
-            Err(error) => return refused(recorder, format!("{error}; nothing was changed")),
+            Err((error, left)) => {
+                let left = lock::left_behind(plan, &left);
+                return refused(recorder, format!("{error}; nothing was changed{left}"));
+            }
         }
     }
     Driver::new(consent, transport, recorder, interrupt, locked).run().await

@@ -115,12 +115,7 @@ impl<'a, 'r> Driver<'a, 'r> {
         if left.is_empty() {
             return ending;
         }
-        let run = &self.plan.run;
-        let text = format!(
-            "{}; but the run's marker could not be taken from {}: when it answers: etcdops resume {run}, or etcdops runs abandon {run}",
-            ending.text,
-            left.join(", ")
-        );
+        let text = ending.text + &lock::left_behind(self.plan, &left);
         let outcome = match ending.outcome {
             RunOutcome::Done => RunOutcome::DoneUncleanly,
             other => other,

@@ -44,7 +44,14 @@ impl Locked {
 }
 
 /// Takes every host of the cluster. Hosts that the plan works on must be reached; others may be away.
-pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -> Result<Locked, LockError> {
+///
+/// # Errors
+/// Why not, and the hosts where the marker may be left all the same.
+pub async fn take(
+    plan: &Plan,
+    operator: &Operator,
+    transport: &dyn Transport,
+) -> Result<Locked, (LockError, Vec<String>)> {
     let marker = Marker {
         run: plan.run.clone(),
         who: operator.who.clone(),
@@ -103,8 +110,7 @@ pub async fn take(plan: &Plan, operator: &Operator, transport: &dyn Transport) -
             // It may stand there all the same.
             locked.hosts.push(host.to_owned());
         }
-        clear(plan, transport, &locked.to_clear()).await;
-        return Err(error);
+        return Err((error, clear(plan, transport, &locked.to_clear()).await));
     }
     Ok(locked)
 }
@@ -139,6 +145,18 @@ pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]
         }
     }
     None
+}
+
+/// What is said of markers that are left: empty when there is none.
+pub fn left_behind(plan: &Plan, hosts: &[String]) -> String {
+    if hosts.is_empty() {
+        return String::new();
+    }
+    let run = &plan.run;
+    format!(
+        "; but the run's marker could not be taken from {}: when it answers: etcdops resume {run}, or etcdops runs abandon {run}",
+        hosts.join(", ")
+    )
 }
 
 /// Removes our markers; others' are left alone. The hosts where ours may still stand.

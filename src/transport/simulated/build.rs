@@ -152,6 +152,8 @@ impl Builder {
             next_write: 0,
             writer: false,
             violations: Vec::new(),
+            declared_dead: BTreeSet::new(),
+            dead_served: false,
             quorum_loss_allowed: false,
             mishaps: Vec::new(),
             changes: 0,

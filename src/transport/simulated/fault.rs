@@ -35,6 +35,10 @@ pub enum Mishap {
     SudoRefused(Option<Duration>),
     /// Another operator's marker stands on the host, until this time has passed.
     OtherOperator(Option<Duration>),
+    /// Someone switches the first host on that is off for good, or starts the first etcd by hand that is stopped and has data.
+    OldMemberReturns,
+    /// The same with all of them.
+    OldMembersReturn,
     /// The program is killed.
     Killed,
 }
@@ -175,6 +179,15 @@ impl State {
             }
             _ => {}
         }
+        if matches!(mishap, Mishap::OldMemberReturns | Mishap::OldMembersReturn) {
+            let most = if mishap == Mishap::OldMemberReturns {
+                1
+            } else {
+                usize::MAX
+            };
+            self.old_members_return(most);
+            return None;
+        }
         let host = self.target(call)?;
         match mishap {
             Mishap::HostDies(returns) => {
@@ -220,7 +233,7 @@ impl State {
                 }
                 None
             }
-            Mishap::Refused | Mishap::Silence | Mishap::Killed => None,
+            _ => None,
         }
     }
 
@@ -231,6 +244,19 @@ impl State {
             self.cuts.insert((host.min(other), host.max(other)));
         }
         self.settle();
+    }
+
+    /// Members that nobody counts on come back with the data that they have. A fence holds, but against the power alone.
+    fn old_members_return(&mut self, most: usize) {
+        let gone: Vec<usize> = (0..self.hosts.len())
+            .filter(|host| self.hosts[*host].process.is_none() && self.copy_in_place(*host).is_some())
+            .take(most)
+            .collect();
+        for host in gone {
+            self.hosts[host].scrapped = false;
+            self.power_on(host);
+            self.start_unit(host);
+        }
     }
 
     pub(super) fn other_operator(&mut self, host: usize) {

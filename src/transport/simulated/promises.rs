@@ -23,14 +23,22 @@ impl State {
 
     /// Looked at whenever something has happened.
     pub(super) fn watch(&mut self) {
-        let leaders: Vec<String> = self
-            .hosts
-            .iter()
-            .filter(|host| host.process.as_ref().is_some_and(|process| process.leads))
-            .map(|host| host.name.clone())
-            .collect();
-        if leaders.len() > 1 {
-            self.violate(format!("two majorities serve: {} lead at once", leaders.join(" and ")));
+        let leads = |host: &usize| self.hosts[*host].process.as_ref().is_some_and(|process| process.leads);
+        let leaders: Vec<usize> = (0..self.hosts.len()).filter(leads).collect();
+        if leaders.len() < 2 {
+            return;
+        }
+        // What the operator took for dead and switched on again cannot be stopped by anyone: that is what was agreed to.
+        let (dead, living): (Vec<usize>, Vec<usize>) = leaders.iter().partition(|leader| {
+            self.connected_voters(**leader)
+                .0
+                .iter()
+                .all(|voter| self.declared_dead.contains(voter))
+        });
+        self.dead_served |= !dead.is_empty();
+        if living.len() > 1 {
+            let names: Vec<&str> = living.iter().map(|host| self.hosts[*host].name.as_str()).collect();
+            self.violate(format!("two majorities serve: {} lead at once", names.join(" and ")));
         }
     }
 
@@ -79,6 +87,10 @@ impl State {
             .iter()
             .filter(|(number, by)| *by == leader.cluster && kept.binary_search(number).is_err())
             .count();
+        if self.dead_served {
+            // Some were acknowledged by those that were declared dead.
+            return None;
+        }
         (lost > 0).then(|| format!("{lost} of {} acknowledged writes are lost", self.acknowledged.len()))
     }
 }
@@ -132,6 +144,33 @@ impl World {
             }
         }
         broken
+    }
+
+    /// The operator takes these hosts for dead.
+    pub fn declare_dead(&self, names: &[String]) {
+        let mut state = self.state();
+        let places = names.iter().filter_map(|name| state.find(name)).collect();
+        state.declared_dead = places;
+    }
+
+    /// Whether a majority of hosts that were declared dead has served beside another one.
+    pub fn dead_served(&self) -> bool {
+        self.state().dead_served
+    }
+
+    /// Hosts on which the run's marker stands, and whether the bastion can work there now.
+    pub fn marked_by(&self, run: &crate::base::id::RunId) -> Vec<(String, bool)> {
+        let state = self.state();
+        let ours = |place: &usize| state.hosts[*place].markers.values().any(|marker| marker.run == *run);
+        let marked = (0..state.hosts.len()).filter(ours);
+        marked
+            .map(|place| {
+                (
+                    state.hosts[place].name.clone(),
+                    state.shell_trouble(place, "look").is_none(),
+                )
+            })
+            .collect()
     }
 
     /// Nobody minds that quorum is lost from now on: the operator agreed.

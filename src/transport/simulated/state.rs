@@ -35,6 +35,10 @@ pub(super) struct State {
     pub(super) writer: bool,
     pub(super) clients_stopped: bool,
     pub(super) violations: Vec<String>,
+    /// Hosts that the operator took for dead. Nothing can stop what runs on them but themselves.
+    pub(super) declared_dead: BTreeSet<usize>,
+    /// A majority of those that were declared dead has served beside another one.
+    pub(super) dead_served: bool,
     pub(super) quorum_loss_allowed: bool,
     pub(super) mishaps: Vec<(usize, When, Mishap)>,
     pub(super) changes: usize,

@@ -1,0 +1,157 @@
+//! Bringing a cluster back.
+
+use serde_json::json;
+
+use std::time::Duration;
+
+use etcdops::cluster::version::Version;
+
+use super::{PLAIN, Way, host, lose};
+
+/// The name of a backup that was taken before.
+const BACKUP: &str = "2026-11-20-1200-k3f9-take";
+
+/// Long enough for clients to write a few times.
+const REST: Duration = Duration::from_secs(30);
+
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each runbook")]
+pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
+    Some(match name {
+        "recover-from-backup" => vec![
+            Way {
+                label: "while it serves",
+                sizes: &[1, 3],
+                prepare: |world, _| world.take_backup(BACKUP),
+                ..PLAIN
+            },
+            Way {
+                label: "when all data is gone",
+                sizes: &[3, 5],
+                agent: false,
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    world.allow_quorum_loss();
+                    for host in (1..=size).map(host) {
+                        world.stop_etcd(&host);
+                        world.wipe_data(&host);
+                    }
+                },
+                ..PLAIN
+            },
+            Way {
+                label: "on fewer hosts, the rest being stopped",
+                sizes: &[3],
+                agent: false,
+                recovers: true,
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    world.allow_quorum_loss();
+                    (1..=size).for_each(|number| world.stop_etcd(&host(number)));
+                },
+                parameters: |_| json!({ "members": "etcd-1,etcd-2" }),
+                ..PLAIN
+            },
+            Way {
+                label: "on a survivor and new hosts, two being gone for good",
+                sizes: &[3],
+                spares: 2,
+                recovers: true,
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    lose(world, 2..=size);
+                },
+                parameters: |_| json!({ "members": "etcd-1,etcd-4,etcd-5" }),
+                dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "when one that is called dead answers",
+                sizes: &[3],
+                refused: |_, _| true,
+                refusal: "etcd-3 is not dead",
+                prepare: |world, _| {
+                    world.take_backup(BACKUP);
+                    lose(world, 2..=2);
+                    world.stop_etcd("etcd-3");
+                },
+                agent: false,
+                parameters: |_| json!({ "members": "etcd-1" }),
+                dead: |_| vec![host(2), host(3)],
+                ..PLAIN
+            },
+        ],
+        "recover-from-v2-backup" => vec![
+            Way {
+                label: "while it serves",
+                sizes: &[3],
+                on: |_, version| version < Version::new(3, 5, 0),
+                prepare: |world, _| world.copy_offline(BACKUP, "etcd-2"),
+                parameters: |_| json!({ "backup": BACKUP }),
+                ..PLAIN
+            },
+            Way {
+                label: "when two of three are gone for good",
+                sizes: &[3],
+                recovers: true,
+                on: |_, version| version < Version::new(3, 5, 0),
+                prepare: |world, size| {
+                    world.copy_offline(BACKUP, "etcd-1");
+                    lose(world, 2..=size);
+                },
+                parameters: |_| json!({ "backup": BACKUP, "host": "etcd-1" }),
+                dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+        ],
+        "recover-from-survivor" => vec![
+            Way {
+                label: "of three, two gone for good",
+                sizes: &[3],
+                recovers: true,
+                prepare: |world, size| lose(world, 2..=size),
+                dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "of five, two left, one of them behind",
+                sizes: &[5],
+                recovers: true,
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    world.stop_etcd("etcd-1");
+                    world.pass(REST);
+                    lose(world, 3..=size);
+                    world.start_etcd("etcd-1");
+                },
+                dead: |size| (3..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "of three, while two could be started",
+                sizes: &[3],
+                agent: false,
+                refused: |_, _| true,
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    (1..=size).for_each(|number| world.stop_etcd(&host(number)));
+                },
+                dead: |_| vec![host(3)],
+                ..PLAIN
+            },
+            Way {
+                label: "of three, one called dead that answers",
+                sizes: &[3],
+                agent: false,
+                refused: |_, _| true,
+                refusal: "etcd-3 is not dead",
+                prepare: |world, _| {
+                    lose(world, 2..=2);
+                    world.stop_etcd("etcd-3");
+                },
+                dead: |_| vec![host(2), host(3)],
+                ..PLAIN
+            },
+        ],
+        _ => return None,
+    })
+}
