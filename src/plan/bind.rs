@@ -11,6 +11,8 @@ use crate::action::late::{LATE, Slot};
 use crate::base::expr::{Expr, Seen, Template};
 use crate::runbook::scope::plain;
 
+use super::scope::Drawn;
+
 /// The steps that an expression may name, by their id here: path and hosts.
 #[derive(Clone, Debug, Default)]
 pub struct Earlier {
@@ -55,8 +57,11 @@ pub type Roots = BTreeMap<String, Seen>;
 
 /// What expressions see at one place: the roots, `let` names (evaluated when used), earlier steps. A plan has many scopes, and they
 /// differ little: clones share what they can.
-#[derive(Clone, Debug)]
-pub struct Scope {
+#[derive(Clone)]
+pub struct Scope<'a> {
+    /// What follows the model.
+    pub drawn: Rc<Drawn<'a>>,
+    /// Parameters, facts, items, the host.
     pub roots: Roots,
     pub names: Arc<BTreeMap<String, String>>,
     pub earlier: Earlier,
@@ -64,9 +69,10 @@ pub struct Scope {
     facts_on: Rc<RefCell<BTreeMap<String, Seen>>>,
 }
 
-impl Scope {
-    pub fn new(roots: Roots, names: &BTreeMap<String, String>) -> Self {
+impl<'a> Scope<'a> {
+    pub fn new(drawn: Rc<Drawn<'a>>, roots: Roots, names: &BTreeMap<String, String>) -> Self {
         Self {
+            drawn,
             roots,
             names: Arc::new(names.clone()),
             earlier: Earlier::default(),
@@ -211,8 +217,8 @@ impl Scope {
             if context.contains_key(root) {
                 continue;
             }
-            if let Some(value) = self.roots.get(root) {
-                context.insert(root.to_owned(), value.clone());
+            if let Some(value) = self.roots.get(root).cloned().or_else(|| self.drawn.root(root)) {
+                context.insert(root.to_owned(), value);
             } else if let Some(text) = self.names.get(root) {
                 if depth >= MOST_NAMES {
                     return Err(format!("`let` names refer to each other in a circle: {root}"));

@@ -1,19 +1,19 @@
 //! Runbook + parameters + what was seen → plan. Pure: what it does not know it asks for.
 
+mod calls;
 mod conditions;
 mod steps;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
 use crate::action::{Probe, Site, registry};
 use crate::base::duration::Span;
-use crate::base::expr::Seen;
 use crate::base::id::RunId;
-use crate::call::Look;
-use crate::cluster::host::{ClusterConfig, Host};
+use crate::call::{CallError, Look};
+use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
 use crate::runbook::types::{Fact, Runbook, Unreachable};
@@ -21,7 +21,7 @@ use crate::snapshot::Shelf;
 
 use super::bind::{self, Roots, Scope};
 use super::known::Known;
-use super::scope::Ground;
+use super::scope::{Around, Drawn};
 use super::types::{Checked, Plan, PlannedStep, SCHEMA};
 use super::{drift, parameters};
 use crate::runbook::scope::plain;
@@ -94,8 +94,8 @@ pub fn build(request: &Request<'_>, known: &Known) -> Built {
     };
     let mut builder = Builder::new(request, known, observed);
     match library {
-        Ok(shelf) => builder.library = shelf.clone(),
-        Err(error) => builder.no_library = Some(error.to_string()),
+        Ok(shelf) => builder.library = shelf,
+        Err(error) => builder.no_library = Some(error),
     }
     builder.whole();
     let missing = known.take_missing();
@@ -112,12 +112,11 @@ struct Builder<'a> {
     request: &'a Request<'a>,
     known: &'a Known,
     observed: &'a Observed,
-    library: Shelf,
+    library: &'a Shelf,
     /// Why it cannot be read.
-    no_library: Option<String>,
+    no_library: Option<&'a CallError>,
     model: Model,
-    /// What follows the model.
-    drawn: Option<Drawn>,
+    drawn: Option<Rc<Drawn<'a>>>,
     title: String,
     parameters: BTreeMap<String, Value>,
     requires: Vec<Checked>,
@@ -133,20 +132,13 @@ struct Builder<'a> {
     including: Vec<String>,
 }
 
-/// What expressions see of a model, made once.
-struct Drawn {
-    model: Model,
-    roots: Roots,
-    hosts: RefCell<BTreeMap<String, Seen>>,
-}
-
 impl<'a> Builder<'a> {
     fn new(request: &'a Request<'a>, known: &'a Known, observed: &'a Observed) -> Self {
         Self {
             request,
             known,
             observed,
-            library: Shelf::default(),
+            library: &NO_LIBRARY,
             no_library: None,
             model: observed.model(),
             drawn: None,
@@ -183,13 +175,14 @@ impl<'a> Builder<'a> {
     }
 
     /// Parameters and facts of a runbook: the scope in which its steps stand.
-    fn enter(&mut self, runbook: &Runbook, given: &BTreeMap<String, Value>) -> Option<Scope> {
-        let mut roots = self.roots();
-        match parameters::bind(&runbook.parameters, given, &self.ground(), &roots) {
+    fn enter(&mut self, runbook: &Runbook, given: &BTreeMap<String, Value>) -> Option<Scope<'a>> {
+        let drawn = self.drawn();
+        let mut roots = Roots::new();
+        match parameters::bind(&runbook.parameters, given, &drawn) {
             Ok(bound) => {
                 for (name, value) in bound {
                     let kind = runbook.parameters[&name].kind;
-                    roots.insert(name, self.ground().parameter(kind, &value).into());
+                    roots.insert(name, drawn.ground().parameter(kind, &value).into());
                 }
             }
             Err(problems) => {
@@ -197,50 +190,29 @@ impl<'a> Builder<'a> {
                 return None;
             }
         }
-        let mut scope = Scope::new(roots, &runbook.names);
+        let mut scope = Scope::new(drawn, roots, &runbook.names);
         let facts = self.facts(&runbook.facts, &scope)?;
         scope.roots.insert("facts".to_owned(), Value::Object(facts).into());
         Some(scope)
     }
 
     /// `cluster`, `inventory` and the rest, as the model has them at this place in the plan.
-    fn roots(&mut self) -> Roots {
-        if let Some(drawn) = self.drawn.as_ref().filter(|drawn| drawn.model == self.model) {
-            return drawn.roots.clone();
+    fn drawn(&mut self) -> Rc<Drawn<'a>> {
+        if let Some(drawn) = self.drawn.as_ref().filter(|drawn| *drawn.model() == self.model) {
+            return Rc::clone(drawn);
         }
-        let roots = self.ground().roots().into_iter();
-        let roots: Roots = roots.map(|(name, value)| (name, value.into())).collect();
-        self.drawn = Some(Drawn {
-            model: self.model.clone(),
-            roots: roots.clone(),
-            hosts: RefCell::default(),
-        });
-        roots
-    }
-
-    /// `host`, likewise.
-    fn seen_host(&self, host: &Host) -> Seen {
-        let make = || Seen::from(self.ground().host(host));
-        match self.drawn.as_ref().filter(|drawn| drawn.model == self.model) {
-            Some(drawn) => {
-                let mut known = drawn.hosts.borrow_mut();
-                known.entry(host.name.clone()).or_insert_with(make).clone()
-            }
-            None => make(),
-        }
-    }
-
-    fn ground(&self) -> Ground<'_> {
-        Ground {
+        let around = Around {
             config: self.request.cluster,
-            model: &self.model,
             observed: self.observed,
-            library: &self.library,
-            no_library: self.no_library.as_deref(),
+            library: self.library,
+            no_library: self.no_library,
             run: self.request.run,
             dead: self.request.dead,
             known_revision: self.request.known_revision,
-        }
+        };
+        let drawn = Rc::new(Drawn::new(around, self.model.clone()));
+        self.drawn = Some(Rc::clone(&drawn));
+        drawn
     }
 
     fn facts(&mut self, facts: &BTreeMap<String, Fact>, scope: &Scope) -> Option<Map<String, Value>> {
@@ -371,3 +343,8 @@ impl<'a> Builder<'a> {
 
 /// Bound of one call when the step gives none.
 pub const CALL_BOUND: Span = Span(std::time::Duration::from_secs(30));
+
+static NO_LIBRARY: Shelf = Shelf {
+    backups: Vec::new(),
+    broken: Vec::new(),
+};

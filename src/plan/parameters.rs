@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::base::duration::Span;
-use crate::base::expr::Expr;
+use crate::base::expr::{Expr, Seen};
 use crate::base::nearest::nearest;
+use crate::call::CallError;
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::member::Id;
 use crate::cluster::model::Model;
@@ -15,7 +16,7 @@ use crate::runbook::types::{DefaultValue, Parameter, ParameterType};
 use crate::runbook::scope::plain;
 
 use super::bind::Roots;
-use super::scope::{self, Ground};
+use super::scope::{self, Drawn, Ground};
 
 /// Binds every declared parameter. A `default:` sees the roots and the other parameters.
 ///
@@ -24,10 +25,10 @@ use super::scope::{self, Ground};
 pub fn bind(
     declared: &BTreeMap<String, Parameter>,
     given: &BTreeMap<String, Value>,
-    ground: &Ground<'_>,
-    roots: &Roots,
+    drawn: &Drawn<'_>,
 ) -> Result<BTreeMap<String, Value>, Vec<String>> {
-    let mut seen = roots.clone();
+    let ground = &drawn.ground();
+    let mut seen = Roots::new();
     let mut bound = BTreeMap::new();
     let mut problems = Vec::new();
     for name in given.keys().filter(|name| !declared.contains_key(*name)) {
@@ -54,7 +55,8 @@ pub fn bind(
                 without.insert(name.clone());
                 continue;
             }
-            match one(name, parameter, given.get(name), ground, &seen) {
+            let known = |root: &str| seen.get(root).cloned().or_else(|| drawn.root(root));
+            match one(name, parameter, given.get(name), ground, &known) {
                 Ok(value) => {
                     seen.insert(name.clone(), ground.parameter(parameter.kind, &value).into());
                     bound.insert(name.clone(), value);
@@ -92,17 +94,22 @@ fn one(
     parameter: &Parameter,
     given: Option<&Value>,
     ground: &Ground<'_>,
-    context: &Roots,
+    known: &dyn Fn(&str) -> Option<Seen>,
 ) -> Result<Value, String> {
     let value = match (given, parameter.default_value()) {
         (Some(value), _) => value.clone(),
         (None, Some(DefaultValue::Expression(text))) => {
             let wrong = |error| format!("default of `{name}`: {error}");
             let expression = Expr::parse(&text).map_err(wrong)?;
-            let seen = expression.roots().filter_map(|root| Some((root, context.get(root)?)));
-            let value = expression.eval_with(seen).map_err(wrong)?;
+            let seen: Vec<(&str, Seen)> = expression
+                .roots()
+                .filter_map(|root| Some((root, known(root)?)))
+                .collect();
+            let value = expression
+                .eval_with(seen.iter().map(|(root, seen)| (*root, seen)))
+                .map_err(wrong)?;
             if value.is_null() && parameter.kind == ParameterType::Backup && text.trim() != "none" {
-                return Err(no_backup(name, ground.no_library));
+                return Err(no_backup(name, ground.around.no_library));
             }
             if value.is_null() && text.trim() != "none" {
                 return Err(format!(
@@ -143,7 +150,7 @@ fn listed(value: Value) -> Value {
 }
 
 fn typed(name: &str, parameter: &Parameter, value: &Value, ground: &Ground<'_>) -> Result<Value, String> {
-    let (config, model) = (ground.config, ground.model);
+    let (config, model) = (ground.around.config, ground.model);
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let wrong = |what: &str| Err(format!("parameter `{name}`: `{text}` is no {what}"));
     match parameter.kind {
@@ -180,7 +187,7 @@ fn typed(name: &str, parameter: &Parameter, value: &Value, ground: &Ground<'_>) 
     }
 }
 
-fn no_backup(name: &str, no_library: Option<&str>) -> String {
+fn no_backup(name: &str, no_library: Option<&CallError>) -> String {
     match no_library {
         Some(why) => format!("parameter `{name}`: the backup library cannot be read: {why}"),
         None => format!(
@@ -191,13 +198,18 @@ fn no_backup(name: &str, no_library: Option<&str>) -> String {
 }
 
 fn known_backup(name: &str, text: &str, ground: &Ground<'_>) -> Result<Value, String> {
-    if ground.library.find(text).is_some() {
+    if ground.around.library.find(text).is_some() {
         return Ok(Value::String(text.to_owned()));
     }
-    if ground.no_library.is_some() {
-        return Err(no_backup(name, ground.no_library));
+    if ground.around.no_library.is_some() {
+        return Err(no_backup(name, ground.around.no_library));
     }
-    let names = ground.library.backups.iter().map(|kept| kept.manifest.name.as_str());
+    let names = ground
+        .around
+        .library
+        .backups
+        .iter()
+        .map(|kept| kept.manifest.name.as_str());
     Err(match nearest(text, names) {
         Some(close) => format!("parameter `{name}`: there is no backup `{text}`; did you mean `{close}`?"),
         None => format!("parameter `{name}`: there is no backup `{text}`: etcdops backups list"),

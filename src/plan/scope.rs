@@ -1,9 +1,14 @@
 //! The values that expressions see. Their names and types stand in `runbook::scope`; a test holds this file to that table.
 
-use serde_json::{Map, Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use crate::base::counted::length;
+use crate::base::expr::Seen;
 use crate::base::id::RunId;
+use crate::call::CallError;
 use crate::cluster::host::{ClusterConfig, Host, Keep, ServiceKind};
 use crate::cluster::member::Member;
 use crate::cluster::model::{Model, ModelMember};
@@ -13,19 +18,67 @@ use crate::runbook::scope::entity;
 use crate::runbook::types::ParameterType;
 use crate::snapshot::{Kept, Shelf};
 
-/// What values are made from, at one place in the plan.
+/// What values are made from, all over the plan.
 #[derive(Clone, Copy)]
-pub struct Ground<'a> {
+pub struct Around<'a> {
     pub config: &'a ClusterConfig,
-    pub model: &'a Model,
     pub observed: &'a Observed,
     pub library: &'a Shelf,
     /// Why the library cannot be read.
-    pub no_library: Option<&'a str>,
+    pub no_library: Option<&'a CallError>,
     pub run: &'a RunId,
     pub dead: &'a [String],
     /// The highest revision that was seen before.
     pub known_revision: u64,
+}
+
+/// What values are made from, at one place in the plan.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    pub around: Around<'a>,
+    pub model: &'a Model,
+}
+
+/// What expressions see of one model. Each value is made when it is first asked for.
+pub struct Drawn<'a> {
+    around: Around<'a>,
+    model: Model,
+    roots: RefCell<BTreeMap<String, Option<Seen>>>,
+    hosts: RefCell<BTreeMap<String, Seen>>,
+}
+
+impl<'a> Drawn<'a> {
+    pub fn new(around: Around<'a>, model: Model) -> Self {
+        Self {
+            around,
+            model,
+            roots: RefCell::default(),
+            hosts: RefCell::default(),
+        }
+    }
+
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub fn ground(&self) -> Ground<'_> {
+        Ground {
+            around: self.around,
+            model: &self.model,
+        }
+    }
+
+    pub fn root(&self, name: &str) -> Option<Seen> {
+        let mut made = self.roots.borrow_mut();
+        let make = || self.ground().root(name).map(Seen::from);
+        made.entry(name.to_owned()).or_insert_with(make).clone()
+    }
+
+    pub fn host(&self, host: &Host) -> Seen {
+        let mut made = self.hosts.borrow_mut();
+        let make = || self.ground().host(host).into();
+        made.entry(host.name.clone()).or_insert_with(make).clone()
+    }
 }
 
 /// How a member is called in questions and messages: its host where the inventory knows it, else its name, else its ID.
@@ -40,14 +93,15 @@ pub fn word(member: &ModelMember) -> String {
 }
 
 impl Ground<'_> {
-    /// `cluster`, `inventory`, `backups`, `run`.
-    pub fn roots(&self) -> Map<String, Value> {
-        let mut roots = Map::new();
-        roots.insert("cluster".to_owned(), self.cluster());
-        roots.insert("inventory".to_owned(), self.inventory());
-        roots.insert("backups".to_owned(), self.backups());
-        roots.insert("run".to_owned(), json!({ "id": self.run.as_str(), "dead": self.dead }));
-        roots
+    /// One of the names that every expression sees.
+    pub fn root(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "cluster" => self.cluster(),
+            "inventory" => self.inventory(),
+            "backups" => self.backups(),
+            "run" => json!({ "id": self.around.run.as_str(), "dead": self.around.dead }),
+            _ => return None,
+        })
     }
 
     pub fn cluster(&self) -> Value {
@@ -58,9 +112,9 @@ impl Ground<'_> {
             .tolerates()
             .map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
         json!({
-            "name": self.config.name,
+            "name": self.around.config.name,
             "id": self.model.cluster_id,
-            "endpoints": self.config.endpoints,
+            "endpoints": self.around.config.endpoints,
             "members": self.members(|_| true),
             "voters": self.members(|member| !member.learner),
             "learners": self.members(|member| member.learner),
@@ -74,18 +128,29 @@ impl Ground<'_> {
             "client_urls": self.listed(|member| &member.client_urls),
             "peer_urls": self.listed(|member| &member.peer_urls),
             "revision": self.revision(),
-            "db_size": self.observed.members.iter().filter_map(|seen| seen.db_size).max().unwrap_or(0),
+            "db_size": self.around.observed.members.iter().filter_map(|seen| seen.db_size).max().unwrap_or(0),
         })
     }
 
     fn revision(&self) -> u64 {
-        let told = self.observed.members.iter().filter_map(|seen| seen.revision).max();
-        told.unwrap_or_default().max(self.known_revision)
+        let told = self
+            .around
+            .observed
+            .members
+            .iter()
+            .filter_map(|seen| seen.revision)
+            .max();
+        told.unwrap_or_default().max(self.around.known_revision)
     }
 
     /// URLs of all members as they were seen, before anything that the plan does.
     fn listed(&self, urls: fn(&Member) -> &Vec<String>) -> Vec<&String> {
-        let members = self.observed.members.iter().filter_map(|seen| seen.member.as_ref());
+        let members = self
+            .around
+            .observed
+            .members
+            .iter()
+            .filter_map(|seen| seen.member.as_ref());
         let mut found: Vec<&String> = members.flat_map(urls).collect();
         found.sort();
         found
@@ -95,8 +160,8 @@ impl Ground<'_> {
         json!({
             "hosts": self.hosts(|_| true),
             "spare_hosts": self.hosts(|host| self.model.on_host(&host.name).is_none()),
-            "has_retention": self.config.backups.keep != Keep::default(),
-            "has_clients": self.config.clients.is_some(),
+            "has_retention": self.around.config.backups.keep != Keep::default(),
+            "has_clients": self.around.config.clients.is_some(),
         })
     }
 
@@ -148,7 +213,7 @@ impl Ground<'_> {
             "is_member": false,
             "id": null,
             "name": word,
-            "host": self.config.host(word).map(|host| &host.name),
+            "host": self.around.config.host(word).map(|host| &host.name),
             "peer_urls": [],
             "client_urls": [],
             "learner": false,
@@ -160,9 +225,15 @@ impl Ground<'_> {
     }
 
     fn backups(&self) -> Value {
-        let all: Vec<Value> = self.library.backups.iter().map(|kept| self.backup(kept)).collect();
-        let verified = self.library.newest_verified(self.model.cluster_id);
-        let v2 = self.library.newest_v2(self.model.cluster_id);
+        let all: Vec<Value> = self
+            .around
+            .library
+            .backups
+            .iter()
+            .map(|kept| self.backup(kept))
+            .collect();
+        let verified = self.around.library.newest_verified(self.model.cluster_id);
+        let v2 = self.around.library.newest_v2(self.model.cluster_id);
         json!({
             "newest": all.first(),
             "newest_verified": verified.map(|kept| self.backup(kept)),
@@ -178,7 +249,8 @@ impl Ground<'_> {
     }
 
     fn hosts(&self, wanted: impl Fn(&Host) -> bool) -> Vec<Value> {
-        self.config
+        self.around
+            .config
             .hosts
             .iter()
             .filter(|host| wanted(host))
@@ -187,7 +259,7 @@ impl Ground<'_> {
     }
 
     fn leads(&self, member: &ModelMember) -> bool {
-        self.observed.leader.is_some() && member.id == self.observed.leader
+        self.around.observed.leader.is_some() && member.id == self.around.observed.leader
     }
 
     /// A bound parameter as expressions see it: hosts, members and backups with their fields.
@@ -195,6 +267,7 @@ impl Ground<'_> {
         match (kind, value) {
             (_, Value::Array(items)) => Value::Array(items.iter().map(|item| self.parameter(kind, item)).collect()),
             (ParameterType::Host, Value::String(name)) => self
+                .around
                 .config
                 .host(name)
                 .map_or_else(|| value.clone(), |host| self.host(host)),
@@ -203,7 +276,7 @@ impl Ground<'_> {
                 .find(name)
                 .map_or_else(|| self.gone(name), |member| self.member(member)),
             (ParameterType::Backup, Value::String(name)) => {
-                let found = self.library.find(name);
+                let found = self.around.library.find(name);
                 found.map_or_else(|| value.clone(), |kept| self.backup(kept))
             }
             _ => value.clone(),
@@ -222,7 +295,7 @@ impl Ground<'_> {
             "cluster_id": manifest.source.cluster_id,
             "version": manifest.source.version,
             "taken": crate::base::clock::rfc3339(manifest.taken),
-            "age": length(self.run.began().map_or(0, |began| began.duration_since(manifest.taken).as_secs().max(0))),
+            "age": length(self.around.run.began().map_or(0, |began| began.duration_since(manifest.taken).as_secs().max(0))),
             "verified": manifest.is_good(),
             "peer_urls": manifest.content.members.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
             "alarms": manifest.content.alarms,
@@ -243,9 +316,7 @@ fn standing_for(name: &str, fields: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
-    use super::Ground;
+    use super::{Around, Ground};
     use crate::base::duration::Span;
     use crate::cluster::host::{
         AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
@@ -302,9 +373,8 @@ mod tests {
         };
         let run = crate::base::id::RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 1);
         let observed = Observed::default();
-        let ground = Ground {
+        let around = Around {
             config: &config,
-            model: &model,
             observed: &observed,
             library: &crate::snapshot::Shelf::default(),
             no_library: None,
@@ -312,12 +382,11 @@ mod tests {
             dead: &[],
             known_revision: 0,
         };
-        let roots = ground.roots();
+        let ground = Ground { around, model: &model };
         let found: Vec<String> = ROOTS
             .iter()
-            .flat_map(|root| differences(roots.get(root.name).unwrap_or(&Value::Null), root.of, root.name))
+            .flat_map(|root| differences(&ground.root(root.name).unwrap(), root.of, root.name))
             .collect();
         assert_eq!(found, Vec::<String>::new());
-        assert_eq!(roots.len(), ROOTS.len());
     }
 }

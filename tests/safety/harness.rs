@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use etcdops::base::id::RunId;
 use etcdops::cluster::host::ClusterConfig;
+use etcdops::cluster::model::ModelMember;
 use etcdops::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use etcdops::plan::build::{Refusal, Request};
 use etcdops::plan::types::Plan;
@@ -194,6 +195,10 @@ fn lies(world: &World, plan: &Plan, path: &str) -> Vec<String> {
     if truth.members.is_empty() {
         return Vec::new();
     }
+    let runs = |planned: &ModelMember| {
+        let host = planned.host.as_ref();
+        host.is_some_and(|host| world.member_id(host).is_some())
+    };
     let mut found = Vec::new();
     if truth.members.len() != model.members.len() {
         found.push(format!(
@@ -212,6 +217,8 @@ fn lies(world: &World, plan: &Plan, path: &str) -> Vec<String> {
             Some(real) if real.learner != planned.learner => {
                 found.push(format!("{path}: {} is a learner: {}", planned.name, real.learner));
             }
+            // Without a quorum nobody is well, but who is up runs.
+            Some(_) if planned.up && !model.has_quorum() && runs(planned) => {}
             Some(real) if real.up != planned.up => {
                 found.push(format!(
                     "{path}: {:?} is up: {}, the plan says otherwise",

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use crate::action::{Action, Named, Risk, registry};
+use crate::action::{Named, registry};
 use crate::plan::bind::{self, Scope};
-use crate::plan::quorum;
-use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
+use crate::plan::types::HoldRole;
 use crate::runbook::scope::plain;
 use crate::runbook::types::{Keyed, Step, Unreachable};
 
@@ -14,8 +13,8 @@ use super::{Builder, Refusal};
 /// Deepest nesting of groups and includes.
 const DEEPEST: usize = 32;
 
-impl Builder<'_> {
-    pub(super) fn walk(&mut self, steps: &[Step], parent: &str, hosts: &[String], scope: &mut Scope) {
+impl<'a> Builder<'a> {
+    pub(super) fn walk(&mut self, steps: &[Step], parent: &str, hosts: &[String], scope: &mut Scope<'a>) {
         for step in steps {
             let path = if parent.is_empty() {
                 step.id.clone()
@@ -32,9 +31,9 @@ impl Builder<'_> {
         }
     }
 
-    fn step(&mut self, step: &Step, path: &str, inherited: &[String], scope: &mut Scope) -> Result<(), String> {
+    fn step(&mut self, step: &Step, path: &str, inherited: &[String], scope: &mut Scope<'a>) -> Result<(), String> {
         // `cluster` and `inventory` follow the model from step to step.
-        scope.roots.extend(self.roots());
+        scope.drawn = self.drawn();
         if let Some(list) = &step.for_each {
             let Value::Array(items) = scope.decide(list)? else {
                 return Err(format!("`{list}` is no list"));
@@ -90,7 +89,7 @@ impl Builder<'_> {
         self.group(step, path, &hosts, scope)
     }
 
-    fn note_once(&mut self, note: &str) {
+    pub(super) fn note_once(&mut self, note: &str) {
         if !self.notes.iter().any(|known| known == note) {
             self.notes.push(note.to_owned());
         }
@@ -120,7 +119,7 @@ impl Builder<'_> {
             .ok_or_else(|| format!("`{when}` is neither true nor false"))
     }
 
-    fn group(&mut self, step: &Step, path: &str, hosts: &[String], scope: &mut Scope) -> Result<(), String> {
+    fn group(&mut self, step: &Step, path: &str, hosts: &[String], scope: &mut Scope<'a>) -> Result<(), String> {
         let Some(hold) = &step.hold else {
             self.walk(&step.steps, path, hosts, scope);
             return Ok(());
@@ -161,6 +160,7 @@ impl Builder<'_> {
         self.walk(&step.steps, path, hosts, scope);
         let given: Vec<(Option<String>, Named)> = releases.into_iter().map(|(host, _, named)| (host, named)).collect();
         let given_at = self.steps.len();
+        scope.drawn = self.drawn();
         self.planned(&Step::default(), &format!("{path}/give-back"), given, scope)?;
         if let Some(step) = self.steps.get_mut(given_at) {
             step.hold = Some(HoldRole::Give {
@@ -177,7 +177,7 @@ impl Builder<'_> {
         hold: &Keyed,
         path: &str,
         hosts: &[String],
-        scope: &Scope,
+        scope: &Scope<'_>,
     ) -> Result<Option<&'static str>, String> {
         let places: Vec<Option<&str>> = if runs_on_hosts(hold) {
             hosts.iter().map(|host| Some(host.as_str())).collect()
@@ -196,7 +196,14 @@ impl Builder<'_> {
         Ok(why)
     }
 
-    fn include(&mut self, name: &str, step: &Step, path: &str, hosts: &[String], scope: &Scope) -> Result<(), String> {
+    fn include(
+        &mut self,
+        name: &str,
+        step: &Step,
+        path: &str,
+        hosts: &[String],
+        scope: &Scope<'_>,
+    ) -> Result<(), String> {
         if self.including.iter().any(|known| known == name) {
             return Err(format!(
                 "runbooks include each other in a circle: {} → {name}",
@@ -221,200 +228,11 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn action(
-        &mut self,
-        keyed: &Keyed,
-        step: &Step,
-        path: &str,
-        hosts: &[String],
-        scope: &Scope,
-    ) -> Result<(), String> {
-        if !runs_on_hosts(keyed) {
-            let here = match hosts {
-                [only] => self.on_host(scope, only),
-                _ => scope.clone(),
-            };
-            let named = self.named(
-                keyed,
-                &here,
-                hosts.first().filter(|_| hosts.len() == 1).map(String::as_str),
-            )?;
-            return self.planned(step, path, vec![(None, named)], &here);
-        }
-        if hosts.is_empty() {
-            return Err("this action needs `hosts:`".to_owned());
-        }
-        let mut calls = Vec::new();
-        for host in hosts {
-            let here = self.on_host(scope, host);
-            calls.push((Some(host.clone()), self.named(keyed, &here, Some(host))?));
-        }
-        self.planned(step, path, calls, scope)
-    }
-
-    /// One planned step: its calls, its risk, its place in the model.
-    fn planned(
-        &mut self,
-        step: &Step,
-        path: &str,
-        calls: Vec<(Option<String>, Named)>,
-        scope: &Scope,
-    ) -> Result<(), String> {
-        let mut planned = PlannedStep {
-            path: path.to_owned(),
-            title: step.title.as_ref().map(|title| scope.text(title)).transpose()?,
-            risk: step.risk.unwrap_or(Risk::Look),
-            calls: Vec::new(),
-            at_once: step.at_once,
-            within: step.within,
-            timeout: step.timeout,
-            hold: None,
-            allow: step.allow.clone(),
-            outage: None,
-            model_before: None,
-            model_after: None,
-        };
-        let mut actions: Vec<(Box<dyn Action>, Option<String>)> = Vec::new();
-        for (host, named) in calls {
-            if !self.may_reach(host.as_deref(), path) {
-                continue;
-            }
-            let action = registry::action(&named)?;
-            planned.risk = planned.risk.max(action.risk());
-            let call = self.call(step, path, host.as_deref(), named, (action.as_ref(), scope))?;
-            self.guards(path, host.as_deref(), &call.guard)?;
-            planned.calls.push(call);
-            actions.push((action, host));
-        }
-        if planned.calls.is_empty() {
-            return Ok(());
-        }
-        self.simulate(&mut planned, &actions)?;
-        self.steps.push(planned);
-        Ok(())
-    }
-
-    fn call(
-        &self,
-        step: &Step,
-        path: &str,
-        host: Option<&str>,
-        named: Named,
-        (action, scope): (&dyn Action, &Scope),
-    ) -> Result<PlannedCall, String> {
-        let here = host.map_or_else(|| scope.clone(), |host| self.on_host(scope, host));
-        let bind = |list: &[Keyed]| -> Result<Vec<Named>, String> {
-            list.iter()
-                .map(|keyed| {
-                    let named = self.named(keyed, &here, host)?;
-                    registry::condition(&named).map(|_| named)
-                })
-                .collect()
-        };
-        let site = self.site(host, path);
-        Ok(PlannedCall {
-            host: host.map(str::to_owned),
-            describe: action.describe(&site),
-            takes_member_down: action.takes_member_down(),
-            loses: action.loses(&site),
-            guard: bind(&step.guard)?,
-            done_when: bind(&step.done_when)?,
-            expect: bind(&step.expect)?,
-            action: named,
-        })
-    }
-
-    /// A host that cannot be asked refuses the plan, unless the operator declared it dead: then its work is left out and said.
-    fn may_reach(&mut self, host: Option<&str>, path: &str) -> bool {
-        let Some(host) = host else { return true };
-        if self.request.dead.iter().any(|dead| dead == host) {
-            self.notes.push(format!(
-                "{host} is declared dead: {path} is left out there and is still to do"
-            ));
-            return false;
-        }
-        if let Some(Err(error)) = self.known.service(host) {
-            let why = format!("{host} cannot be worked on: {}", error.message);
-            let hint = Some(format!(
-                "etcdops config check; if {host} is gone for good: --dead {host}"
-            ));
-            if !self.refusals.iter().any(|refusal| refusal.why == why) {
-                self.refusals.push(Refusal {
-                    hint,
-                    ..Refusal::at(path, why)
-                });
-            }
-        }
-        true
-    }
-
-    fn simulate(
-        &mut self,
-        planned: &mut PlannedStep,
-        actions: &[(Box<dyn Action>, Option<String>)],
-    ) -> Result<(), String> {
-        if planned.risk == Risk::Look {
-            return Ok(());
-        }
-        if planned.calls.iter().any(|call| call.action.name == "leader.move") {
-            let from = planned.calls.first().and_then(|call| call.action.with.get("away_from"));
-            self.moved_from = from.and_then(Value::as_str).map(str::to_owned);
-        }
-        let calls: Vec<_> = actions
-            .iter()
-            .map(|(action, host)| (action.as_ref(), self.site(host.as_deref(), &planned.path)))
-            .collect();
-        let simulated = match quorum::simulate(&self.model, &calls, planned.at_once, &planned.allow) {
-            Ok(simulated) => simulated,
-            // What follows from a model that cannot be would only hide the reason.
-            Err(_) if self.impossible => return Ok(()),
-            Err(why) => {
-                self.impossible = true;
-                let hint = Some("etcdops health".to_owned());
-                self.refusals.push(Refusal {
-                    hint,
-                    ..Refusal::at(&planned.path, why)
-                });
-                return Ok(());
-            }
-        };
-        self.leader_first(planned, simulated.outage.is_some())?;
-        planned.outage = simulated.outage;
-        planned.model_before = Some(self.model.clone());
-        planned.model_after = Some(simulated.after.clone());
-        self.model = simulated.after;
-        Ok(())
-    }
-
-    /// Every stop or restart of a voter is preceded by `leader.move`.
-    fn leader_first(&self, planned: &PlannedStep, outage: bool) -> Result<(), String> {
-        let going: Vec<&str> = planned
-            .calls
-            .iter()
-            .filter(|call| call.takes_member_down)
-            .filter_map(|call| call.host.as_deref())
-            .collect();
-        let [host] = going.as_slice() else { return Ok(()) };
-        let Some(member) = self.model.on_host(host).filter(|member| !member.learner && member.up) else {
-            return Ok(());
-        };
-        if outage || !self.model.has_quorum() {
-            return Ok(());
-        }
-        let moved = self.moved_from.as_deref().and_then(|word| self.model.find(word));
-        if moved.is_some_and(|moved| moved == member) {
-            return Ok(());
-        }
-        Err(format!(
-            "{host} would go down without `leader.move: {{away_from: {host}}}` right before it"
-        ))
-    }
-
     /// The scope as one host sees it: `host.*`, and of each fact what was found there.
-    fn on_host(&self, scope: &Scope, name: &str) -> Scope {
+    pub(super) fn on_host<'s>(&self, scope: &Scope<'s>, name: &str) -> Scope<'s> {
         let mut here = scope.with_facts_of(name);
         if let Some(host) = self.request.cluster.host(name) {
-            here.roots.insert("host".to_owned(), self.seen_host(host));
+            here.roots.insert("host".to_owned(), scope.drawn.host(host));
         }
         here
     }
@@ -434,7 +252,7 @@ impl Builder<'_> {
 }
 
 /// Whether the action has a call for each host, or one for the cluster.
-fn runs_on_hosts(keyed: &Keyed) -> bool {
+pub(super) fn runs_on_hosts(keyed: &Keyed) -> bool {
     let name = keyed.keys().next();
     name.and_then(|name| registry::action_kind(name))
         .is_some_and(|kind| kind.on_hosts)

@@ -105,10 +105,16 @@ impl State {
                 if debug { "debug" } else { "info" }
             ),
         );
+        let listens = |key: &str| {
+            let urls = settings.get(key).map_or("", |(urls, _)| urls.as_str());
+            urls.split(',').map(|url| url.trim().to_owned()).collect()
+        };
         self.hosts[host].process = Some(Process {
             pid,
             started: now,
             version,
+            peer_urls: listens("listen-peer-urls"),
+            client_urls: listens("listen-client-urls"),
             settings,
             copy,
             member,
@@ -286,7 +292,7 @@ impl State {
         let urls: BTreeSet<&String> = listed.values().flatten().filter(|url| !mine.contains(url)).collect();
         (0..self.hosts.len()).filter(|other| *other != host).find_map(|other| {
             let process = self.hosts[other].process.as_ref()?;
-            let listens = urls.iter().any(|url| process.has("listen-peer-urls", url));
+            let listens = urls.iter().any(|url| process.serves_peers(url));
             let members = &self.copies[process.copy].applied.members;
             (listens && self.hosts_reach(host, other) && !members.is_empty() && !process.stuck)
                 .then(|| (process.cluster, members.values().cloned().collect()))

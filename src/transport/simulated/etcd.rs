@@ -151,7 +151,7 @@ impl State {
                 "Connection refused (os error 111)",
             ));
         };
-        if !process.has("listen-client-urls", endpoint.trim_end_matches('/')) {
+        if !process.serves_clients(endpoint.trim_end_matches('/')) {
             return Err(refused(
                 Fault::Connect,
                 what,

@@ -159,7 +159,7 @@ impl State {
         }
         let process = self.hosts[other].process.as_ref();
         let url = format!("http://{address}:{port}");
-        if !patient && !process.is_some_and(|process| process.has("listen-peer-urls", &url)) {
+        if !patient && !process.is_some_and(|process| process.serves_peers(&url)) {
             return PeerSeen {
                 refused: true,
                 ..trouble("Connection refused")
@@ -187,7 +187,7 @@ impl State {
             let url = format!("http://{address}:{port}");
             let listens = match &self.hosts[other].process {
                 _ if port == "22" => self.hosts[other].ssh,
-                Some(process) => process.has("listen-peer-urls", &url) || process.has("listen-client-urls", &url),
+                Some(process) => process.serves_peers(&url) || process.serves_clients(&url),
                 None => false,
             };
             if !self.hosts_reach(host, other) {

@@ -51,7 +51,7 @@ impl State {
         applied
             .members
             .get(&theirs.member)
-            .is_some_and(|member| member.peer_urls.iter().any(|url| theirs.has("listen-peer-urls", url)))
+            .is_some_and(|member| member.peer_urls.iter().any(|url| theirs.serves_peers(url)))
     }
 
     fn relink(&mut self) -> bool {

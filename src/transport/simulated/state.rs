@@ -151,6 +151,9 @@ pub(super) struct Process {
     pub(super) version: Version,
     /// As they were when it started.
     pub(super) settings: BTreeMap<String, (String, SettingFrom)>,
+    /// Where it listens, from its settings.
+    pub(super) peer_urls: Vec<String>,
+    pub(super) client_urls: Vec<String>,
     pub(super) copy: usize,
     pub(super) member: u64,
     pub(super) cluster: u64,
@@ -334,9 +337,12 @@ impl Process {
         self.settings.get(name).map(|(value, _)| value.as_str())
     }
 
-    pub(super) fn has(&self, name: &str, url: &str) -> bool {
-        self.setting(name)
-            .is_some_and(|list| list.split(',').any(|one| one.trim() == url))
+    pub(super) fn serves_peers(&self, url: &str) -> bool {
+        self.peer_urls.iter().any(|own| own == url)
+    }
+
+    pub(super) fn serves_clients(&self, url: &str) -> bool {
+        self.client_urls.iter().any(|own| own == url)
     }
 }
 

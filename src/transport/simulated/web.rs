@@ -23,7 +23,7 @@ impl State {
         let peer_port = self.hosts[host]
             .process
             .as_ref()
-            .is_some_and(|process| process.has("listen-peer-urls", &base));
+            .is_some_and(|process| process.serves_peers(&base));
         if peer_port && self.bastion_reaches(host) {
             return Ok(self.peer_port(host, &path));
         }
