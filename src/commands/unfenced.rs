@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::folders;
 use crate::base::files::{create_private_dir, write_private};
 use crate::base::quote::quote;
+use crate::cluster::member::Member;
 use crate::cluster::observed::Observed;
 use crate::look::leftovers::Found;
 use crate::look::verdict::{Problem, Severity};
@@ -69,7 +70,7 @@ pub(super) fn problems(cluster: &str, observed: &Observed, left: &[Found]) -> Ve
             .any(|(name, left)| name == host && left.as_ref().is_ok_and(|left| left.fenced));
         let member = observed
             .on_host(host)
-            .is_some_and(|seen| seen.member.as_ref().is_some_and(|member| member.started()));
+            .is_some_and(|seen| seen.member.as_ref().is_some_and(Member::started));
         fenced || member && observed.quorum_proved
     };
     let open: BTreeMap<String, String> = before

@@ -87,6 +87,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The same scope where `facts.NAME.FIELD` is what was found on this host.
+    #[must_use]
     pub fn with_facts_of(&self, host: &str) -> Self {
         let mut here = self.clone();
         if let Some(facts) = self.roots.get("facts") {

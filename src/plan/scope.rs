@@ -70,14 +70,14 @@ impl<'a> Drawn<'a> {
 
     pub fn root(&self, name: &str) -> Option<Seen> {
         let mut made = self.roots.borrow_mut();
-        let make = || self.ground().root(name).map(Seen::from);
-        made.entry(name.to_owned()).or_insert_with(make).clone()
+        let value = || self.ground().root(name).map(Seen::from);
+        made.entry(name.to_owned()).or_insert_with(value).clone()
     }
 
     pub fn host(&self, host: &Host) -> Seen {
         let mut made = self.hosts.borrow_mut();
-        let make = || self.ground().host(host).into();
-        made.entry(host.name.clone()).or_insert_with(make).clone()
+        let value = || self.ground().host(host).into();
+        made.entry(host.name.clone()).or_insert_with(value).clone()
     }
 }
 

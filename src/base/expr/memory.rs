@@ -21,12 +21,12 @@ impl<T: Clone> Memory<T> {
         if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(text) {
             return Ok(known.clone());
         }
-        let made = make()?;
+        let new = make()?;
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(text.to_owned(), made.clone());
-        Ok(made)
+        known.insert(text.to_owned(), new.clone());
+        Ok(new)
     }
 }

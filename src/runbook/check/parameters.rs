@@ -81,7 +81,7 @@ impl Checker<'_> {
                 }
             }
         }
-        if crate::base::expr::Expr::parse(text).is_ok_and(|expr| reads(&expr.references(), name)) {
+        if crate::base::expr::Expr::parse(text).is_ok_and(|expr| reads(expr.references(), name)) {
             self.found.push(
                 self.place
                     .at_value(pointer, format!("the default of `{name}` needs `{name}` itself")),

@@ -100,9 +100,9 @@ impl Texts<'_, '_> {
     fn references(&self, pointer: &str, text: &str, (expr, start): (&Expr, usize), late: Lateness) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         for path in expr.references() {
-            let range = range_of(expr.as_str(), &path);
+            let range = range_of(expr.as_str(), path);
             let range = start + range.start..start + range.end;
-            let one = match self.seen.resolve(&path) {
+            let one = match self.seen.resolve(path) {
                 Err(why) => Some(self.no_reference(pointer, text, range, why)),
                 Ok(resolved) if resolved.late => self.late(pointer, text, range, &path, late),
                 Ok(_) => None,
