@@ -113,6 +113,27 @@ fn damage_is_seen(lab: &Lab, name: &str, file: &std::path::Path) {
     done(&lab.etcdops(&["backups", "verify"]));
 }
 
+/// The program, its inventory and what that names, on a host. The inventory's folder.
+fn installed_on(lab: &Lab, host: &str) -> String {
+    let folder = lab.folder().display().to_string();
+    lab.put(
+        crate::support::cli::program_path(),
+        host,
+        "/usr/local/bin/etcdops",
+        "755",
+    );
+    for name in [
+        "etcdops.yaml",
+        "pki/ca.crt",
+        "pki/client.crt",
+        "pki/client.key",
+        "password",
+    ] {
+        lab.put(&lab.folder().join(name), host, &format!("{folder}/{name}"), "600");
+    }
+    folder
+}
+
 /// A spare host is the machine where etcdops runs: one with systemd.
 #[test]
 fn a_timer_takes_verified_backups_and_a_failed_one_is_seen_in_unit_and_journal() {
@@ -129,22 +150,7 @@ fn a_timer_takes_verified_backups_and_a_failed_one_is_seen_in_unit_and_journal()
         return;
     };
     let here = "etcd-4";
-    let folder = lab.folder().display().to_string();
-    lab.put(
-        crate::support::cli::program_path(),
-        here,
-        "/usr/local/bin/etcdops",
-        "755",
-    );
-    for name in [
-        "etcdops.yaml",
-        "pki/ca.crt",
-        "pki/client.crt",
-        "pki/client.key",
-        "password",
-    ] {
-        lab.put(&lab.folder().join(name), here, &format!("{folder}/{name}"), "600");
-    }
+    let folder = installed_on(&lab, here);
     let etcdops = |words: &str| lab.try_exec(here, &format!("etcdops --config {folder}/etcdops.yaml {words}"));
     let units = "ls /etc/systemd/system/etcdops-backup-lab.*";
     let refused = etcdops("backup --install-timer 6h");

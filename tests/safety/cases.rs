@@ -286,9 +286,8 @@ impl Sweep<'_> {
             }
         } else {
             let text = record.text();
-            let named = |host: &&str| text.contains(*host);
-            let hosts = self.scenario.cluster.hosts.iter().map(|host| host.name.as_str());
-            if hosts.filter(named).next().is_none() {
+            let mut hosts = self.scenario.cluster.hosts.iter().map(|host| host.name.as_str());
+            if !hosts.any(|host| text.contains(host)) {
                 wrong.push("it stopped, and does not say where".to_owned());
             }
         }

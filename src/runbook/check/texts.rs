@@ -104,7 +104,7 @@ impl Texts<'_, '_> {
             let range = start + range.start..start + range.end;
             let one = match self.seen.resolve(path) {
                 Err(why) => Some(self.no_reference(pointer, text, range, why)),
-                Ok(resolved) if resolved.late => self.late(pointer, text, range, &path, late),
+                Ok(resolved) if resolved.late => self.late(pointer, text, range, path, late),
                 Ok(_) => None,
             };
             found.extend(one);

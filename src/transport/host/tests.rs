@@ -225,7 +225,7 @@ async fn a_change_outlives_a_caller_that_gave_up_and_is_never_started_twice() {
         matches!(seen, HostAnswer::Detached(DetachedState::Running { .. })),
         "{seen:?}"
     );
-    std::fs::write(world.path("go"), "").unwrap();
+    std::fs::File::create(world.path("go")).unwrap();
     let (first, second) = tokio::join!(
         world.hosts.perform("h", &op, Some(&tag), BOUND, &Unwatched),
         world.hosts.perform("h", &op, Some(&tag), BOUND, &Unwatched),

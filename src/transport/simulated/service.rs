@@ -45,12 +45,12 @@ impl State {
 
     /// One of them.
     pub(super) fn unit_setting(&self, host: usize, key: &str) -> Option<String> {
-        let overridden = self.hosts[host]
+        let mut overridden = self.hosts[host]
             .overrides
             .values()
             .filter_map(|settings| settings.get(key));
         let configured = || Some(&self.configured(host).settings.get(key)?.value);
-        overridden.last().or_else(configured).cloned()
+        overridden.next_back().or_else(configured).cloned()
     }
 
     /// The files of the unit, and what etcd would read from them.
