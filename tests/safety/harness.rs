@@ -191,8 +191,8 @@ fn lies(world: &World, plan: &Plan, path: &str) -> Vec<String> {
         return Vec::new();
     }
     let truth = world.model();
-    // Nothing runs: nobody can tell who is a member.
-    if truth.members.is_empty() {
+    // Nothing runs: of several clusters that lie on the disks, nobody can tell which one it will be.
+    if truth.cluster_id.is_none() {
         return Vec::new();
     }
     let runs = |planned: &ModelMember| {
