@@ -11,6 +11,20 @@ pub(super) struct Record {
     pub(super) data: Vec<u8>,
 }
 
+impl Record {
+    /// Bytes of the whole record, as its first fields have it. `None`: they are not all there.
+    pub(super) fn length(mut head: &[u8]) -> Option<u64> {
+        const TAGS: [u8; 3] = [1 << 3, 2 << 3, 3 << 3 | 2];
+        let all = head.len();
+        let mut value = 0;
+        for tag in TAGS {
+            head = head.strip_prefix(&[tag])?;
+            value = prost::encoding::decode_varint(&mut head).ok()?;
+        }
+        value.checked_add((all - head.len()) as u64)
+    }
+}
+
 pub(super) mod kind {
     pub(in super::super) const METADATA: i64 = 1;
     pub(in super::super) const ENTRY: i64 = 2;

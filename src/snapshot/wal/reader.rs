@@ -26,6 +26,8 @@ pub enum Flow {
 
 /// The unit in which a disk writes wholly or not at all, as etcd assumes it.
 const SECTOR: u64 = 512;
+/// The kind, the checksum and the length of a record take less.
+const HEADER: usize = 32;
 /// The most that one record may take, in bytes; etcd's own segments are 64 MB.
 const LONGEST: u64 = 256 << 20;
 
@@ -104,6 +106,13 @@ impl Reader {
         let padding = if field >> 63 == 1 { (field >> 56) & 7 } else { 0 };
         let length = field & 0x00ff_ffff_ffff_ffff;
         if length.saturating_add(padding) > self.size.saturating_sub(self.at + 8) {
+            let rest = &buffer[8..];
+            if rest.len() < HEADER && ((8 + rest.len()) as u64) < self.size.saturating_sub(self.at) {
+                return Ok(None);
+            }
+            if says_otherwise(rest, self.at + 8, length) {
+                return Err(self.broken(format!("its record is not as long as the {length} bytes of its frame")));
+            }
             self.cut_short(&format!("a record of {length} bytes would go beyond the segment's end"))?;
             return Ok(None);
         }
@@ -119,7 +128,7 @@ impl Reader {
                 self.log.read += whole as u64;
                 Ok(Some(whole))
             }
-            Err(_) if self.last && torn(frame, self.at + 8) => {
+            Err(_) if self.last && torn(frame, self.at + 8) && !says_otherwise(frame, self.at + 8, length) => {
                 self.cut_short("")?;
                 Ok(None)
             }
@@ -168,6 +177,13 @@ impl Reader {
             why,
         }
     }
+}
+
+/// Whether the record's beginning was written, and gives it another length than its frame does: that is damage, and no torn end.
+fn says_otherwise(data: &[u8], offset: u64, length: u64) -> bool {
+    let written = usize::try_from(SECTOR - offset % SECTOR).unwrap_or_default();
+    let head = data.get(..written).unwrap_or(data);
+    Record::length(head).is_some_and(|whole| whole != length)
 }
 
 /// A whole sector of the record was never written.

@@ -214,6 +214,22 @@ fn a_torn_end_is_normal_and_a_changed_byte_is_not() {
     assert!(broken.offset < place as u64);
 }
 
+/// Each bit of a record's length, in a file that ends with the zeros that etcd puts there beforehand.
+#[test]
+fn a_changed_length_is_damage_and_no_torn_end() {
+    let mut writer = Writer::begin(0);
+    let before = writer.bytes.len();
+    writer.entry(1, 1, &[7; 100]);
+    writer.entry(1, 2, &[7; 100]);
+    let whole = writer.with_tail(8192);
+    for bit in 0..56 {
+        let mut bytes = whole.clone();
+        bytes[before + bit / 8] ^= 1 << (bit % 8);
+        let ended = read(&[bytes], 16);
+        assert!(ended.is_err(), "bit {bit}: {:?}", ended.unwrap().torn);
+    }
+}
+
 #[test]
 fn keys_of_the_old_api_are_noticed_in_both_forms() {
     let request = |method: &str, path: &str| OldRequest {
