@@ -22,6 +22,8 @@ pub struct ActionKind {
     pub on_hosts: bool,
     /// May stand under `hold:`.
     pub holds: bool,
+    /// Changes nothing but the library on the bastion.
+    pub in_library: bool,
     pub schema: fn() -> Schema,
     /// Fields of its output, as expressions see them.
     pub output: &'static [(&'static str, Kind)],
@@ -49,6 +51,7 @@ impl ActionKind {
             doc,
             on_hosts,
             holds: false,
+            in_library: false,
             schema: || schema_for!(T),
             output,
             build: |with| build::<T>(with).map(|action| Box::new(action) as Box<dyn Action>),
@@ -59,6 +62,15 @@ impl ActionKind {
     #[must_use]
     pub const fn held(self) -> Self {
         Self { holds: true, ..self }
+    }
+
+    /// The same, and neither the cluster nor a host is changed.
+    #[must_use]
+    pub const fn in_library(self) -> Self {
+        Self {
+            in_library: true,
+            ..self
+        }
     }
 }
 

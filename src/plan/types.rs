@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::action::{GiveBack, Named, Risk};
+use crate::action::{GiveBack, Named, Risk, registry};
 use crate::base::duration::Span;
 use crate::base::id::RunId;
 use crate::cluster::host::ClusterConfig;
@@ -129,6 +129,15 @@ impl Plan {
     /// Anything beyond looking?
     pub fn changes_anything(&self) -> bool {
         self.steps.iter().any(|step| step.risk > Risk::Look)
+    }
+
+    /// Whether the cluster or a host is changed, so that nobody else may be at work there. What only fills the library needs no lock: a
+    /// backup that failed in the night must not stand in the way of the next one, nor of anything else.
+    pub fn locks_hosts(&self) -> bool {
+        let in_library =
+            |call: &PlannedCall| registry::action_kind(&call.action.name).is_some_and(|kind| kind.in_library);
+        let mut changes = self.steps.iter().filter(|step| step.risk > Risk::Look);
+        changes.any(|step| !step.calls.iter().all(in_library))
     }
 
     /// The hosts that steps run on, in name order: the order in which locks are tried.

@@ -81,7 +81,7 @@ async fn carry_on(
 ) -> Ending {
     let plan = consent.plan();
     let mut locked = Locked::default();
-    if plan.changes_anything() {
+    if plan.locks_hosts() {
         match lock::take(plan, operator, transport).await {
             Ok(taken) => {
                 locked.clone_from(&taken);
