@@ -1,22 +1,46 @@
-//! `configurable`: the settings with which a host's etcd will join can be written for sure, found out before anything changes.
+//! `configurable`: the settings with which etcd on hosts will start can be written for sure, found out before anything changes.
 
 use serde::{Deserialize, Serialize};
 
-use super::etcd_configure::{ClusterState, EtcdConfigure, seen_config};
+use super::etcd_configure::{ClusterState, EtcdConfigure};
 use super::{Condition, Late, Site, Verdict, sight};
+use crate::call::configured::ConfigSeen;
+use crate::call::host::HostAnswer;
 use crate::call::{Look, Sight};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Configurable {
-    /// The host; default: the step's.
+    /// The hosts; default: the step's.
     #[serde(default)]
-    pub on: Option<String>,
+    #[schemars(extend("x-host" = true))]
+    pub of: Option<Vec<String>>,
+    /// The members with which they begin a new cluster, as `name=peer-url,…` (default: they join the cluster that there is).
+    #[serde(default)]
+    pub begins: Option<String>,
 }
 
 impl Configurable {
-    fn host<'a>(&'a self, site: &'a Site<'_>) -> &'a str {
-        self.on.as_deref().unwrap_or_else(|| site.host_name())
+    fn hosts<'a>(&'a self, site: &'a Site<'_>) -> Vec<&'a str> {
+        let step = || vec![site.host_name()];
+        let named = self.of.as_ref();
+        named.map_or_else(step, |hosts| hosts.iter().map(String::as_str).collect())
+    }
+
+    /// What will be written there.
+    fn configure(&self, site: &Site<'_>, seen: &[Sight], config: &ConfigSeen, host: &str) -> EtcdConfigure {
+        let (members, state) = match &self.begins {
+            Some(members) => (members.clone(), ClusterState::New),
+            None => (members(site, seen, host), ClusterState::Existing),
+        };
+        let own = config.settings.get("name").map(|setting| setting.value.clone());
+        EtcdConfigure {
+            initial_cluster: Some(Late::Known(members)),
+            state: Some(state),
+            name: own.filter(|name| self.begins.is_some() && !name.is_empty()),
+            token: None,
+            settings: std::collections::BTreeMap::new(),
+        }
     }
 }
 
@@ -36,37 +60,38 @@ fn members(site: &Site<'_>, seen: &[Sight], own: &str) -> String {
 
 impl Condition for Configurable {
     fn text(&self, site: &Site<'_>) -> String {
-        format!("the settings of etcd on {} can be written", self.host(site))
+        format!("the settings of etcd on {} can be written", self.hosts(site).join(", "))
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
-        vec![Look::config(self.host(site)), Look::Cluster]
+        let hosts = self.hosts(site).into_iter().map(Look::config);
+        hosts.chain([Look::Cluster]).collect()
     }
 
     fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
-        let host = self.host(site);
-        let config = match seen_config(seen) {
-            Ok(config) => config,
-            Err(why) => return Verdict::Unknown(why),
-        };
-        let not = |saw: String| Verdict::Not { saw, hint: None };
-        if !config.exists {
-            return not(format!("{host}: there is no such unit"));
+        let mut holds = Vec::new();
+        for (host, sight) in self.hosts(site).into_iter().zip(seen) {
+            let config = match sight {
+                Sight::Host(HostAnswer::Config(config)) => config.as_ref(),
+                Sight::Blind(error) => return Verdict::Unknown(error.to_string()),
+                _ => return Verdict::Unknown(format!("the configuration of {host} was not looked at")),
+            };
+            let not = |saw: String| Verdict::Not { saw, hint: None };
+            if !config.exists {
+                return not(format!("{host}: there is no such unit"));
+            }
+            let there = Site {
+                host: site.cluster.host(host),
+                ..*site
+            };
+            match self.configure(site, seen, config, host).outlook(&there, config) {
+                Err(why) => return not(format!("{host}: {why}")),
+                Ok(changes) => holds.push(format!("{host}: {changes}")),
+            }
         }
-        let joining = EtcdConfigure {
-            initial_cluster: Some(Late::Known(members(site, seen, host))),
-            state: Some(ClusterState::Existing),
-            name: None,
-            token: None,
-            settings: std::collections::BTreeMap::new(),
-        };
-        let there = Site {
-            host: site.cluster.host(host),
-            ..*site
-        };
-        match joining.outlook(&there, config) {
-            Err(why) => not(format!("{host}: {why}")),
-            Ok(changes) => Verdict::Holds(format!("{host}: {changes}")),
+        if holds.is_empty() {
+            return Verdict::Holds("no host is to be configured".to_owned());
         }
+        Verdict::Holds(holds.join("; "))
     }
 }

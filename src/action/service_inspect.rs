@@ -24,6 +24,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("unit_file", Kind::Text),
     ("name", Kind::Text),
     ("as_member", Kind::Text),
+    ("configured", Kind::Bool),
     ("fenced", Kind::Bool),
     ("overrides", Kind::List),
     ("leases", Kind::List),
@@ -59,6 +60,7 @@ impl Action for ServiceInspect {
                 "wal_dir_is_mount": service.wal_dir_is_mount,
                 "name": name(service, site),
                 "as_member": as_member(service, site),
+                "configured": advertised(service).is_some(),
                 "unit_file": service.unit_file,
                 "fenced": service.fenced,
                 "overrides": service.overrides.keys().collect::<Vec<_>>(),
@@ -83,15 +85,16 @@ pub(super) fn name(service: &ServiceSeen, site: &Site<'_>) -> String {
         .unwrap_or_else(|| site.host_name().to_owned())
 }
 
+/// The peer URLs that the unit gives, unless nobody else could reach them.
+fn advertised(service: &ServiceSeen) -> Option<&str> {
+    let given = service.settings.get("initial-advertise-peer-urls")?;
+    Some(given.value.as_str()).filter(|urls| !urls.is_empty() && !urls.contains("//localhost"))
+}
+
 /// `name=peer-url,…` for an initial cluster: the URLs that the unit advertises, or the inventory's where it advertises none that others
 /// could reach. Empty where neither knows.
 fn as_member(service: &ServiceSeen, site: &Site<'_>) -> String {
-    let advertised = service
-        .settings
-        .get("initial-advertise-peer-urls")
-        .map(|setting| setting.value.as_str());
-    let reachable = advertised.filter(|urls| !urls.is_empty() && !urls.contains("//localhost"));
-    let urls = reachable.or_else(|| site.host.and_then(|host| host.peer_url.as_deref()));
+    let urls = advertised(service).or_else(|| site.host.and_then(|host| host.peer_url.as_deref()));
     let name = name(service, site);
     let entries = urls.unwrap_or_default().split(',').filter(|url| !url.trim().is_empty());
     let entries: Vec<String> = entries

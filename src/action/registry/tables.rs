@@ -239,7 +239,8 @@ pub static ACTIONS: &[ActionKind] = &[
         "Takes a backup: a snapshot from a healthy member, verified before it gets its name.",
         false,
         backup_take::OUTPUT,
-    ),
+    )
+    .in_library(),
     ActionKind::of::<BackupCopy>(
         "backup.copy",
         "Copies the data directory of a stopped member, with its log, into an archive on its host; `backup.fetch` brings it into the library.",
@@ -257,13 +258,15 @@ pub static ACTIONS: &[ActionKind] = &[
         "Reads every page of a backup of the library again and records the proof.",
         false,
         backup_verify::OUTPUT,
-    ),
+    )
+    .in_library(),
     ActionKind::of::<BackupPrune>(
         "backup.prune",
         "Removes live backups that the inventory's rules no longer keep; never the newest verified one.",
         false,
         backup_prune::OUTPUT,
-    ),
+    )
+    .in_library(),
     ActionKind::of::<ClusterReport>(
         "cluster.report",
         "Says what the cluster comes to: its members, and the hash, revision and keys that they hold.",
@@ -332,7 +335,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ),
     ConditionKind::of::<Configurable>(
         "configurable",
-        "The settings with which etcd on a host will join a cluster can be written where they live; otherwise the lines to change by hand.",
+        "The settings with which etcd on hosts will join a cluster, or begin one, can be written where they live; otherwise the lines to change by hand.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
     ConditionKind::of::<Quota>("quota", "Hosts let a database of this size take writes."),
