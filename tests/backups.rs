@@ -178,7 +178,7 @@ fn data_directories_are_taken_in_whole_and_damage_is_told_with_its_place() {
     etcds.kill(0);
     let _ = add(&[&whole]).code(0);
     let _ = add(&[&data.join("member").to_string_lossy(), "--name", "member"]).code(0);
-    let log = etcds.nodes[0].folder.join("log");
+    let log = etcds.nodes[0].folder.join("apart-wal");
     fs::rename(data.join("member/wal"), &log).unwrap();
     let missing = add(&[&whole, "--name", "apart"]);
     assert!(
@@ -218,7 +218,10 @@ fn data_directories_are_taken_in_whole_and_damage_is_told_with_its_place() {
     let _ = add(&["elsewhere/apart/data.tar", "--name", "moved"]).code(0);
     let _ = cli.run(["backups", "verify", "moved"]).code(0);
 
-    change(&log.join("0000000000000000-0000000000000000.wal"), 200);
+    let segment = log.join("0000000000000000-0000000000000000.wal");
+    let bytes = fs::read(&segment).unwrap();
+    let place = bytes.windows(10).position(|window| window == b"clientURLs");
+    change(&segment, place.expect("the member tells its URLs in an entry"));
     let broken = add(&[&whole, "--name", "broken", "--wal-dir", &log.to_string_lossy()]);
     assert!(
         broken.code == 3

@@ -110,7 +110,7 @@ fn nothing_is_touched(lab: &Lab) {
         answering(lab.bastion(), "recover --from-backup", answers, 4);
         assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "the backup\n");
     }
-    let tools = lab.exec("etcd-2", "command -v etcdutl etcdctl");
+    let tools = lab.exec("etcd-2", "for tool in etcdutl etcdctl; do command -v $tool; done");
     let tools: Vec<&str> = tools.split_whitespace().collect();
     for tool in &tools {
         lab.exec("etcd-2", &format!("mv {tool} {tool}.gone"));

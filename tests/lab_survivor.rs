@@ -357,6 +357,11 @@ fn a_recovery_from_a_survivor_that_is_killed_is_resumed_to_the_same_end() {
         for host in ["etcd-2", "etcd-3"] {
             lab.exec(host, &format!("systemctl stop etcd && mv {DATA} {DATA}.lost{round}"));
         }
+        // The one that is left notices after an election time-out.
+        wait_until("quorum is lost", Duration::from_secs(30), || {
+            let plan = lab.etcdops(&["recover", "--from-survivor", "--plan"]);
+            plan.code == Some(0)
+        });
         signalled_at(
             lab.bastion(),
             &["recover", "--from-survivor", "--yes"],
