@@ -99,12 +99,7 @@ fn nothing_is_touched(lab: &Lab) {
         &[(PLAN, "n")],
         &[(PLAN, "y"), ("Go on? [y/N] ", "n")],
         &[(PLAN, "y"), ("Go on? [y/N] ", "y"), ("[y/N] ", "")],
-        &[
-            (PLAN, "y"),
-            ("Go on? [y/N] ", "y"),
-            ("[y/N] ", "y"),
-            ("Type the cluster", ""),
-        ],
+        &[(PLAN, "y"), ("Go on? [y/N] ", "y"), ("[y/N] ", "y"), ("Type lab: ", "")],
     ];
     for answers in scripts {
         answering(lab.bastion(), "recover --from-backup", answers, 4);
@@ -171,12 +166,7 @@ fn a_cluster_comes_back_from_its_backup_whatever_happened_to_it() {
     untouched(&lab, &lab.etcdops(&foreign), "is of cluster");
     // Accepted beforehand, the cluster's name must still be typed.
     let asked = format!("recover --from-backup {backup} --accept backup");
-    let until_typed = [
-        (PLAN, "y"),
-        ("Go on? [y/N] ", "y"),
-        ("[y/N] ", "y"),
-        ("Type the cluster", ""),
-    ];
+    let until_typed = [(PLAN, "y"), ("Go on? [y/N] ", "y"), ("[y/N] ", "y"), ("Type lab: ", "")];
     answering(lab.bastion(), &asked, &until_typed, 4);
     assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "the backup\n");
 

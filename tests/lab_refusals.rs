@@ -94,7 +94,7 @@ fn standing(lab: &Lab) -> String {
 }
 
 fn declined_while_all_are_well(lab: &Lab) {
-    let (typed, name) = ("Type the cluster's name to agree", "type its name");
+    let (typed, name) = ("Type lab: ", "Type etcd-2: ");
     let remove = "remove-member etcd-3 --no-backup";
     let add = "add-member etcd-4 --no-backup";
     let living = "replace-member etcd-2 --host etcd-4 --no-backup";
@@ -125,7 +125,7 @@ fn declined_while_one_is_dead(lab: &Lab) {
         lab,
         &[
             (bare, &[(proposed, "")]),
-            (bare, &[("(proposed)", "1"), (PLAN, "")]),
+            (bare, &[(proposed, "1"), (PLAN, "")]),
             (bare, &[(proposed, "1"), (PLAN, "y"), (YES_NO, "n")]),
             (
                 "replace-member --host etcd-4 --no-backup",

@@ -142,6 +142,8 @@ impl Sweep<'_> {
                     let record = Record::parsed(copy.as_bytes());
                     self.go_on(&world, &record, &what);
                 }
+                // The library went with the bastion, and nothing else was changed.
+                None if !self.plan.locks_hosts() => {}
                 // Nothing was begun on any host; what stands there is a marker at most, and its record is gone.
                 None => self.begin_anew(&world, &what, &Left::record_gone(&world, &self.plan.run)),
             }

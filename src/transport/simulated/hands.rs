@@ -408,7 +408,10 @@ impl World {
                 host.leases.keys().collect::<Vec<_>>(),
                 host.markers.values().map(|marker| &marker.who).collect::<Vec<_>>(),
             );
-            let _ = writeln!(text, "  settings {:?}", state.unit_settings(place));
+            let mut settings = state.unit_settings(place);
+            // The name of the run stands in it.
+            settings.remove("initial-cluster-token");
+            let _ = writeln!(text, "  settings {settings:?}");
         }
         let backups = state
             .backups
