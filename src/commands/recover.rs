@@ -1,24 +1,26 @@
 //! `etcdops recover`: looks at everything that is left, shows what can be done and what each way would lose, and leads to it.
 
+mod guided;
+
 use std::path::Path;
 
 use serde_json::json;
 
+use self::guided::guided;
 use super::act::{ActOptions, Parameters, act};
 use super::backups::own_name;
-use super::health::{recalled, remember};
 use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
 use crate::call::library::Add;
-use crate::call::{Call, LibraryAnswer, LibraryOp, Reply, To, Unwatched};
+use crate::call::{Call, LibraryOp, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
-use crate::look::recovery::{self, BackupFound, Choice, Choices, Found, Way};
-use crate::look::verdict::{Circumstances, Health, Verdict, verdict};
+use crate::look::recovery;
 use crate::snapshot::Shelf;
 use crate::transport::Transport;
 use crate::transport::library::list;
-use crate::ui::prompt::Prompt;
-use crate::ui::{Format, recover_view};
+
+/// Bound of reading and verifying a file.
+const ADDING: Span = Span::seconds(3600);
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct RecoverArgs {
@@ -261,146 +263,4 @@ fn survivor(host: &str) -> Parameters {
         return Parameters::new();
     }
     Parameters::from([("survivor".to_owned(), json!(host))])
-}
-
-/// Without a way: look, show, ask.
-async fn guided(context: &Context, options: &ActOptions) -> Result<Exit, Failure> {
-    if context.ui.manner.format == Format::Nagios {
-        return Err(Failure::usage("`recover` has no nagios output").hint("etcdops health -o nagios"));
-    }
-    let settings = context.settings().await?;
-    let transport = context.connect(&settings).await?;
-    let found = recovery::find(&settings.cluster, &transport, settings.look_timeout()).await;
-    let around = Circumstances {
-        now: context.now(),
-        inventory: settings.file.is_some(),
-    };
-    let health = verdict(&found.evidence, &settings.cluster, around);
-    let backups = backups(context, &found, &transport).await;
-    let choices = found.choices(
-        &settings.cluster,
-        &backups,
-        recalled(&settings.cluster.name).as_ref(),
-        context.now(),
-    );
-    remember(context, &settings, &found.evidence.observed);
-    if context.ui.is_json() {
-        recover_view::json(
-            &context.ui,
-            &settings.cluster,
-            (health.verdict, health.quorum),
-            &found,
-            &choices,
-        );
-    }
-    if !lost(&health) {
-        return Ok(standing(context, &health));
-    }
-    if context.ui.is_json() {
-        return Ok(Exit::Refused);
-    }
-    context.ui.data(&recover_view::render(&context.ui, &found, &choices));
-    drop(transport);
-    match chosen(context, options, &choices).await? {
-        Some(choice) => carry_out(context, options, choice).await,
-        None => Ok(Exit::Refused),
-    }
-}
-
-/// Bound of reading and verifying a file.
-const ADDING: Span = Span::seconds(3600);
-
-/// The newest proved backup that a restore can use. A library that cannot be read is said, and is no reason to stop looking.
-async fn backups(context: &Context, found: &Found, transport: &dyn Transport) -> Vec<BackupFound> {
-    let call = Call {
-        to: To::Library(LibraryOp::List),
-        timeout: ADDING,
-    };
-    let shelf = match transport.perform(&call, &Unwatched).await {
-        Ok(Reply::Library(LibraryAnswer::Shelf(shelf))) => shelf,
-        Ok(_) => Shelf::default(),
-        Err(error) => {
-            context.ui.warn(&error.to_string());
-            Shelf::default()
-        }
-    };
-    let newest = shelf.newest_verified(found.evidence.observed.cluster_id);
-    newest
-        .map(|kept| BackupFound {
-            name: kept.manifest.name.clone(),
-            taken: kept.manifest.taken,
-            revision: kept.manifest.content.revision,
-        })
-        .into_iter()
-        .collect()
-}
-
-/// There is something to recover: no read went through a quorum, and no leader is known.
-fn lost(health: &Health) -> bool {
-    matches!(health.verdict, Verdict::NoQuorum | Verdict::Unknown)
-}
-
-fn standing(context: &Context, health: &Health) -> Exit {
-    if health.verdict == Verdict::Healthy {
-        context.ui.say("The cluster is healthy: there is nothing to recover.");
-        return Exit::Done;
-    }
-    context
-        .ui
-        .say("The cluster has its quorum: there is nothing to recover.");
-    context.ui.hint("etcdops health");
-    Exit::Degraded
-}
-
-/// The way to go. Without a terminal only one that loses nothing is taken, and only with `--yes`.
-async fn chosen<'a>(
-    context: &Context,
-    options: &ActOptions,
-    choices: &'a Choices,
-) -> Result<Option<&'a Choice>, Failure> {
-    let open: Vec<&Choice> = choices.all.iter().filter(|choice| choice.refused.is_none()).collect();
-    if open.is_empty() {
-        return Ok(None);
-    }
-    if options.yes {
-        if open[0].way == Way::Start {
-            return Ok(Some(open[0]));
-        }
-        return Err(
-            Failure::refused("every way loses something, and --yes does not choose one; nothing was changed")
-                .hint(open[0].command.clone()),
-        );
-    }
-    let listed: Vec<(String, String)> = open
-        .iter()
-        .map(|choice| (choice.what.clone(), format!("loses: {}", choice.loses)))
-        .collect();
-    match Prompt::new(&context.ui).choose("Which way?", &listed).await {
-        Err(_) => {
-            Err(Failure::refused("there is no terminal to ask at; nothing was changed").hint(open[0].command.clone()))
-        }
-        Ok(None) => Err(Failure::new(Exit::Declined, "declined; nothing was changed")),
-        Ok(Some(at)) => Ok(Some(open[at])),
-    }
-}
-
-async fn carry_out(context: &Context, options: &ActOptions, choice: &Choice) -> Result<Exit, Failure> {
-    let mut options = options.clone();
-    options.dead.extend(
-        choice
-            .dead
-            .iter()
-            .filter(|host| !options.dead.contains(host))
-            .cloned()
-            .collect::<Vec<_>>(),
-    );
-    let from = choice.from.clone().unwrap_or_default();
-    match choice.way {
-        Way::Start => act(context, &options, "recover-start", Parameters::new()).await,
-        Way::FromSurvivor => act(context, &options, "recover-from-survivor", survivor(&from)).await,
-        Way::FromBackup => {
-            let parameters = Parameters::from([("backup".to_owned(), json!(from))]);
-            act(context, &options, "recover-from-backup", parameters).await
-        }
-    }
 }

@@ -14,7 +14,7 @@ use crate::look::verdict::{Problem, Severity};
 use crate::plan::types::Plan;
 
 /// Runbooks after which an old member that returns does harm: one that is replaced or removed is expelled by etcd itself.
-const RECOVERIES: [&str; 2] = ["recover-from-backup", "recover-from-survivor"];
+const RECOVERIES: [&str; 3] = ["recover-from-backup", "recover-from-v2-backup", "recover-from-survivor"];
 
 fn path(cluster: &str) -> PathBuf {
     let name = cluster.replace(['/', '\0'], "_");

@@ -11,6 +11,7 @@ mod copy;
 mod disk;
 mod drive;
 mod etcd;
+mod eyes;
 mod fault;
 mod files;
 mod hands;
