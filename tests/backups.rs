@@ -1,7 +1,11 @@
 //! The library on this machine without any cluster: taken in, listed, shown, verified, booted, copied, pruned.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -279,4 +283,86 @@ fn an_empty_library_and_nonsense_are_told_with_the_next_command() {
         assert!(added.stderr.contains("nothing was added"), "{name}: {added:?}");
     }
     assert_eq!(cli.run(["backups", "add", "missing"]).code, 3);
+}
+
+/// Hands on what comes and goes; of the streams through all gates the first one that has brought a megabyte falls silent, and stays open.
+fn gates(etcds: &Etcds, silenced: &Arc<AtomicUsize>) -> Vec<String> {
+    let gate = |number: usize| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let behind = etcds.url(number).trim_start_matches("http://").to_owned();
+        let silenced = Arc::clone(silenced);
+        std::thread::spawn(move || {
+            for guest in listener.incoming().map_while(Result::ok) {
+                let Ok(host) = TcpStream::connect(&behind) else { return };
+                let (mut up, mut to) = (guest.try_clone().unwrap(), host.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut up, &mut to));
+                let silenced = Arc::clone(&silenced);
+                std::thread::spawn(move || through(host, guest, number, &silenced));
+            }
+        });
+        url
+    };
+    (0..etcds.nodes.len()).map(gate).collect()
+}
+
+fn through(mut from: TcpStream, mut to: TcpStream, number: usize, silenced: &AtomicUsize) {
+    let mut buffer = [0; 16 << 10];
+    let mut brought = 0;
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        brought += count;
+        let first = || silenced.compare_exchange(0, number + 1, Ordering::Relaxed, Ordering::Relaxed);
+        if brought > 1 << 20 && first().is_ok() {
+            std::thread::park();
+        }
+        if to.write_all(&buffer[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+/// A stream that stalls in the middle is noticed, and the backup is taken from another member. Nothing of it is left.
+#[test]
+fn a_stream_that_stalls_is_given_up_and_another_member_asked() {
+    let mut etcds = Etcds::start(USUAL, 3, false, &[]);
+    let serves = |etcds: &Etcds, number: usize| {
+        wait_until("etcd serves", std::time::Duration::from_secs(20), || {
+            etcds.etcdctl(number, &["put", "first", "1"]).status.success()
+        });
+    };
+    serves(&etcds, 0);
+    let silenced = Arc::new(AtomicUsize::new(0));
+    let gates = gates(&etcds, &silenced);
+    for (number, gate) in gates.iter().enumerate() {
+        etcds.nodes[number].advertised = Some(gate.clone());
+        etcds.kill(number);
+        etcds.start_again(number);
+        serves(&etcds, number);
+    }
+    let value = "x".repeat(100_000);
+    for number in 0..60 {
+        etcds.control(0, &["put", &format!("key{number}"), &value]);
+    }
+    let endpoints = gates.join(", ");
+    let cli = Cli::new();
+    cli.write(
+        "etcdops.yaml",
+        &format!("clusters:\n  c:\n    endpoints: [{endpoints}]\n    backups: {{store: library}}\n"),
+    );
+    let taken = cli.run(["backup", "--yes"]).code(0);
+    assert!(silenced.load(Ordering::Relaxed) > 0, "one fell silent: {taken:?}");
+    let said = format!("{}{}", taken.stdout, taken.stderr);
+    assert!(said.contains("next call of this step"), "{said}");
+    assert!(said.contains("the connection broke in the middle"), "{said}");
+    let listed: Value = serde_json::from_str(&cli.run(["backups", "list", "-o", "json"]).stdout).unwrap();
+    assert_eq!(
+        (
+            &listed["backups"][0]["keys"],
+            listed["backups"].as_array().unwrap().len()
+        ),
+        (&Value::from(61), 1),
+        "{listed:#}"
+    );
+    let left = fs::read_dir(cli.work().join("library/c")).unwrap().count();
+    assert_eq!(left, 1, "no half backup is left");
 }

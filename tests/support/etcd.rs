@@ -61,6 +61,8 @@ pub struct Node {
     pub client: Port,
     pub peer: Port,
     pub folder: PathBuf,
+    /// What it tells clients instead of its own URL.
+    pub advertised: Option<String>,
     child: Option<Child>,
 }
 
@@ -107,6 +109,7 @@ impl Etcds {
             client: Port::take(),
             peer: Port::take(),
             folder,
+            advertised: None,
             child: None,
         });
         self.nodes.len() - 1
@@ -146,7 +149,7 @@ impl Etcds {
             ("name", node.name.as_str()),
             ("data-dir", &node.folder.join("data").to_string_lossy()),
             ("listen-client-urls", &url),
-            ("advertise-client-urls", &url),
+            ("advertise-client-urls", node.advertised.as_ref().unwrap_or(&url)),
             ("listen-peer-urls", &peer_url),
             ("initial-advertise-peer-urls", &peer_url),
             ("initial-cluster", members),

@@ -149,10 +149,11 @@ fn status_meaning(status: &Status, notes: &SharedNotes) -> (Fault, String) {
     if let Some(dial) = status.source().and_then(dial_error) {
         return (dial.fault, dial.message);
     }
-    if status.source().is_some() {
+    let text = status.message();
+    // In the middle of a stream the library hands on the innards of its error as text.
+    if status.source().is_some() || text.contains("hyper::Error") {
         return broken(&chain(status), notes);
     }
-    let text = status.message();
     let row = TABLE
         .iter()
         .find(|Row(code, part, ..)| code.is_none_or(|code| code == status.code()) && text.contains(part));
@@ -220,6 +221,12 @@ fn broken(text: &str, notes: &SharedNotes) -> (Fault, String) {
         return (
             Fault::Garbage,
             "what answers here speaks TLS, but is no etcd".to_owned(),
+        );
+    }
+    if text.contains("stream closed because of a broken pipe") {
+        return (
+            Fault::Lost,
+            "the connection broke in the middle, or nothing came over it any more".to_owned(),
         );
     }
     (Fault::Lost, format!("the connection broke: {text}"))
