@@ -4,6 +4,7 @@
 mod holding;
 mod reply;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -38,6 +39,8 @@ pub(super) struct Attempt<'d, 'a, 'r> {
     deadline: jiff::Timestamp,
     /// Everything that this life has begun, without tags.
     begun: Vec<Call>,
+    /// When progress was told last.
+    told: Mutex<Option<jiff::Timestamp>>,
 }
 
 /// What one turn of the loop came to.
@@ -71,6 +74,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             pause: SHORTEST_PAUSE,
             deadline,
             begun: Vec::new(),
+            told: Mutex::default(),
         })
     }
 

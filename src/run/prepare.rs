@@ -25,6 +25,13 @@ pub type Prepared = Result<Box<Plan>, Vec<Refusal>>;
 /// Looks until the plan stands. Everything missing is looked at at once.
 pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepared {
     let mut known = Known::default();
+    if request.runbook.works_on_hosts() {
+        let hosts = request.cluster.hosts.iter().map(|host| host.name.as_str());
+        let hosts: Vec<&str> = hosts
+            .filter(|host| !request.dead.iter().any(|dead| dead == host))
+            .collect();
+        transport.expect(&hosts);
+    }
     for _ in 0..MOST_ROUNDS {
         let missing = match build(request, &known) {
             Built::Plan(plan) => return Ok(plan),

@@ -32,6 +32,17 @@ pub struct Runbook {
     pub steps: Vec<Step>,
 }
 
+impl Runbook {
+    /// Whether hosts are asked or worked on, as far as this file tells; what it includes may.
+    pub fn works_on_hosts(&self) -> bool {
+        fn any(steps: &[Step]) -> bool {
+            let on_hosts = |step: &Step| step.hosts.is_some() || step.include.is_some() || any(&step.steps);
+            steps.iter().any(on_hosts)
+        }
+        self.facts.values().any(|fact| fact.hosts.is_some()) || any(&self.steps)
+    }
+}
+
 /// An input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -45,6 +45,10 @@ impl Hosts for Joined {
     fn perform<'a>(&'a self, call: HostCall<'a>, watch: &'a dyn Watch) -> HostReply<'a> {
         Box::pin(self.hosts.perform(call.host, call.op, call.tag, call.bound, watch))
     }
+
+    fn reach_out<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(self.hosts.connect(host))
+    }
 }
 
 impl Forwarder for Joined {

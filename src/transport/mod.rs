@@ -26,6 +26,9 @@ pub trait Transport: Send + Sync {
     /// Carries out one call. Never retries; ends within the call's bound.
     fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> Answer<'a>;
 
+    /// These hosts will be asked soon: what takes long to reach may be begun in the meantime. Nothing is asked of them yet.
+    fn expect(&self, _hosts: &[&str]) {}
+
     /// The bastion's clock.
     fn now(&self) -> jiff::Timestamp;
 

@@ -24,6 +24,9 @@ const BACKSTOP: Duration = Duration::from_secs(2);
 /// A host's answer to come.
 pub type HostReply<'a> = Pin<Box<dyn Future<Output = Result<HostAnswer, CallError>> + Send + 'a>>;
 
+/// So many connections are begun before they are needed.
+const MOST_EXPECTED: usize = 16;
+
 /// One thing on one host.
 #[derive(Clone, Copy, Debug)]
 pub struct HostCall<'a> {
@@ -36,6 +39,9 @@ pub struct HostCall<'a> {
 /// Carries out what is asked of hosts, through ssh or on this machine.
 pub trait Hosts: Send + Sync {
     fn perform<'a>(&'a self, call: HostCall<'a>, watch: &'a dyn Watch) -> HostReply<'a>;
+
+    /// Makes the connection, if there is none.
+    fn reach_out<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }
 
 /// The transport of every command outside tests.
@@ -132,6 +138,15 @@ async fn here(command: &str, bound: Duration) -> Result<RunOutput, CallError> {
 impl Transport for RealTransport {
     fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> Answer<'a> {
         Box::pin(self.carry_out(call, watch))
+    }
+
+    fn expect(&self, names: &[&str]) {
+        for name in names.iter().take(MOST_EXPECTED) {
+            if let Some(hosts) = self.hosts.clone() {
+                let name = (*name).to_owned();
+                tokio::spawn(async move { hosts.reach_out(&name).await });
+            }
+        }
     }
 
     fn now(&self) -> jiff::Timestamp {

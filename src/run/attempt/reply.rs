@@ -1,5 +1,7 @@
 //! What comes back from a call: its progress, its end, and what to do about a failure.
 
+use std::sync::PoisonError;
+
 use super::Attempt;
 use crate::call::host::{HostAnswer, HostOp, RunOutput};
 use crate::call::{Call, CallError, Fault, Reply, To, Watch};
@@ -7,6 +9,9 @@ use crate::event::EventKind;
 
 impl Watch for Attempt<'_, '_, '_> {
     fn bytes(&self, done: u64, total: Option<u64>) {
+        if !self.is_news(done, total) {
+            return;
+        }
         let (step, host) = (self.step.path.clone(), self.call.host.clone());
         self.driver.recorder.show(EventKind::Progress {
             step,
@@ -23,6 +28,21 @@ impl Watch for Attempt<'_, '_, '_> {
             host,
             line: text.to_owned(),
         });
+    }
+}
+
+/// How often progress is told, unless it is the end.
+const BETWEEN_NEWS: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
+
+impl Attempt<'_, '_, '_> {
+    fn is_news(&self, done: u64, total: Option<u64>) -> bool {
+        let now = self.driver.transport.now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = total == Some(done) || told.is_none_or(|told| now.duration_since(told) >= BETWEEN_NEWS);
+        if news {
+            *told = Some(now);
+        }
+        news
     }
 }
 

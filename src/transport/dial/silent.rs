@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 /// What such a port is given the next time. TCP knocks twice.
 const SHORT: Duration = Duration::from_millis(1500);
+/// And right after it was found silent.
+const SHORTEST: Duration = Duration::from_millis(500);
+const JUST_NOW: Duration = Duration::from_secs(15);
 /// For so long.
 const MEMORY: Duration = Duration::from_secs(60);
 
@@ -23,10 +26,10 @@ impl Silent {
         let mut since = self.all();
         since.retain(|_, began| now.saturating_duration_since(*began) < MEMORY);
         let began = since.entry(authority.to_owned()).or_insert(now);
-        if now.saturating_duration_since(*began) >= SHORT {
-            full.min(SHORT)
-        } else {
-            full
+        match now.saturating_duration_since(*began) {
+            silent if silent < SHORT => full,
+            silent if silent < JUST_NOW => full.min(SHORTEST),
+            _ => full.min(SHORT),
         }
     }
 
@@ -51,7 +54,8 @@ mod tests {
         let after = |seconds| silent.patience_at("a:1", full, begin + Duration::from_secs(seconds));
         assert_eq!(after(0), full);
         assert_eq!(after(1), full, "the first attempt may still go on");
-        assert_eq!(after(3), SHORT);
+        assert_eq!(after(3), SHORTEST);
+        assert_eq!(after(20), SHORT);
         assert_eq!(silent.patience_at("b:1", full, begin + Duration::from_secs(3)), full);
         assert_eq!(after(61), full, "after a minute it is tried as at first");
         silent.answered("a:1");

@@ -160,6 +160,15 @@ impl Hosts {
         }
     }
 
+    /// Makes the connection to a host, if there is none. What comes of it is told to whoever asks the host for something.
+    pub async fn connect(&self, host: &str) {
+        if let Ok(reach) = self.reach(host, "reach it")
+            && let Some(line) = &reach.ssh
+        {
+            line.reach_out().await;
+        }
+    }
+
     /// The host whose URLs have this name and port, or this name.
     fn host_at(&self, name: &str, port: u16) -> Option<&Host> {
         let is_at = |url: &Option<String>, exact: bool| {
@@ -220,6 +229,10 @@ impl Hosts {
 impl super::real::Hosts for Hosts {
     fn perform<'a>(&'a self, call: HostCall<'a>, watch: &'a dyn Watch) -> HostReply<'a> {
         Box::pin(self.perform(call.host, call.op, call.tag, call.bound, watch))
+    }
+
+    fn reach_out<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(self.connect(host))
     }
 }
 

@@ -23,6 +23,9 @@ const LONGEST_FOLDER: usize = 40;
 
 /// A host that gave no answer is given less time the next time: what waits for it is held up once.
 const SHORT: Duration = Duration::from_secs(3);
+/// Right after that, still less.
+const SHORTEST: Duration = Duration::from_secs(1);
+const JUST_NOW: Duration = Duration::from_secs(15);
 /// For so long.
 const MEMORY: Duration = Duration::from_secs(60);
 /// What ssh said holds for whoever asks right afterwards.
@@ -63,9 +66,13 @@ impl Kept {
     }
 
     fn patience(&self, bound: Duration) -> Duration {
-        match self.unanswered {
-            Some(began) if began.elapsed() >= SHORT && began.elapsed() < MEMORY => bound.min(SHORT),
-            _ => bound,
+        let Some(silent) = self.unanswered.map(|began| began.elapsed()) else {
+            return bound;
+        };
+        match silent {
+            _ if silent < SHORT || silent >= MEMORY => bound,
+            _ if silent < JUST_NOW => bound.min(SHORTEST),
+            _ => bound.min(SHORT),
         }
     }
 }
@@ -119,6 +126,11 @@ impl Line {
         {
             let _ = session.close().await;
         }
+    }
+
+    /// Connects, if nothing is connected. Who asks something of the host is told what came of it.
+    pub(super) async fn reach_out(&self) {
+        let _told_to_who_asks = self.session("reach it", CONTACT).await;
     }
 
     async fn forget(&self, dead: &Arc<Session>) {
@@ -362,7 +374,8 @@ mod tests {
             kept.patience(bound)
         };
         assert_eq!(Kept::default().patience(bound), bound);
-        assert_eq!([patience(0), patience(5), patience(61)], [bound, SHORT, bound]);
+        let patiences = [patience(0), patience(5), patience(20), patience(61)];
+        assert_eq!(patiences, [bound, SHORTEST, SHORT, bound]);
         let failed = Kept {
             failed: ago(5).map(|at| (at, "no route to host".to_owned())),
             ..Kept::default()
