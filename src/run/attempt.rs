@@ -34,6 +34,8 @@ pub(super) struct Attempt<'d, 'a, 'r> {
     made: Option<Call>,
     /// The last call's failure, while the probe has not settled it.
     failure: Option<CallError>,
+    /// The last call of this life was refused for sure: nothing of it can take effect later.
+    refused: bool,
     /// Pause before the next look.
     pause: Duration,
     deadline: jiff::Timestamp,
@@ -71,6 +73,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             action,
             made: None,
             failure: None,
+            refused: false,
             pause: SHORTEST_PAUSE,
             deadline,
             begun: Vec::new(),
@@ -151,6 +154,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
         let doubt = self.action.doubt_lasts().0;
         if self.made.is_none()
+            && !self.refused
             && so_far.in_doubt()
             && so_far
                 .started_at
@@ -179,7 +183,9 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         if again && self.has_time() {
             self.waiting(&format!("{error}; {saw}"));
             // What may have been done is looked at for a while before it is done again.
-            if !error.maybe_done || self.action.repeatable() {
+            self.refused = !error.maybe_done;
+            if self.refused || self.action.repeatable() {
+                self.pause = LONGEST_PAUSE;
                 self.made = None;
             } else {
                 self.settle();
@@ -252,6 +258,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             self.deadline = self.patient();
         }
         self.made = Some(call);
+        self.refused = false;
         self.pause = SHORTEST_PAUSE;
         let reply = self.driver.perform(&tagged, self).await?;
         if is_new {
