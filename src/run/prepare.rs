@@ -55,13 +55,14 @@ pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepar
     }])
 }
 
-/// Looks; at a cluster that elects a leader, again, for a while: nobody shall be sent to a recovery for an election.
+/// Looks; at a cluster that elects a leader, again, for a while: nobody shall be sent to a recovery for an election, nor for one answer
+/// that came late.
 async fn see(look: &Look, request: &Request<'_>, transport: &dyn Transport, bound: Span) -> Sight {
     let until = transport.now().checked_add(LONGEST_ELECTION);
     loop {
         let sight = look::see(look, request.cluster, transport, bound).await;
-        let elects = matches!(&sight, Sight::Cluster(observed) if elects(observed));
-        if !elects || until.as_ref().is_ok_and(|until| transport.now() >= *until) {
+        let unsettled = matches!(&sight, Sight::Cluster(observed) if elects(observed) || is_behind(observed));
+        if !unsettled || until.as_ref().is_ok_and(|until| transport.now() >= *until) {
             return sight;
         }
         transport.pause(BETWEEN_LOOKS).await;
@@ -74,6 +75,11 @@ fn elects(observed: &Observed) -> bool {
     let answers = |id| observed.by_id(id).is_some_and(|seen| seen.raft_term.is_some());
     let answering = model.voters().filter(|voter| voter.id.is_some_and(answers)).count();
     !observed.quorum_proved && answering >= model.needed()
+}
+
+/// A read went through the quorum, and yet fewer members were heard in time than that takes.
+fn is_behind(observed: &Observed) -> bool {
+    observed.quorum_proved && !observed.model().has_quorum()
 }
 
 /// What differs between the plan's baseline and the world now.

@@ -128,9 +128,15 @@ impl Line {
         }
     }
 
-    /// Connects, if nothing is connected. Who asks something of the host is told what came of it.
+    /// Connects, if nothing is connected. Who asks something of the host tries again, unless it was found silent.
     pub(super) async fn reach_out(&self) {
-        let _told_to_who_asks = self.session("reach it", CONTACT).await;
+        let begun = Instant::now();
+        let ended = self.session("reach it", CONTACT).await;
+        if ended.is_err() && begun.elapsed() < FRESH {
+            let mut kept = self.kept.lock().await;
+            kept.failed = None;
+            kept.unanswered = None;
+        }
     }
 
     async fn forget(&self, dead: &Arc<Session>) {
