@@ -4,10 +4,10 @@ use std::fs;
 
 use etcdops::base::files::write_private;
 use etcdops::plan::types::Plan;
-use expectrl::{Expect, Session};
 
 use crate::support::lab::Lab;
 use crate::support::membership::{MINUTES, serves};
+use crate::support::runs::answering;
 use crate::support::wait_until;
 
 /// Refused: exit 3, these words, no member more or less.
@@ -56,24 +56,6 @@ fn doors_are_their_runbooks(lab: &Lab) {
     );
 }
 
-/// Answers the questions of a command on a terminal of its own, one after another; its exit code must be this one.
-#[track_caller]
-fn answering(lab: &Lab, arguments: &str, answers: &[(&str, &str)], code: u8) {
-    let line = format!("{} {arguments}; echo \"code=$?.\"", env!("CARGO_BIN_EXE_etcdops"));
-    let mut session = Session::spawn(lab.bastion().command("bash", &["--norc", "-c", &line])).unwrap();
-    session.set_expect_timeout(Some(MINUTES));
-    session.get_process_mut().set_window_size(120, 40).unwrap();
-    for (question, answer) in answers {
-        if let Err(error) = session.expect(*question) {
-            panic!("{arguments}: `{question}` never came: {error}");
-        }
-        session.send(format!("{answer}\r")).unwrap();
-    }
-    if let Err(error) = session.expect(format!("code={code}.")) {
-        panic!("{arguments}: not {code}: {error}");
-    }
-}
-
 const PLAN: &str = "Carry out this plan on cluster lab? [y/N] ";
 const YES_NO: &str = "[y/N] ";
 
@@ -81,7 +63,7 @@ const YES_NO: &str = "[y/N] ";
 fn declined(lab: &Lab, scripts: &[(&str, &[(&str, &str)])]) {
     let before = standing(lab);
     for (arguments, answers) in scripts {
-        answering(lab, arguments, answers, 4);
+        answering(lab.bastion(), arguments, answers, 4);
     }
     assert_eq!(standing(lab), before);
 }

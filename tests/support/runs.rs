@@ -87,7 +87,7 @@ pub fn begun(bastion: &Bastion, arguments: &[&str], step: &str) -> Child {
 pub fn answering(bastion: &Bastion, arguments: &str, answers: &[(&str, &str)], code: u8) {
     let line = format!("{} {arguments}; echo \"code=$?.\"", env!("CARGO_BIN_EXE_etcdops"));
     let mut session = Session::spawn(bastion.command("bash", &["--norc", "-c", &line])).unwrap();
-    session.set_expect_timeout(Some(MINUTE));
+    session.set_expect_timeout(Some(3 * MINUTE));
     session.get_process_mut().set_window_size(120, 40).unwrap();
     for (question, answer) in answers {
         if let Err(error) = session.expect(*question) {
