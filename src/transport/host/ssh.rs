@@ -1,5 +1,7 @@
 //! One ssh connection per host, through the user's own `ssh`, so that ssh_config, agent, jump hosts and known_hosts hold.
 
+mod kept;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::sync::Mutex;
 
+use self::kept::{FRESH, Kept, MEMORY};
 use super::wire::Pipes;
 use crate::call::{CallError, Fault};
 
@@ -20,16 +23,6 @@ const ALIVE: Duration = Duration::from_secs(5);
 const IDLE: NonZeroUsize = NonZeroUsize::new(60).expect("60 is not zero");
 /// Control sockets must fit into 104 bytes, with what ssh appends.
 const LONGEST_FOLDER: usize = 40;
-
-/// A host that gave no answer is given less time the next time: what waits for it is held up once.
-const SHORT: Duration = Duration::from_secs(3);
-/// Right after that, still less.
-const SHORTEST: Duration = Duration::from_secs(1);
-const JUST_NOW: Duration = Duration::from_secs(15);
-/// For so long.
-const MEMORY: Duration = Duration::from_secs(60);
-/// What ssh said holds for whoever asks right afterwards.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// Where to connect.
 #[derive(Clone, Debug)]
@@ -46,35 +39,6 @@ pub(super) struct Line {
     target: Target,
     control: Arc<ControlFolder>,
     kept: Mutex<Kept>,
-}
-
-/// The connection, or what became of the attempts to make one.
-#[derive(Default)]
-struct Kept {
-    session: Option<Arc<Session>>,
-    /// When an attempt began that has led to nothing; also one that was given up.
-    unanswered: Option<Instant>,
-    /// When the last one failed, and what ssh said.
-    failed: Option<(Instant, String)>,
-}
-
-impl Kept {
-    /// Why a host that has just failed is not tried again at once; also for those who waited meanwhile.
-    fn just_failed(&self, asked: Instant) -> Option<&str> {
-        let (at, said) = self.failed.as_ref()?;
-        (*at >= asked || at.elapsed() < FRESH).then_some(said)
-    }
-
-    fn patience(&self, bound: Duration) -> Duration {
-        let Some(silent) = self.unanswered.map(|began| began.elapsed()) else {
-            return bound;
-        };
-        match silent {
-            _ if silent < SHORT || silent >= MEMORY => bound,
-            _ if silent < JUST_NOW => bound.min(SHORTEST),
-            _ => bound.min(SHORT),
-        }
-    }
 }
 
 impl Line {
@@ -135,7 +99,6 @@ impl Line {
         if ended.is_err() && begun.elapsed() < FRESH {
             let mut kept = self.kept.lock().await;
             kept.failed = None;
-            kept.unanswered = None;
         }
     }
 
@@ -210,6 +173,10 @@ impl Line {
                 let said = chain(&error);
                 let failed = self.failed(what, &said);
                 kept.failed = Some((Instant::now(), said));
+                // It answered, if only to refuse.
+                if asked.elapsed() < FRESH {
+                    kept.unanswered = None;
+                }
                 Err(failed)
             }
         }
@@ -366,29 +333,6 @@ mod tests {
         ] {
             assert_eq!(classify(said).0, fault, "{said}");
         }
-    }
-
-    #[test]
-    fn a_host_that_did_not_answer_holds_up_what_waits_for_it_once() {
-        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
-        let bound = Duration::from_secs(10);
-        let patience = |seconds| {
-            let kept = Kept {
-                unanswered: ago(seconds),
-                ..Kept::default()
-            };
-            kept.patience(bound)
-        };
-        assert_eq!(Kept::default().patience(bound), bound);
-        let patiences = [patience(0), patience(5), patience(20), patience(61)];
-        assert_eq!(patiences, [bound, SHORTEST, SHORT, bound]);
-        let failed = Kept {
-            failed: ago(5).map(|at| (at, "no route to host".to_owned())),
-            ..Kept::default()
-        };
-        assert_eq!(failed.just_failed(Instant::now()), None, "it is tried again");
-        let waited = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
-        assert_eq!(failed.just_failed(waited), Some("no route to host"));
     }
 
     #[tokio::test]
