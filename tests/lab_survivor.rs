@@ -69,9 +69,12 @@ fn members(lab: &Lab, through: &str) -> Vec<String> {
 
 #[track_caller]
 fn healthy(lab: &Lab, hosts: &[&str]) {
-    let health = lab.etcdops(&["health", "-o", "json"]);
-    let document: Value = serde_json::from_str(&health.stdout).unwrap();
-    assert_eq!(document["verdict"], "healthy", "{}{}", health.stdout, health.stderr);
+    // A leader of 3.3 waits 7 s for reads that it asked a member about which had not started.
+    wait_until("all is healthy", Duration::from_secs(30), || {
+        let health = lab.etcdops(&["health", "-o", "json"]);
+        let document: Value = serde_json::from_str(&health.stdout).unwrap();
+        document["verdict"] == "healthy"
+    });
     for host in hosts {
         assert_eq!(members(lab, host), hosts, "as {host} lists them");
     }
@@ -292,14 +295,18 @@ fn a_peer_url_of_localhost_is_corrected_and_learners_are_put_out() {
         return;
     };
     put(&lab, "entry", 10);
-    lab.etcdctl(&[
+    let add = [
         "member",
         "add",
         "etcd-4",
         "--learner",
         "--peer-urls",
         "http://etcd-4:2380",
-    ]);
+    ];
+    // etcd wants its members connected for five seconds first.
+    wait_until("a learner is added", Duration::from_secs(30), || {
+        lab.try_etcdctl(&add).code == Some(0)
+    });
     let listed = lab.etcdctl(&["member", "list", "-w", "simple"]);
     let id = listed
         .lines()

@@ -9,6 +9,7 @@ pub mod record;
 pub mod recovery;
 pub mod rows;
 pub mod survey;
+pub mod together;
 pub mod verdict;
 mod views;
 

@@ -97,9 +97,10 @@ impl<'a> Survey<'a> {
         }
         while let Some(finding) = self.next().await {
             self.outstanding.remove(&(finding.endpoint, finding.question));
-            self.slowest = self
-                .slowest
-                .max(Duration::from_secs_f64(finding.took_ms.max(0.0) / 1000.0));
+            if finding.reply.is_ok() {
+                let took = Duration::from_secs_f64(finding.took_ms.max(0.0) / 1000.0);
+                self.slowest = self.slowest.max(took);
+            }
             self.take(finding);
             if self.settled() && !self.explain_strays() {
                 break;

@@ -13,7 +13,7 @@ use crate::action::{Action, Named, Probe, Site, late, registry};
 use crate::call::host::{DetachedState, HostAnswer, HostOp, Tag};
 use crate::call::{Call, CallError, Fault, Look, Sight, To};
 use crate::event::{CallEnd, EventKind};
-use crate::look;
+use crate::look::{self, together::together};
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 
 use self::reply::{checked, hint};
@@ -371,10 +371,10 @@ fn later(at: jiff::Timestamp, by: Duration) -> jiff::Timestamp {
 /// Looks are answered by the `look` folder, all at once.
 pub(super) async fn see(driver: &Driver<'_, '_>, looks: &[Look]) -> Vec<Sight> {
     let cluster = &driver.plan.cluster;
-    let asked = looks
-        .iter()
-        .map(|one| look::see(one, cluster, driver.transport, cluster.call_timeout));
-    futures_util::future::join_all(asked).await
+    together(looks, |one| {
+        look::see(one, cluster, driver.transport, cluster.call_timeout)
+    })
+    .await
 }
 
 /// A give-back without records: probe, call, probe; true when its end is reached.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::duration::Span;
 use crate::call::{Look, Sight};
 use crate::cluster::observed::Observed;
-use crate::look;
+use crate::look::{self, together::together};
 use crate::plan::build::{Built, Refusal, Request, build};
 use crate::plan::drift;
 use crate::plan::known::Known;
@@ -39,8 +39,7 @@ pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepar
             Built::Missing(missing) => missing,
         };
         let bound = Span(request.cluster.call_timeout.0.max(Duration::from_secs(5)));
-        let looks = missing.iter().map(|one| see(one, request, transport, bound));
-        let seen = futures_util::future::join_all(looks).await;
+        let seen = together(&missing, |one| see(one, request, transport, bound)).await;
         for (look, sight) in missing.into_iter().zip(seen) {
             known.add(look, sight);
         }

@@ -178,6 +178,11 @@ impl Dialer {
         }
     }
 
+    /// What listens there, if anything, has owed an answer for a while.
+    pub fn suspects(&self, url: &str) -> bool {
+        Target::parse(url).is_ok_and(|target| self.silent.suspects(&target.authority()))
+    }
+
     /// From now on connections to this URL's host and port go to `address`.
     pub fn set_route(&self, url: &str, address: SocketAddr) -> Result<(), DialError> {
         let authority = Target::parse(url)?.authority();
@@ -294,12 +299,9 @@ impl Dialer {
         let bound = self.silent.patience(&authority, ATTEMPT_BOUND);
         let attempt = tokio::time::timeout(bound, connect(&addresses)).await;
         let ended = attempt.unwrap_or_else(|_| Err(out_of_time(notes, bound)));
-        if ended
-            .as_ref()
-            .err()
-            .is_none_or(|error| error.message.starts_with(REFUSED))
-        {
-            self.silent.answered(&authority);
+        match &ended {
+            Err(error) if !error.message.starts_with(REFUSED) => self.silent.gave_none(&authority),
+            _ => self.silent.answered(&authority),
         }
         ended
     }

@@ -49,6 +49,10 @@ impl Hosts for Joined {
     fn reach_out<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(self.hosts.connect(host))
     }
+
+    fn suspect(&self, host: &str, suspected: bool) {
+        self.hosts.suspect(host, suspected);
+    }
 }
 
 impl Forwarder for Joined {

@@ -1,5 +1,6 @@
 //! The real world: etcd, HTTP, and hosts.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use super::{Answer, Transport};
 use crate::base::clock;
 use crate::call::host::RunOutput;
 use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, Reply, Tag, To, Watch};
-use crate::cluster::host::{ClusterConfig, TlsFiles};
+use crate::cluster::host::{ClusterConfig, Host, TlsFiles};
 
 /// Added to the bound of a call on a host that does not end by itself.
 const BACKSTOP: Duration = Duration::from_secs(2);
@@ -42,6 +43,9 @@ pub trait Hosts: Send + Sync {
 
     /// Makes the connection, if there is none.
     fn reach_out<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+    /// Whether etcd's port on the host owes an answer for a while: a host that is down is not waited for as long as a slow one.
+    fn suspect(&self, host: &str, suspected: bool);
 }
 
 /// The transport of every command outside tests.
@@ -50,6 +54,8 @@ pub struct RealTransport {
     etcd: Etcd,
     http: Http,
     hosts: Option<Arc<dyn Hosts>>,
+    /// By host.
+    client_urls: HashMap<String, String>,
     library: Option<Library>,
 }
 
@@ -63,7 +69,9 @@ impl RealTransport {
     ) -> Result<Self, TlsError> {
         let dialer = Arc::new(Dialer::of_cluster(cluster, forwarder.clone())?);
         let world = Arc::new(Dialer::new(Tls::load(&TlsFiles::default())?, cluster.route, forwarder));
+        let client_url = |host: &Host| Some((host.name.clone(), host.client_url.clone()?));
         Ok(Self {
+            client_urls: cluster.hosts.iter().filter_map(client_url).collect(),
             etcd: Etcd::new(dialer.clone(), credentials),
             http: Http::new(dialer.clone(), world),
             dialer,
@@ -103,6 +111,8 @@ impl RealTransport {
                         bound,
                     };
                     let late = || CallError::new(Fault::Timeout, "use the shell", host, "no answer in time");
+                    let url = self.client_urls.get(host);
+                    hosts.suspect(host, url.is_some_and(|url| self.dialer.suspects(url)));
                     // Hosts keep the bound themselves, and know whether anything was sent.
                     let ended = tokio::time::timeout(bound + BACKSTOP, hosts.perform(call, watch)).await;
                     ended.unwrap_or_else(|_| Err(late())).map(Reply::Host)

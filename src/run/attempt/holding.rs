@@ -31,13 +31,13 @@ impl Attempt<'_, '_, '_> {
     pub(super) async fn guards(&mut self) -> Result<Option<String>, Halt> {
         let until = self.driver.in_time(GUARD_PATIENCE);
         loop {
-            let why = match self.driver.lock_is_ours().await {
-                Some(why) => return Ok(Some(why)),
-                None => match self.model_differs().await {
-                    Some(why) => Some(why),
-                    None => self.judge(&self.own_guards()?, None).await?.0,
-                },
-            };
+            let own = self.own_guards()?;
+            let lock = self.driver.lock_is_ours();
+            let (taken, differs, own) = tokio::join!(lock, self.model_differs(), self.judge(&own, None));
+            if taken.is_some() {
+                return Ok(taken);
+            }
+            let why = differs.or(own?.0);
             let Some(why) = why else { return Ok(None) };
             if self.driver.transport.now() >= until {
                 return Ok(Some(why));

@@ -1,64 +1,49 @@
-//! Ports that gave no answer at all: what waits for them is held up once, and then for a short while only.
+//! Ports that gave no answer at all.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What such a port is given the next time. TCP knocks twice.
-const SHORT: Duration = Duration::from_millis(1500);
-/// And right after it was found silent.
-const SHORTEST: Duration = Duration::from_millis(500);
-const JUST_NOW: Duration = Duration::from_secs(15);
-/// For so long.
-const MEMORY: Duration = Duration::from_secs(60);
+use crate::transport::silence::{Patience, Silence};
 
-/// `name:port` → since when it owes an answer; also where an attempt was given up.
+/// TCP knocks twice within the first; the second is a round trip to anywhere.
+const PATIENCE: Patience = Patience {
+    short: Duration::from_millis(1500),
+    shortest: Duration::from_millis(300),
+};
+/// Who owes an answer for so long is suspected: TCP is about to knock a second time.
+const SUSPICIOUS: Duration = Duration::from_millis(900);
+
+/// By `name:port`.
 #[derive(Default)]
-pub(super) struct Silent(Mutex<HashMap<String, Instant>>);
+pub(super) struct Silent(Mutex<HashMap<String, Silence>>);
 
 impl Silent {
     /// How long a port may take to answer, `full` at most; from now on it owes an answer.
     pub(super) fn patience(&self, authority: &str, full: Duration) -> Duration {
-        self.patience_at(authority, full, Instant::now())
-    }
-
-    fn patience_at(&self, authority: &str, full: Duration, now: Instant) -> Duration {
-        let mut since = self.all();
-        since.retain(|_, began| now.saturating_duration_since(*began) < MEMORY);
-        let began = since.entry(authority.to_owned()).or_insert(now);
-        match now.saturating_duration_since(*began) {
-            silent if silent < SHORT => full,
-            silent if silent < JUST_NOW => full.min(SHORTEST),
-            _ => full.min(SHORT),
-        }
+        let mut all = self.all();
+        let silence = all.entry(authority.to_owned()).or_default();
+        silence.patience(full, PATIENCE, Instant::now())
     }
 
     pub(super) fn answered(&self, authority: &str) {
         self.all().remove(authority);
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn gave_none(&self, authority: &str) {
+        if let Some(silence) = self.all().get_mut(authority) {
+            silence.goes_on(Instant::now());
+        }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// It has owed an answer for a while.
+    pub(super) fn suspects(&self, authority: &str) -> bool {
+        let mut all = self.all();
+        let silence = all.get_mut(authority);
+        silence.is_some_and(|silence| silence.lasted(Instant::now()) >= SUSPICIOUS)
+    }
 
-    #[test]
-    fn only_who_owes_an_answer_is_given_less_time() {
-        let silent = Silent::default();
-        let full = Duration::from_secs(8);
-        let begin = Instant::now();
-        let after = |seconds| silent.patience_at("a:1", full, begin + Duration::from_secs(seconds));
-        assert_eq!(after(0), full);
-        assert_eq!(after(1), full, "the first attempt may still go on");
-        assert_eq!(after(3), SHORTEST);
-        assert_eq!(after(20), SHORT);
-        assert_eq!(silent.patience_at("b:1", full, begin + Duration::from_secs(3)), full);
-        assert_eq!(after(61), full, "after a minute it is tried as at first");
-        silent.answered("a:1");
-        assert_eq!(after(70), full);
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Silence>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

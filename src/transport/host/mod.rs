@@ -20,9 +20,7 @@ mod wire;
 mod tests;
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex as PlainMutex};
 use std::time::{Duration, Instant};
 
@@ -32,8 +30,6 @@ use crate::base::secret::Secret;
 use crate::call::host::{HostAnswer, HostOp, Tag};
 use crate::call::{CallError, Fault, Watch};
 use crate::cluster::host::{ClusterConfig, Host, Shell};
-
-use super::real::{HostCall, HostReply};
 
 pub use answer::what;
 pub use manual::manual;
@@ -169,22 +165,13 @@ impl Hosts {
         }
     }
 
-    /// The host whose URLs have this name and port, or this name.
-    fn host_at(&self, name: &str, port: u16) -> Option<&Host> {
-        let is_at = |url: &Option<String>, exact: bool| {
-            let url = url.as_ref().and_then(|url| url::Url::parse(url).ok());
-            url.is_some_and(|url| {
-                let same = url
-                    .host_str()
-                    .is_some_and(|host| host.trim_matches(['[', ']']) == name.trim_matches(['[', ']']));
-                same && (!exact || url.port_or_known_default() == Some(port))
-            })
-        };
-        let find = |exact| {
-            let mut hosts = self.cluster.hosts.iter();
-            hosts.find(|host| is_at(&host.client_url, exact) || is_at(&host.peer_url, exact))
-        };
-        find(true).or_else(|| find(false)).or_else(|| self.cluster.host(name))
+    /// Whether another port of the host owes an answer as well.
+    pub fn suspect(&self, host: &str, suspected: bool) {
+        if let Ok(reach) = self.reach(host, "reach it")
+            && let Some(line) = &reach.ssh
+        {
+            line.suspect(suspected);
+        }
     }
 
     fn reach(&self, name: &str, what: &str) -> Result<Arc<Reach>, CallError> {
@@ -223,34 +210,5 @@ impl Hosts {
         });
         lines.insert(name.to_owned(), reach.clone());
         Ok(reach)
-    }
-}
-
-impl super::real::Hosts for Hosts {
-    fn perform<'a>(&'a self, call: HostCall<'a>, watch: &'a dyn Watch) -> HostReply<'a> {
-        Box::pin(self.perform(call.host, call.op, call.tag, call.bound, watch))
-    }
-
-    fn reach_out<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        Box::pin(self.connect(host))
-    }
-}
-
-/// How long the first connection of a forward may take.
-const FORWARD_BOUND: Duration = Duration::from_secs(15);
-
-impl super::dial::Forwarder for Hosts {
-    fn forward<'a>(
-        &'a self,
-        name: &'a str,
-        port: u16,
-    ) -> Pin<Box<dyn Future<Output = Result<SocketAddr, CallError>> + Send + 'a>> {
-        Box::pin(async move {
-            let Some(host) = self.host_at(name, port) else {
-                let why = "no host of the inventory has this name in its URLs";
-                return Err(ssh::before_anything(Fault::Missing, "find the host", name, why));
-            };
-            self.forward(&host.name, name, port, FORWARD_BOUND).await
-        })
     }
 }

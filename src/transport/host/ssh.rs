@@ -5,18 +5,21 @@ mod kept;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::sync::Mutex;
 
-use self::kept::{FRESH, Kept, MEMORY};
+use self::kept::{FRESH, Kept, Waiting};
 use super::wire::Pipes;
+use crate::base::duration::Span;
 use crate::call::{CallError, Fault};
 
 /// A host that does not answer is not waited for longer, whatever is asked of it.
 const CONTACT: Duration = Duration::from_secs(10);
+/// Nor one that was only to be connected early.
+const EARLY_CONTACT: Duration = Duration::from_secs(5);
 /// ssh tells that a connection is dead after three of these.
 const ALIVE: Duration = Duration::from_secs(5);
 /// The master of a killed etcdops ends after this many idle seconds.
@@ -33,12 +36,51 @@ pub(super) struct Target {
     pub(super) config: Option<PathBuf>,
 }
 
+impl Target {
+    /// Nothing in it may be read by ssh as an option.
+    fn checked(&self) -> Result<(), String> {
+        let destination = &self.destination;
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        if destination.is_empty() || destination.starts_with('-') || destination.contains(odd) {
+            return Err(format!(
+                "`{destination}` is no host name: ssh would read it as something else"
+            ));
+        }
+        match &self.user {
+            Some(user) if user.starts_with('-') || user.contains(odd) => Err("the ssh user is no user name".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// `patience`: how long a connection may take; ssh counts in whole seconds.
+    fn builder(&self, control: PathBuf, patience: Duration) -> SessionBuilder {
+        let mut builder = SessionBuilder::default();
+        builder
+            .known_hosts_check(KnownHosts::Strict)
+            .connect_timeout(patience.max(Duration::from_secs(1)))
+            .server_alive_interval(ALIVE)
+            .control_directory(control)
+            .control_persist(ControlPersist::IdleFor(IDLE));
+        if let Some(user) = &self.user {
+            builder.user(user.clone());
+        }
+        if let Some(port) = self.port {
+            builder.port(port);
+        }
+        if let Some(config) = &self.config {
+            builder.config_file(config);
+        }
+        builder
+    }
+}
+
 /// The connection to one host, made on first use and again after it was lost.
 pub(super) struct Line {
     place: String,
     target: Target,
     control: Arc<ControlFolder>,
     kept: Mutex<Kept>,
+    waiting: std::sync::Mutex<Waiting>,
 }
 
 impl Line {
@@ -48,6 +90,7 @@ impl Line {
             target,
             control,
             kept: Mutex::default(),
+            waiting: std::sync::Mutex::default(),
         }
     }
 
@@ -92,14 +135,23 @@ impl Line {
         }
     }
 
+    /// Whether another port of the host owes an answer as well.
+    pub(super) fn suspect(&self, suspected: bool) {
+        self.waiting().suspect(suspected);
+    }
+
     /// Connects, if nothing is connected. Who asks something of the host tries again, unless it was found silent.
     pub(super) async fn reach_out(&self) {
         let begun = Instant::now();
-        let ended = self.session("reach it", CONTACT).await;
+        let ended = self.session("reach it", EARLY_CONTACT).await;
         if ended.is_err() && begun.elapsed() < FRESH {
             let mut kept = self.kept.lock().await;
             kept.failed = None;
         }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn forget(&self, dead: &Arc<Session>) {
@@ -109,7 +161,18 @@ impl Line {
         }
     }
 
+    /// The connection; within a time that depends on how the host answered before.
     async fn session(&self, what: &str, bound: Duration) -> Result<Arc<Session>, CallError> {
+        let patience = self.waiting().patience(bound.min(CONTACT));
+        let ended = tokio::time::timeout(patience, self.connected(what, patience)).await;
+        ended.unwrap_or_else(|_| {
+            self.waiting().gave_none();
+            let said = format!("Connection timed out: no answer within {}", Span(patience));
+            Err(self.failed(what, &said))
+        })
+    }
+
+    async fn connected(&self, what: &str, patience: Duration) -> Result<Arc<Session>, CallError> {
         let asked = Instant::now();
         let mut kept = self.kept.lock().await;
         if let Some(session) = &kept.session {
@@ -118,54 +181,22 @@ impl Line {
         if let Some(said) = kept.just_failed(asked) {
             return Err(self.failed(what, said));
         }
-        let destination = &self.target.destination;
-        let odd = |c: char| c.is_whitespace() || c.is_control();
-        if destination.is_empty() || destination.starts_with('-') || destination.contains(odd) {
-            let why = format!("`{destination}` is no host name: ssh would read it as something else");
-            return Err(before_anything(Fault::Unsupported, what, &self.place, why));
-        }
-        if self
-            .target
-            .user
-            .as_ref()
-            .is_some_and(|user| user.starts_with('-') || user.contains(odd))
-        {
-            return Err(before_anything(
-                Fault::Unsupported,
-                what,
-                &self.place,
-                "the ssh user is no user name",
-            ));
-        }
+        self.target
+            .checked()
+            .map_err(|why| before_anything(Fault::Unsupported, what, &self.place, why))?;
         let control = self
             .control
             .path()
             .map_err(|error| self.failed(what, &error.to_string()))?;
-        let mut builder = SessionBuilder::default();
-        builder
-            .known_hosts_check(KnownHosts::Strict)
-            .connect_timeout(kept.patience(bound.min(CONTACT)).max(Duration::from_secs(1)))
-            .server_alive_interval(ALIVE)
-            .control_directory(control)
-            .control_persist(ControlPersist::IdleFor(IDLE));
-        if let Some(user) = &self.target.user {
-            builder.user(user.clone());
-        }
-        if let Some(port) = self.target.port {
-            builder.port(port);
-        }
-        if let Some(config) = &self.target.config {
-            builder.config_file(config);
-        }
-        if kept.unanswered.is_none_or(|began| began.elapsed() >= MEMORY) {
-            kept.unanswered = Some(Instant::now());
-        }
-        match builder.connect_mux(destination).await {
+        let begun = Instant::now();
+        let builder = self.target.builder(control, patience);
+        match builder.connect_mux(&self.target.destination).await {
             Ok(session) => {
+                self.waiting().answered();
                 let session = Arc::new(session);
                 *kept = Kept {
                     session: Some(session.clone()),
-                    ..Kept::default()
+                    failed: None,
                 };
                 Ok(session)
             }
@@ -173,9 +204,11 @@ impl Line {
                 let said = chain(&error);
                 let failed = self.failed(what, &said);
                 kept.failed = Some((Instant::now(), said));
-                // It answered, if only to refuse.
-                if asked.elapsed() < FRESH {
-                    kept.unanswered = None;
+                // Who refuses at once answers.
+                if begun.elapsed() < FRESH {
+                    self.waiting().answered();
+                } else {
+                    self.waiting().gave_none();
                 }
                 Err(failed)
             }

@@ -1,27 +1,27 @@
-//! What is remembered of a host's connection, so that a silent host holds up what waits for it once.
+//! What is remembered of a host's connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use openssh::Session;
 
-/// A host that gave no answer is given less time the next time: what waits for it is held up once.
-const SHORT: Duration = Duration::from_secs(3);
-/// Right after that, still less.
-const SHORTEST: Duration = Duration::from_secs(1);
-const JUST_NOW: Duration = Duration::from_secs(15);
-/// For so long.
-pub(super) const MEMORY: Duration = Duration::from_secs(60);
+use crate::transport::silence::{Patience, Silence};
+
+/// ssh makes a connection in much less than a second, a busy host in a few.
+const PATIENCE: Patience = Patience {
+    short: Duration::from_secs(3),
+    shortest: Duration::from_millis(500),
+};
+/// What a host may take in all whose etcd gives no answer either: TCP has knocked twice.
+const SUSPECTED: Duration = Duration::from_secs(2);
 /// What ssh said holds for whoever asks right afterwards.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
 
-/// The connection, or what became of the attempts to make one.
+/// The connection, or what became of the last attempt to make one.
 #[derive(Default)]
 pub(super) struct Kept {
     pub(super) session: Option<Arc<Session>>,
-    /// When an attempt began that has led to nothing; also one that was given up.
-    pub(super) unanswered: Option<Instant>,
-    /// When the last one failed, and what ssh said.
+    /// When it failed, and what ssh said.
     pub(super) failed: Option<(Instant, String)>,
 }
 
@@ -31,16 +31,38 @@ impl Kept {
         let (at, said) = self.failed.as_ref()?;
         (*at >= asked || at.elapsed() < FRESH).then_some(said)
     }
+}
 
-    pub(super) fn patience(&self, bound: Duration) -> Duration {
-        let Some(silent) = self.unanswered.map(|began| began.elapsed()) else {
-            return bound;
+/// How long the host may take to answer: told apart from the connection, which is locked while one is made.
+#[derive(Default)]
+pub(super) struct Waiting {
+    silence: Silence,
+    suspected: bool,
+}
+
+impl Waiting {
+    pub(super) fn patience(&mut self, bound: Duration) -> Duration {
+        let now = Instant::now();
+        let full = if self.suspected {
+            let left = SUSPECTED.saturating_sub(self.silence.lasted(now));
+            bound.min(left.max(PATIENCE.shortest))
+        } else {
+            bound
         };
-        match silent {
-            _ if silent < SHORT || silent >= MEMORY => bound,
-            _ if silent < JUST_NOW => bound.min(SHORTEST),
-            _ => bound.min(SHORT),
-        }
+        self.silence.patience(full, PATIENCE, now)
+    }
+
+    /// Whether another port of the host owes an answer.
+    pub(super) fn suspect(&mut self, suspected: bool) {
+        self.suspected = suspected;
+    }
+
+    pub(super) fn answered(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn gave_none(&mut self) {
+        self.silence.goes_on(Instant::now());
     }
 }
 
@@ -49,19 +71,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_that_did_not_answer_holds_up_what_waits_for_it_once() {
+    fn what_ssh_said_holds_for_those_who_waited_and_for_a_moment() {
         let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
-        let bound = Duration::from_secs(10);
-        let patience = |seconds| {
-            let kept = Kept {
-                unanswered: ago(seconds),
-                ..Kept::default()
-            };
-            kept.patience(bound)
-        };
-        assert_eq!(Kept::default().patience(bound), bound);
-        let patiences = [patience(0), patience(5), patience(20), patience(61)];
-        assert_eq!(patiences, [bound, SHORTEST, SHORT, bound]);
         let failed = Kept {
             failed: ago(5).map(|at| (at, "no route to host".to_owned())),
             ..Kept::default()
@@ -69,5 +80,20 @@ mod tests {
         assert_eq!(failed.just_failed(Instant::now()), None, "it is tried again");
         let waited = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
         assert_eq!(failed.just_failed(waited), Some("no route to host"));
+    }
+
+    #[test]
+    fn a_host_whose_etcd_is_silent_too_is_given_less_time() {
+        let bound = Duration::from_secs(10);
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.patience(bound), bound);
+        waiting.suspect(true);
+        let less = waiting.patience(bound);
+        assert!(
+            (PATIENCE.shortest..SUSPECTED).contains(&less),
+            "what it took so far counts: {less:?}"
+        );
+        waiting.suspect(false);
+        assert_eq!(waiting.patience(bound), bound, "the first attempt may still go on");
     }
 }
