@@ -298,7 +298,7 @@ impl Dialer {
         let authority = target.authority();
         let bound = self.silent.patience(&authority, ATTEMPT_BOUND);
         let attempt = tokio::time::timeout(bound, connect(&addresses)).await;
-        let ended = attempt.unwrap_or_else(|_| Err(out_of_time(notes, bound)));
+        let ended = attempt.unwrap_or_else(|_| Err(out_of_time(notes, self.silent.lasted(&authority).max(bound))));
         match &ended {
             Err(error) if !error.message.starts_with(REFUSED) => self.silent.gave_none(&authority),
             _ => self.silent.answered(&authority),

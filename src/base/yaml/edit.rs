@@ -6,17 +6,28 @@ use super::positions::{Positions, escape};
 /// The file with this text for a top-level key, changed in place or added at the end.
 /// `None`: it is no plain mapping in block style, the value is no scalar on one line, or the change cannot be proved.
 pub fn set(text: &str, key: &str, value: &str) -> Option<String> {
-    let before = mapping(text)?;
-    let wanted = serde_yaml::Value::from(value);
-    if before.get(key).and_then(scalar).as_deref() == Some(value) {
+    if mapping(text)?.get(key).and_then(scalar).as_deref() == Some(value) {
         return Some(text.to_owned());
     }
-    let mut expected = before;
+    replace(text, key, value.into(), |old| shown(value, old))
+}
+
+/// As `set`, with a number or a truth that is one for whoever reads the file by type.
+pub fn set_plain(text: &str, key: &str, value: &str) -> Option<String> {
+    let wanted = serde_yaml::from_str(value).ok()?;
+    if mapping(text)?.get(key) == Some(&wanted) {
+        return Some(text.to_owned());
+    }
+    replace(text, key, wanted, |_| value.to_owned())
+}
+
+fn replace(text: &str, key: &str, wanted: serde_yaml::Value, shown: impl Fn(Option<char>) -> String) -> Option<String> {
+    let mut expected = mapping(text)?;
     expected.insert(key.into(), wanted);
     let mut changed = text.to_owned();
     match place(text, key)? {
         Some(place) => {
-            let shown = shown(value, text[place.clone()].chars().next());
+            let shown = shown(text[place.clone()].chars().next());
             let gap = if text[..place.start].ends_with(':') { " " } else { "" };
             changed.replace_range(place, &format!("{gap}{shown}"));
         }
@@ -24,7 +35,7 @@ pub fn set(text: &str, key: &str, value: &str) -> Option<String> {
             if !changed.is_empty() && !changed.ends_with('\n') {
                 changed.push('\n');
             }
-            changed.push_str(&format!("{key}: {}\n", shown(value, None)));
+            changed.push_str(&format!("{key}: {}\n", shown(None)));
         }
     }
     // Anything but exactly that change means that the file is not as simple as it looks.

@@ -38,9 +38,14 @@ impl Silent {
 
     /// It has owed an answer for a while.
     pub(super) fn suspects(&self, authority: &str) -> bool {
+        self.lasted(authority) >= SUSPICIOUS
+    }
+
+    /// For how long it has owed an answer.
+    pub(super) fn lasted(&self, authority: &str) -> Duration {
         let mut all = self.all();
         let silence = all.get_mut(authority);
-        silence.is_some_and(|silence| silence.lasted(Instant::now()) >= SUSPICIOUS)
+        silence.map_or(Duration::ZERO, |silence| silence.lasted(Instant::now()))
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Silence>> {

@@ -91,7 +91,7 @@ fn draft(host: &Host, seen: &Inspected, name: &str, settings: &BTreeMap<String, 
                 .ok_or_else(|| by_hand(&format!("{original} cannot be read"), settings))?;
             let mut text = text.clone();
             for (key, value) in settings {
-                text = yaml::edit::set(&text, key, value)
+                text = in_config(&text, key, value)
                     .ok_or_else(|| by_hand(&format!("{original} is no simple YAML"), settings))?;
             }
             let unit = host.service.unit.trim_end_matches(".service");
@@ -106,6 +106,27 @@ fn draft(host: &Host, seen: &Inspected, name: &str, settings: &BTreeMap<String, 
         }
     }
     Ok(draft)
+}
+
+/// Settings that are text for etcd whatever they look like (`configYAML`). It reads its config file by type, and ends where a quoted
+/// `true` stands for a truth.
+const TEXTS: [&str; 7] = [
+    "name",
+    "data-dir",
+    "wal-dir",
+    "initial-cluster-token",
+    "auto-compaction-retention",
+    "auth-token",
+    "discovery-token",
+];
+
+fn in_config(text: &str, key: &str, value: &str) -> Option<String> {
+    let looks_plain = matches!(value, "true" | "false") || value.parse::<u64>().is_ok();
+    if looks_plain && !TEXTS.contains(&key) {
+        yaml::edit::set_plain(text, key, value)
+    } else {
+        yaml::edit::set(text, key, value)
+    }
 }
 
 /// Sets one flag or variable where it is set now; where it is set nowhere, as a variable of the environment.
@@ -205,6 +226,20 @@ mod tests {
             flag.environment.is_empty(),
             "a variable besides the flag keeps etcd from starting"
         );
+    }
+
+    #[test]
+    fn a_config_file_has_each_value_in_its_type() {
+        let text = "name: e1\nforce-new-cluster: 'false' # never\nlog-level: info\n";
+        let changed = in_config(text, "force-new-cluster", "true").unwrap();
+        assert_eq!(changed, "name: e1\nforce-new-cluster: true # never\nlog-level: info\n");
+        assert_eq!(in_config(&changed, "force-new-cluster", "true"), Some(changed.clone()));
+        assert_eq!(
+            in_config("", "heartbeat-interval", "200").unwrap(),
+            "heartbeat-interval: 200\n"
+        );
+        assert_eq!(in_config("", "name", "7").unwrap(), "name: '7'\n");
+        assert_eq!(in_config("", "log-level", "debug").unwrap(), "log-level: 'debug'\n");
     }
 
     #[test]

@@ -13,7 +13,7 @@ all_usable() {
   [ "$way" != none ] || trouble "it sets neither peer-cert-file nor peer-auto-tls, and its peer URL is https"
   usable 'peer certificate' "$cert"; usable 'peer key' "$key"; usable 'peer CA' "$ca"
 }
-# Ends by itself: after so many connections, after a while, and with our connection.
+# Ends by itself: after so many connections, after a while, and with our connection (a group of its own would outlive it).
 op_peer_listen() {
   all_usable
   if listens; then put proof there; return 0; fi
@@ -29,7 +29,7 @@ op_peer_listen() {
   else
     set -- "$@" -nocert
   fi
-  said=$(timeout -k 1 "$stays" openssl s_server "$@" 2>&1 >/dev/null </dev/null); code=$?
+  said=$(timeout --foreground -k 1 "$stays" openssl s_server "$@" 2>&1 >/dev/null </dev/null); code=$?
   case $code in 0 | 124 | 137) ;; *) trouble "openssl cannot listen on port $port with its peer certificate: $(reason "$said")" ;; esac
   if [ "$way" = tls ]; then put proof tls; else put proof tcp; fi
 }
