@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use etcdops::base::duration::Span;
 use etcdops::base::secret::Secret;
 use etcdops::call::{Call, EtcdAnswer, EtcdOp, Reply, To, Unwatched};
-use etcdops::cluster::host::{
-    AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
-};
+use etcdops::cluster::host::{AuthUser, Backups, Become, ClusterConfig, Host, Route, Shell, TlsFiles};
 use etcdops::cluster::observed::{CauseKind, MemberSeen, Observed, Role, Standing};
 use etcdops::look::verdict::{Circumstances, Health, Verdict, verdict};
 use etcdops::look::{Depth, Evidence, investigate};
@@ -221,22 +219,11 @@ async fn lost_quorum_is_told_and_a_restarted_member_is_mute() {
 
 fn host(name: &str, client: &str, peer: &str) -> Host {
     Host {
-        name: name.to_owned(),
         shell: Shell::Local,
         elevate: Become::None,
-        service: Service {
-            kind: ServiceKind::Systemd,
-            unit: "etcd".to_owned(),
-            env_file: None,
-            process_dir: None,
-        },
-        data_dir: None,
-        wal_dir: None,
         peer_url: Some(peer.to_owned()),
         client_url: Some(client.to_owned()),
-        freeze: None,
-        route: None,
-        tls: None,
+        ..Host::named(name)
     }
 }
 

@@ -67,6 +67,17 @@ fn members(lab: &Lab, through: &str) -> Vec<String> {
     names
 }
 
+/// Two of three hosts are gone for good.
+const WITHOUT_TWO: [&str; 7] = [
+    "recover",
+    "--from-survivor",
+    "--dead",
+    "etcd-2",
+    "--dead",
+    "etcd-3",
+    "--yes",
+];
+
 #[track_caller]
 fn healthy(lab: &Lab, hosts: &[&str]) {
     // A leader of 3.3 waits 7 s for reads that it asked a member about which had not started.
@@ -221,16 +232,7 @@ fn of_three_one_is_left(options: &[&str]) {
     };
     put(&lab, "entry", 10);
     cut_power(&lab, &["etcd-2", "etcd-3"]);
-    let recover = [
-        "recover",
-        "--from-survivor",
-        "--dead",
-        "etcd-2",
-        "--dead",
-        "etcd-3",
-        "--yes",
-    ];
-    let said = done(&lab.etcdops(&recover));
+    let said = done(&lab.etcdops(&WITHOUT_TWO));
     for words in ["NOT fenced", "etcd-2", "etcd-3"] {
         assert!(said.contains(words), "{options:?}: {words}\n{said}");
     }
@@ -321,16 +323,7 @@ fn a_peer_url_of_localhost_is_corrected_and_learners_are_put_out() {
         told.contains("localhost")
     });
     cut_power(&lab, &["etcd-2", "etcd-3"]);
-    let recover = [
-        "recover",
-        "--from-survivor",
-        "--dead",
-        "etcd-2",
-        "--dead",
-        "etcd-3",
-        "--yes",
-    ];
-    done(&lab.etcdops(&recover));
+    done(&lab.etcdops(&WITHOUT_TWO));
     let listed = lab.etcdctl(&[
         "--endpoints",
         &urls(&lab, &["etcd-1"]),

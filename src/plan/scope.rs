@@ -318,9 +318,7 @@ fn standing_for(name: &str, fields: Value) -> Value {
 mod tests {
     use super::{Around, Ground};
     use crate::base::duration::Span;
-    use crate::cluster::host::{
-        AuthUser, Backups, Become, ClusterConfig, Host, Route, Service, ServiceKind, Shell, TlsFiles,
-    };
+    use crate::cluster::host::{AuthUser, Backups, Become, ClusterConfig, Host, Route, Shell, TlsFiles};
     use crate::cluster::model::{Model, ModelMember};
     use crate::cluster::observed::Observed;
     use crate::runbook::scope::{ROOTS, differences};
@@ -328,22 +326,9 @@ mod tests {
     #[test]
     fn every_value_has_the_fields_and_types_of_the_table() {
         let host = Host {
-            name: "etcd-1".to_owned(),
             shell: Shell::Local,
             elevate: Become::None,
-            service: Service {
-                kind: ServiceKind::Systemd,
-                unit: "etcd".to_owned(),
-                env_file: None,
-                process_dir: None,
-            },
-            data_dir: None,
-            wal_dir: None,
-            peer_url: None,
-            client_url: None,
-            freeze: None,
-            route: None,
-            tls: None,
+            ..Host::named("etcd-1")
         };
         let config = ClusterConfig {
             name: "c".to_owned(),

@@ -2,6 +2,11 @@
 
 use super::*;
 
+const STOP: HostOp = HostOp::Stop {
+    disable: false,
+    start_again: None,
+};
+
 #[test]
 fn the_log_level_is_set_live_up_to_3_4_and_not_at_all_later() {
     for version in ALL {
@@ -48,26 +53,10 @@ fn an_override_counts_from_the_next_start_and_its_lease_takes_it_back() {
 fn a_fence_holds_against_starts_boots_and_agents() {
     let (world, _) = World::of(V3535, 3).agent().build();
     let cluster = || "sim".to_owned();
-    on(
-        &world,
-        "etcd-3",
-        HostOp::Stop {
-            disable: false,
-            start_again: None,
-        },
-    )
-    .unwrap();
+    on(&world, "etcd-3", STOP).unwrap();
     pass(&world, 40);
     assert!(service(&world, "etcd-3").is_active(), "the agent started it");
-    on(
-        &world,
-        "etcd-3",
-        HostOp::Stop {
-            disable: false,
-            start_again: None,
-        },
-    )
-    .unwrap();
+    on(&world, "etcd-3", STOP).unwrap();
     on(&world, "etcd-3", HostOp::Fence { cluster: cluster() }).unwrap();
     pass(&world, 40);
     world.power_off("etcd-3");
@@ -191,15 +180,7 @@ fn misfortunes_strike_before_or_after_the_effect() {
     ] {
         let (world, _) = World::of(V3535, 3).build();
         world.inject(1, when, mishap);
-        let error = on(
-            &world,
-            "etcd-3",
-            HostOp::Stop {
-                disable: false,
-                start_again: None,
-            },
-        )
-        .unwrap_err();
+        let error = on(&world, "etcd-3", STOP).unwrap_err();
         assert_eq!(error.maybe_done, maybe_done, "{mishap:?}");
         world.heal_all();
         assert_eq!(!service(&world, "etcd-3").is_active(), stopped, "{mishap:?}");
@@ -209,10 +190,7 @@ fn misfortunes_strike_before_or_after_the_effect() {
     let call = Call {
         to: To::Host {
             host: "etcd-3".to_owned(),
-            op: HostOp::Stop {
-                disable: false,
-                start_again: None,
-            },
+            op: STOP,
             tag: None,
         },
         timeout: Span::seconds(10),
@@ -249,10 +227,7 @@ fn a_slow_change_outlives_the_caller() {
     let call = Call {
         to: To::Host {
             host: "etcd-3".to_owned(),
-            op: HostOp::Stop {
-                disable: false,
-                start_again: None,
-            },
+            op: STOP,
             tag: Some(tag.clone()),
         },
         timeout: Span::seconds(30),

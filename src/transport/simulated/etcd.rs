@@ -17,7 +17,6 @@ const DB_SIZE: u64 = 20_480;
 const QUOTA: u64 = 2 << 30;
 
 impl State {
-    #[expect(clippy::too_many_lines, reason = "a table: one arm for each call")]
     pub(super) fn rpc(&mut self, endpoint: &str, op: &EtcdOp) -> Result<EtcdAnswer, CallError> {
         let what = rpc_name(op);
         let host = self.serving_host(endpoint, what)?;
@@ -32,6 +31,14 @@ impl State {
             .is_some_and(|member| member.learner);
         if learner && !matches!(op, EtcdOp::Status | EtcdOp::Snapshot { .. }) {
             return fail("etcdserver: rpc not supported for learner");
+        }
+        let waits_for_a_leader = matches!(
+            op,
+            EtcdOp::MemberRemove { .. } | EtcdOp::MemberUpdate { .. } | EtcdOp::AlarmDisarm { .. }
+        );
+        if waits_for_a_leader && process.leader.is_none() {
+            let text = "context deadline exceeded";
+            return Err(CallError::new(Fault::Timeout, what, endpoint, text));
         }
         let answer = match op {
             EtcdOp::Status => return Ok(EtcdAnswer::Status(self.status(host))),
@@ -66,39 +73,11 @@ impl State {
                 }
             }
             EtcdOp::MemberAdd { peer_urls, learner } => self.member_add(host, peer_urls, *learner),
-            EtcdOp::MemberRemove { id } => {
-                if process.leader.is_none() {
-                    return Err(CallError::new(
-                        Fault::Timeout,
-                        what,
-                        endpoint,
-                        "no answer within the bound",
-                    ));
-                }
-                self.member_remove(host, id.0)
-            }
-            EtcdOp::MemberUpdate { id, peer_urls } => {
-                if process.leader.is_none() {
-                    return Err(CallError::new(
-                        Fault::Timeout,
-                        what,
-                        endpoint,
-                        "no answer within the bound",
-                    ));
-                }
-                self.member_update(host, id.0, peer_urls)
-            }
+            EtcdOp::MemberRemove { id } => self.member_remove(host, id.0),
+            EtcdOp::MemberUpdate { id, peer_urls } => self.member_update(host, id.0, peer_urls),
             EtcdOp::MemberPromote { id } => self.member_promote(host, id.0),
             EtcdOp::MoveLeader { to } => self.move_leader(host, to.0),
             EtcdOp::AlarmDisarm { member, alarm } => {
-                if process.leader.is_none() {
-                    return Err(CallError::new(
-                        Fault::Timeout,
-                        what,
-                        endpoint,
-                        "context deadline exceeded",
-                    ));
-                }
                 self.alarms
                     .retain(|(id, raised)| raised != alarm || member.is_some_and(|member| member.0 != *id));
                 Ok(EtcdAnswer::Done)
