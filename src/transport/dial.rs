@@ -178,9 +178,10 @@ impl Dialer {
         }
     }
 
-    /// What listens there, if anything, has owed an answer for a while.
+    /// What listens there, if anything, has owed an answer for a while. Where ssh is another way a firewall may be the reason.
     pub fn suspects(&self, url: &str) -> bool {
-        Target::parse(url).is_ok_and(|target| self.silent.suspects(&target.authority()))
+        Target::parse(url)
+            .is_ok_and(|target| self.route_to(&target) == Route::Direct && self.silent.suspects(&target.authority()))
     }
 
     /// From now on connections to this URL's host and port go to `address`.

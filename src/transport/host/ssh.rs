@@ -18,8 +18,6 @@ use crate::call::{CallError, Fault};
 
 /// A host that does not answer is not waited for longer, whatever is asked of it.
 const CONTACT: Duration = Duration::from_secs(10);
-/// Nor one that was only to be connected early.
-const EARLY_CONTACT: Duration = Duration::from_secs(5);
 /// ssh tells that a connection is dead after three of these.
 const ALIVE: Duration = Duration::from_secs(5);
 /// The master of a killed etcdops ends after this many idle seconds.
@@ -143,7 +141,7 @@ impl Line {
     /// Connects, if nothing is connected. Who asks something of the host tries again, unless it was found silent.
     pub(super) async fn reach_out(&self) {
         let begun = Instant::now();
-        let ended = self.session("reach it", EARLY_CONTACT).await;
+        let ended = self.session("reach it", CONTACT).await;
         if ended.is_err() && begun.elapsed() < FRESH {
             let mut kept = self.kept.lock().await;
             kept.failed = None;
@@ -163,7 +161,8 @@ impl Line {
 
     /// The connection; within a time that depends on how the host answered before.
     async fn session(&self, what: &str, bound: Duration) -> Result<Arc<Session>, CallError> {
-        let patience = self.waiting().patience(bound.min(CONTACT));
+        let going_on = self.kept.try_lock().is_err();
+        let patience = self.waiting().patience(bound.min(CONTACT), going_on);
         let ended = tokio::time::timeout(patience, self.connected(what, patience)).await;
         ended.unwrap_or_else(|_| {
             self.waiting().gave_none();

@@ -41,14 +41,17 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn patience(&mut self, bound: Duration) -> Duration {
+    /// `going_on`: another attempt is, which may be about to succeed.
+    pub(super) fn patience(&mut self, bound: Duration, going_on: bool) -> Duration {
         let now = Instant::now();
-        let full = if self.suspected {
+        let mut full = bound;
+        if self.suspected {
             let left = SUSPECTED.saturating_sub(self.silence.lasted(now));
-            bound.min(left.max(PATIENCE.shortest))
-        } else {
-            bound
-        };
+            full = bound.min(left.max(PATIENCE.shortest));
+        }
+        if going_on {
+            return full;
+        }
         self.silence.patience(full, PATIENCE, now)
     }
 
@@ -86,14 +89,20 @@ mod tests {
     fn a_host_whose_etcd_is_silent_too_is_given_less_time() {
         let bound = Duration::from_secs(10);
         let mut waiting = Waiting::default();
-        assert_eq!(waiting.patience(bound), bound);
+        assert_eq!(waiting.patience(bound, false), bound);
         waiting.suspect(true);
-        let less = waiting.patience(bound);
-        assert!(
-            (PATIENCE.shortest..SUSPECTED).contains(&less),
-            "what it took so far counts: {less:?}"
-        );
+        for going_on in [false, true] {
+            let less = waiting.patience(bound, going_on);
+            assert!(
+                (PATIENCE.shortest..SUSPECTED).contains(&less),
+                "what it took so far counts: {less:?}"
+            );
+        }
         waiting.suspect(false);
-        assert_eq!(waiting.patience(bound), bound, "the first attempt may still go on");
+        assert_eq!(
+            waiting.patience(bound, false),
+            bound,
+            "the first attempt may still go on"
+        );
     }
 }
