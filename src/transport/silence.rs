@@ -21,27 +21,31 @@ pub(super) struct Patience {
 pub(super) struct Silence(Option<(Instant, Instant)>);
 
 impl Silence {
-    /// How long an attempt that begins now may take, `full` at most; from now on it owes an answer.
-    pub(super) fn patience(&mut self, full: Duration, patience: Patience, now: Instant) -> Duration {
-        let lasted = self.lasted(now);
-        let (_, last) = *self.0.get_or_insert((now, now));
-        match lasted {
-            lasted if lasted < patience.short => full,
-            _ if now.saturating_duration_since(last) < JUST_NOW => full.min(patience.shortest),
-            _ => full.min(patience.short),
+    /// How long an attempt may take now, `full` at most.
+    pub(super) fn patience(&self, full: Duration, patience: Patience, now: Instant) -> Duration {
+        match self.0 {
+            Some((_, last)) if self.lasted(now) >= patience.short => {
+                let lately = now.saturating_duration_since(last) < JUST_NOW;
+                full.min(if lately { patience.shortest } else { patience.short })
+            }
+            _ => full,
         }
     }
 
-    /// For how long an answer has been owed; what is too long ago is forgotten.
-    pub(super) fn lasted(&mut self, now: Instant) -> Duration {
-        let lasted = self
+    /// For how long an answer has been owed; nothing where that is too long ago.
+    pub(super) fn lasted(&self, now: Instant) -> Duration {
+        let since = self.0.map(|(since, _)| now.saturating_duration_since(since));
+        since.filter(|lasted| *lasted < MEMORY).unwrap_or_default()
+    }
+
+    /// An attempt begins: an answer is owed from now on, unless one is already.
+    pub(super) fn begins(&mut self, now: Instant) {
+        if self
             .0
-            .map_or(Duration::ZERO, |(since, _)| now.saturating_duration_since(since));
-        if lasted < MEMORY {
-            return lasted;
+            .is_none_or(|(since, _)| now.saturating_duration_since(since) >= MEMORY)
+        {
+            self.0 = Some((now, now));
         }
-        self.0 = None;
-        Duration::ZERO
     }
 
     /// An attempt came to nothing.
@@ -67,25 +71,21 @@ mod tests {
         let begin = Instant::now();
         let at = |seconds| begin + Duration::from_secs(seconds);
         let mut silence = Silence::default();
-        assert_eq!(silence.patience(FULL, PATIENCE, at(0)), FULL);
-        assert_eq!(
-            silence.patience(FULL, PATIENCE, at(1)),
-            FULL,
-            "the first attempt may still go on"
-        );
-        assert_eq!(silence.patience(FULL, PATIENCE, at(3)), PATIENCE.shortest);
-        assert_eq!(silence.patience(FULL, PATIENCE, at(20)), PATIENCE.short);
-        silence.goes_on(at(21));
-        assert_eq!(
-            silence.patience(FULL, PATIENCE, at(30)),
-            PATIENCE.shortest,
-            "it was silent again"
-        );
-        assert_eq!(
-            silence.patience(FULL, PATIENCE, at(61)),
-            FULL,
-            "after a minute it is tried as at first"
-        );
-        assert_eq!(silence.patience(FULL, PATIENCE, at(64)), PATIENCE.shortest);
+        assert_eq!(silence.patience(FULL, PATIENCE, at(9)), FULL, "nothing was tried");
+        let mut tried = |seconds, came_to_nothing| {
+            let patience = silence.patience(FULL, PATIENCE, at(seconds));
+            silence.begins(at(seconds));
+            if came_to_nothing {
+                silence.goes_on(at(seconds));
+            }
+            patience
+        };
+        assert_eq!(tried(0, false), FULL);
+        assert_eq!(tried(1, false), FULL, "the first attempt may still go on");
+        assert_eq!(tried(3, false), PATIENCE.shortest);
+        assert_eq!(tried(20, true), PATIENCE.short);
+        assert_eq!(tried(30, false), PATIENCE.shortest, "it was silent again");
+        assert_eq!(tried(61, false), FULL, "after a minute it is tried as at first");
+        assert_eq!(tried(64, false), PATIENCE.shortest);
     }
 }

@@ -22,8 +22,10 @@ impl Silent {
     /// How long a port may take to answer, `full` at most; from now on it owes an answer.
     pub(super) fn patience(&self, authority: &str, full: Duration) -> Duration {
         let mut all = self.all();
-        let silence = all.entry(authority.to_owned()).or_default();
-        silence.patience(full, PATIENCE, Instant::now())
+        let (silence, now) = (all.entry(authority.to_owned()).or_default(), Instant::now());
+        let patience = silence.patience(full, PATIENCE, now);
+        silence.begins(now);
+        patience
     }
 
     pub(super) fn answered(&self, authority: &str) {
@@ -43,8 +45,8 @@ impl Silent {
 
     /// For how long it has owed an answer.
     pub(super) fn lasted(&self, authority: &str) -> Duration {
-        let mut all = self.all();
-        let silence = all.get_mut(authority);
+        let all = self.all();
+        let silence = all.get(authority);
         silence.map_or(Duration::ZERO, |silence| silence.lasted(Instant::now()))
     }
 

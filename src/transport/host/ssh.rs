@@ -188,6 +188,7 @@ impl Line {
             .path()
             .map_err(|error| self.failed(what, &error.to_string()))?;
         let begun = Instant::now();
+        self.waiting().begins();
         let builder = self.target.builder(control, patience);
         match builder.connect_mux(&self.target.destination).await {
             Ok(session) => {

@@ -42,7 +42,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// `going_on`: another attempt is, which may be about to succeed.
-    pub(super) fn patience(&mut self, bound: Duration, going_on: bool) -> Duration {
+    pub(super) fn patience(&self, bound: Duration, going_on: bool) -> Duration {
         let now = Instant::now();
         let mut full = bound;
         if self.suspected {
@@ -58,6 +58,11 @@ impl Waiting {
     /// Whether another port of the host owes an answer.
     pub(super) fn suspect(&mut self, suspected: bool) {
         self.suspected = suspected;
+    }
+
+    /// A connection is being made.
+    pub(super) fn begins(&mut self) {
+        self.silence.begins(Instant::now());
     }
 
     pub(super) fn answered(&mut self) {
@@ -90,6 +95,7 @@ mod tests {
         let bound = Duration::from_secs(10);
         let mut waiting = Waiting::default();
         assert_eq!(waiting.patience(bound, false), bound);
+        waiting.begins();
         waiting.suspect(true);
         for going_on in [false, true] {
             let less = waiting.patience(bound, going_on);
