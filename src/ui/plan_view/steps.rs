@@ -128,14 +128,15 @@ impl<'a> Drawn<'a> {
             None if same => self.first(&format!("{}: {what}{at_once}", hosts.join(", "))),
             None => self.first(&format!("on {}{at_once}", text::count(step.calls.len(), "host"))),
         }
-        if step.title.is_some() && same {
+        let told = step.title.is_some() && step.calls.iter().all(only_waits);
+        if step.title.is_some() && same && !told {
             let place = if hosts.is_empty() {
                 String::new()
             } else {
                 format!("{}: ", hosts.join(", "))
             };
             self.under("·", &format!("{place}{what}{at_once}"));
-        } else if !same {
+        } else if !same && !told {
             for call in &step.calls {
                 let place = call.host.as_ref().map_or_else(String::new, |host| format!("{host}: "));
                 self.under("·", &format!("{place}{}", harmless(&call.describe)));
@@ -242,15 +243,20 @@ fn at_once(step: &PlannedStep) -> String {
     }
 }
 
-/// What a step that only waits waits for.
+/// What a step that only waits waits for, unless its title says so.
 pub(in crate::ui) fn waits_for(plan: &Plan, step: &PlannedStep) -> Option<String> {
-    let call = step.calls.first().filter(|call| call.action.name == "wait")?;
+    let untitled = step.title.is_none();
+    let call = step.calls.first().filter(|call| untitled && only_waits(call))?;
     let texts: Vec<String> = call
         .expect
         .iter()
         .map(|condition| wording(plan, step, call, condition))
         .collect();
     (!texts.is_empty()).then(|| format!("wait until {}", texts.join("; ")))
+}
+
+fn only_waits(call: &PlannedCall) -> bool {
+    call.action.name == "wait"
 }
 
 /// The condition's own words; its name where they cannot be had.
