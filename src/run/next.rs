@@ -4,7 +4,7 @@ use crate::action::GiveBack;
 use crate::event::{Outcome, RunOutcome};
 use crate::plan::types::{HoldRole, Plan};
 
-use super::state::State;
+use super::state::{State, given_early};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -34,6 +34,13 @@ pub fn next(plan: &Plan, state: &State) -> Next {
             (false, false) if state.changes_began => RunOutcome::Stopped,
             (false, _) => RunOutcome::Refused,
         });
+    }
+    // What an earlier life began to give back may still take effect: that is ended before the hold is taken again.
+    if let Some((_, give)) = given_early(plan, state)
+        .into_iter()
+        .find(|(_, give)| !state.is_done(&plan.steps[*give].path))
+    {
+        return Next::GiveBack(give);
     }
     match plan.steps.iter().position(|step| !state.is_done(&step.path)) {
         Some(place) => Next::Step(place),

@@ -32,6 +32,24 @@ impl CallState {
     }
 }
 
+/// Where holds are taken and given back whose giving back has begun although work inside them is not done.
+pub(super) fn given_early(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
+    let takes = |hold: &str| {
+        let this = |role: &Option<HoldRole>| matches!(role, Some(HoldRole::Take { hold: taken, .. }) if taken == hold);
+        plan.steps.iter().position(|step| this(&step.hold))
+    };
+    let gives = plan.steps.iter().enumerate().filter_map(|(at, step)| match &step.hold {
+        Some(HoldRole::Give { hold, .. }) => Some((takes(hold)?, at)),
+        _ => None,
+    });
+    gives
+        .filter(|(take, give)| {
+            let inside = &plan.steps[take + 1..*give];
+            state.has_begun(&plan.steps[*give].path) && inside.iter().any(|step| !state.is_done(&step.path))
+        })
+        .collect()
+}
+
 /// A run, as its journal tells.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -88,6 +106,10 @@ impl State {
             }
             EventKind::StepEnded { step, outcome } => {
                 self.steps.insert(step.clone(), *outcome);
+                let goes_well = self.steps.values().all(|outcome| *outcome == Outcome::Done);
+                if goes_well && !self.stopping {
+                    self.take_again(plan);
+                }
             }
             EventKind::Resumed { operator, .. } => self.resumed(plan, operator),
             EventKind::Interrupted { .. } => self.stopping = true,
@@ -116,25 +138,25 @@ impl State {
                 call.end = None;
             }
         }
-        for (give_at, give) in plan.steps.iter().enumerate() {
-            let Some(HoldRole::Give { hold, .. }) = &give.hold else {
-                continue;
-            };
-            let take_at = plan
-                .steps
-                .iter()
-                .position(|step| matches!(&step.hold, Some(HoldRole::Take { hold: taken, .. }) if taken == hold));
-            let Some(take_at) = take_at else { continue };
-            let unfinished = plan.steps[take_at + 1..give_at]
-                .iter()
-                .any(|step| !self.is_done(&step.path));
-            if unfinished && self.is_done(&give.path) {
-                for path in [&plan.steps[take_at].path, &give.path] {
+        self.take_again(plan);
+    }
+
+    /// A hold that was given back before its work was done is taken again.
+    fn take_again(&mut self, plan: &Plan) {
+        for (take, give) in given_early(plan, self) {
+            let (take, give) = (&plan.steps[take].path, &plan.steps[give].path);
+            if self.is_done(give) {
+                for path in [take, give] {
                     self.steps.remove(path);
                     self.calls.retain(|(step, _), _| step != path);
                 }
             }
         }
+    }
+
+    fn has_begun(&self, step: &str) -> bool {
+        let begun = |((path, _), call): (&(String, Option<String>), &CallState)| path == step && call.attempts > 0;
+        self.is_done(step) || self.calls.iter().any(begun)
     }
 
     pub fn is_done(&self, step: &str) -> bool {
