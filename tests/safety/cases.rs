@@ -75,10 +75,12 @@ impl Sweep<'_> {
         }
     }
 
-    /// Once: it ends after the call that is under way, and what must be given back is. Twice: it ends at once.
+    /// Once: it ends after the call that is under way, and what must be given back is. Twice: it ends at once, also in the middle of
+    /// giving back; the runbook that stops etcd for a while is pressed at every time.
     pub(super) fn ctrl_c(&self) {
+        let every_time = self.scenario.to_string().starts_with("backup-offline");
         for times in [1, 2] {
-            for number in (1..self.moments.len()).filter(|_| self.chosen()) {
+            for number in (1..self.moments.len()).filter(|_| self.chosen() || every_time) {
                 let (world, record) = self.before(|at, _| at <= number);
                 let ending = live_on(&world, self.consent, &record, Fate::Pressed(number, times));
                 let what = format!("Ctrl-C {times} times at record {number}");
