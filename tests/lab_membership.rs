@@ -225,7 +225,8 @@ fn a_power_cut_in_the_middle_stops_the_run_before_it_makes_things_worse() {
     lab.start("etcd-3");
     change(&lab, &["remove-member", "etcd-3"]);
     let replace = ["replace-member", "etcd-4", "--host", "etcd-3", "--no-backup", "--yes"];
-    let mut child = begun(&lab, &replace, "join/joined/sync");
+    // Long enough before the old one is removed: a host does not fall at once.
+    let mut child = begun(&lab, &replace, "join/joined/start");
     lab.kill("etcd-2");
     let code = child.wait().unwrap().code();
     assert!(matches!(code, Some(1 | 6)), "{code:?}");

@@ -29,6 +29,12 @@ impl Survey<'_> {
             .all(|(endpoint, question)| self.needless(*endpoint, *question, proved))
     }
 
+    /// The cluster that has answered has more members than there are hosts without one: a spare host may serve a cluster of its own.
+    fn is_ours(&self) -> bool {
+        let strangers = (0..self.answers.endpoints.len()).filter(|place| self.member(*place).is_none());
+        strangers.count() < self.known.len()
+    }
+
     /// What nobody needs to wait for any more.
     fn needless(&self, endpoint: usize, question: Question, proved: bool) -> bool {
         let place = &self.answers.endpoints[endpoint];
@@ -40,7 +46,7 @@ impl Survey<'_> {
                     .any(|other| other.status_ok().is_some_and(|status| status.member_id == id.0))
             });
         // A host of the inventory that runs no member (yet): nobody waits for it.
-        let stranger = self.depth == Depth::Brief && proved && self.member(endpoint).is_none();
+        let stranger = self.depth == Depth::Brief && proved && self.member(endpoint).is_none() && self.is_ours();
         let spare = (!place.configured && place.expected.is_none() || stranger) && !self.known.is_empty();
         match question {
             Question::Status | Question::Members | Question::Read if spare => true,
