@@ -1,7 +1,6 @@
 //! One call of a step, from the first look to its end. The same loop for the first run, a retry and a resume:
 //! drain → probe → done? else guard → write "started" → call → probe until done or out of time → write "ended".
 
-mod giving;
 mod holding;
 mod reply;
 
@@ -17,7 +16,6 @@ use crate::event::{CallEnd, EventKind};
 use crate::look::{self, together::together};
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 
-pub(super) use self::giving::{give_back, is_undone};
 use self::reply::{checked, hint};
 use super::driver::{Driver, Halt};
 use super::state::CallState;
@@ -377,4 +375,23 @@ pub(super) async fn see(driver: &Driver<'_, '_>, looks: &[Look]) -> Vec<Sight> {
         look::see(one, cluster, driver.transport, cluster.call_timeout)
     })
     .await
+}
+
+/// A give-back without records: probe, call, probe; true when its end is reached.
+pub(super) async fn give_back(driver: &Driver<'_, '_>, step: &PlannedStep, call: &PlannedCall) -> bool {
+    let Ok(attempt) = Attempt::new(driver, step, call) else {
+        return false;
+    };
+    let site = attempt.site();
+    while attempt.has_time() {
+        let seen = driver.see(&attempt.action.looks(&site)).await;
+        if let Probe::Done(_) = attempt.action.probe(&site, None, &seen) {
+            return true;
+        }
+        if let Some(next) = attempt.action.call(&site, &seen) {
+            let _replied = driver.transport.perform(&next, &attempt).await;
+        }
+        driver.transport.pause(LONGEST_PAUSE).await;
+    }
+    false
 }

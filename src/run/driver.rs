@@ -18,7 +18,6 @@ use super::journal::JournalError;
 use super::lock::{self, Locked};
 use super::next::{Next, next};
 use super::recorder::Recorder;
-use super::state::doubtful_holds;
 
 /// Why a step could not be carried to an end of its own.
 #[derive(Debug)]
@@ -124,21 +123,7 @@ impl<'a, 'r> Driver<'a, 'r> {
         Ending { outcome, text }
     }
 
-    /// What an earlier life held and a restart of the host has undone is recorded as given back: then it is taken again.
-    async fn prove_holds(&self) -> Result<(), Halt> {
-        for (take, give) in self.recorder.with_state(|state| doubtful_holds(self.plan, state)) {
-            let (take, give) = (&self.plan.steps[take], &self.plan.steps[give]);
-            if let ([taken], [given]) = (take.calls.as_slice(), give.calls.as_slice())
-                && attempt::is_undone(self, (take, taken), (give, given)).await
-            {
-                self.step(give).await?;
-            }
-        }
-        Ok(())
-    }
-
     async fn all_steps(&self) -> Result<RunOutcome, Halt> {
-        self.prove_holds().await?;
         loop {
             if self.interrupt.stop_after_this() && !self.recorder.with_state(|state| state.stopping) {
                 self.recorder.record(EventKind::Interrupted {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::action::late::Slot;
 use crate::event::{CallEnd, Event, EventKind, Operator, Outcome, RunOutcome};
-use crate::plan::types::{HoldRole, Plan, PlannedCall, PlannedStep};
+use crate::plan::types::{HoldRole, Plan};
 
 /// One call of a step, so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,8 +32,8 @@ impl CallState {
     }
 }
 
-/// Where each hold is taken, and where it is given back.
-fn holds(plan: &Plan) -> Vec<(usize, usize)> {
+/// Where holds are taken and given back whose giving back has begun although work inside them is not done.
+pub(super) fn given_early(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
     let takes = |hold: &str| {
         let this = |role: &Option<HoldRole>| matches!(role, Some(HoldRole::Take { hold: taken, .. }) if taken == hold);
         plan.steps.iter().position(|step| this(&step.hold))
@@ -42,40 +42,12 @@ fn holds(plan: &Plan) -> Vec<(usize, usize)> {
         Some(HoldRole::Give { hold, .. }) => Some((takes(hold)?, at)),
         _ => None,
     });
-    gives.collect()
-}
-
-/// Of the holds those whose giving back has begun although work inside them is not done.
-pub(super) fn given_early(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
-    let mut early = holds(plan);
-    early.retain(|(take, give)| {
-        let inside = &plan.steps[take + 1..*give];
-        state.has_begun(&plan.steps[*give].path) && inside.iter().any(|step| !state.is_done(&step.path))
-    });
-    early
-}
-
-/// Where a hold of one host is taken and given back in whose midst work of that host broke off: a restart of the host may have undone it.
-pub(super) fn doubtful_holds(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
-    let broke_off = |step: &PlannedStep, host: &str| {
-        let call = state.call(&step.path, Some(host));
-        step.hold.is_none() && call.attempts > 0 && call.end.is_none()
-    };
-    let innermost = |at: usize| {
-        holds(plan)
-            .into_iter()
-            .filter(|(take, give)| (*take..*give).contains(&at))
-            .max()
-    };
-    let broken = plan.steps.iter().enumerate().filter_map(|(at, step)| {
-        let (take, give) = innermost(at)?;
-        let [PlannedCall { host: Some(host), .. }] = plan.steps[give].calls.as_slice() else {
-            return None;
-        };
-        let held = state.is_done(&plan.steps[take].path) && !state.has_begun(&plan.steps[give].path);
-        (held && broke_off(step, host)).then_some((take, give))
-    });
-    broken.collect()
+    gives
+        .filter(|(take, give)| {
+            let inside = &plan.steps[take + 1..*give];
+            state.has_begun(&plan.steps[*give].path) && inside.iter().any(|step| !state.is_done(&step.path))
+        })
+        .collect()
 }
 
 /// A run, as its journal tells.

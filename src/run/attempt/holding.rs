@@ -60,7 +60,7 @@ impl Attempt<'_, '_, '_> {
         Ok(kept)
     }
 
-    pub(super) async fn model_differs(&self) -> Option<String> {
+    async fn model_differs(&self) -> Option<String> {
         // What is given back in any case is clean-up: the model is that of a run that went well up to there.
         if let Some(HoldRole::Give { give_back, .. }) = &self.step.hold
             && *give_back == GiveBack::Always
