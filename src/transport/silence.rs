@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// It was silent so lately that it hardly needs to be tried again.
 const JUST_NOW: Duration = Duration::from_secs(15);
 /// After this it is tried as at first.
-pub(super) const MEMORY: Duration = Duration::from_secs(60);
+const MEMORY: Duration = Duration::from_secs(60);
 
 /// How much less time is given to what was silent before.
 #[derive(Clone, Copy, Debug)]
