@@ -1,6 +1,7 @@
 //! The simulated world against what real etcd was seen to do.
 
 mod hosts;
+mod looks;
 mod membership;
 
 use std::time::Duration;
