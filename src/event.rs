@@ -72,6 +72,12 @@ pub enum EventKind {
         operator: Operator,
         adopted_from: Option<String>,
     },
+    /// What an earlier life took and kept for the steps inside is gone: it is taken again.
+    HoldLost {
+        step: String,
+        host: Option<String>,
+        text: String,
+    },
     Interrupted {
         how: String,
     },

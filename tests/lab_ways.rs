@@ -145,7 +145,7 @@ steps:
     hold: {service.stop: {}}
     steps:
       - {id: first, do: {host.run: {script: sleep 3; seq 3000}}}
-      - {id: second, do: {host.run: {argv: [touch, /var/tmp/second]}}}
+      - {id: second, do: {host.run: {script: systemctl is-active etcd >/var/tmp/second; true}}}
 ";
 
 /// Fills the disk of the state folder as soon as the first step inside is on record.
@@ -197,8 +197,20 @@ fn etcd_is_reached_through_ssh_and_a_full_disk_stops_a_run_in_order() {
             .unwrap(),
     )
     .good();
-    lab.etcdops(&["resume", "--yes"]).good();
-    lab.exec("etcd-1", "test -e /var/tmp/second && systemctl is-active etcd");
+    let resumed = lab.etcdops(&["resume", "--yes"]);
+    assert!(
+        resumed
+            .stdout
+            .contains("this no longer holds, and is done again: stop etcd"),
+        "{}",
+        resumed.stdout
+    );
+    resumed.good();
+    let states = lab.exec("etcd-1", "cat /var/tmp/second; systemctl is-active etcd");
+    assert_eq!(
+        states, "inactive\nactive\n",
+        "stopped for the second step, and started again"
+    );
     Finished::from(lab.bastion().command("umount", &[&state]).output().unwrap()).good();
 
     for host in HOSTS.map(|(host, _)| host) {

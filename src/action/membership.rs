@@ -139,6 +139,7 @@ pub(super) mod tests {
             dead: &[],
             timeout: Span::seconds(5),
             attempts: 0,
+            last_attempt: 0,
         });
     }
 

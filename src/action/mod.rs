@@ -97,8 +97,10 @@ pub struct Site<'a> {
     pub dead: &'a [String],
     /// The bound of each call.
     pub timeout: Span,
-    /// How many calls have been started for this step and host; the last one is found again by `last_tag`.
+    /// How many calls have been started for this step and host since its hold was given back last.
     pub attempts: u32,
+    /// The number of the last one in the whole run, by which `last_call` finds it again.
+    pub last_attempt: u32,
 }
 
 impl Site<'_> {
@@ -110,7 +112,7 @@ impl Site<'_> {
     /// The look at how the last call on this host ended. `None`: none was started.
     pub fn last_call(&self) -> Option<Look> {
         let host = self.host?;
-        let tag = (self.attempts > 0).then(|| Tag::of(self.run, self.step, Some(&host.name), self.attempts))?;
+        let tag = (self.attempts > 0).then(|| Tag::of(self.run, self.step, Some(&host.name), self.last_attempt))?;
         Some(Look::Host {
             host: host.name.clone(),
             op: HostOp::Detached { tag },

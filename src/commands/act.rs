@@ -267,6 +267,7 @@ pub(super) fn manual(plan: &Plan, step: &PlannedStep, call: &PlannedCall, units:
         dead: &plan.dead,
         timeout: step.timeout.unwrap_or(CALL_BOUND),
         attempts: 0,
+        last_attempt: 0,
     };
     let unit = call.host.as_ref().and_then(|host| units.get(host));
     action

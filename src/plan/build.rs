@@ -311,6 +311,7 @@ impl<'a> Builder<'a> {
             dead: self.request.dead,
             timeout: CALL_BOUND,
             attempts: 0,
+            last_attempt: 0,
         }
     }
 

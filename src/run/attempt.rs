@@ -1,6 +1,7 @@
 //! One call of a step, from the first look to its end. The same loop for the first run, a retry and a resume:
 //! drain → probe → done? else guard → write "started" → call → probe until done or out of time → write "ended".
 
+mod giving;
 mod holding;
 mod reply;
 
@@ -16,6 +17,7 @@ use crate::event::{CallEnd, EventKind};
 use crate::look::{self, together::together};
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 
+pub(super) use self::giving::{give_back, lost};
 use self::reply::{checked, hint};
 use super::driver::{Driver, Halt};
 use super::state::CallState;
@@ -95,6 +97,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
 
     fn site(&self) -> Site<'d> {
         let plan = self.driver.plan;
+        let so_far = self.so_far();
         Site {
             cluster: &plan.cluster,
             host: self.call.host.as_deref().and_then(|name| plan.cluster.host(name)),
@@ -102,7 +105,8 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             step: &self.step.path,
             dead: &plan.dead,
             timeout: self.step.timeout.unwrap_or(crate::plan::build::CALL_BOUND),
-            attempts: self.so_far().attempts,
+            attempts: so_far.attempts,
+            last_attempt: so_far.last_attempt(),
         }
     }
 
@@ -228,7 +232,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
                 hint,
             }));
         }
-        let attempt = so_far.attempts + 1;
+        let attempt = so_far.last_attempt() + 1;
         let before = so_far
             .before
             .clone()
@@ -302,7 +306,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         let (Some(host), true) = (&self.call.host, so_far.in_doubt()) else {
             return Ok(());
         };
-        let tag = self.tag(so_far.attempts);
+        let tag = self.tag(so_far.last_attempt());
         let look = Look::Host {
             host: host.clone(),
             op: HostOp::Detached { tag },
@@ -375,23 +379,4 @@ pub(super) async fn see(driver: &Driver<'_, '_>, looks: &[Look]) -> Vec<Sight> {
         look::see(one, cluster, driver.transport, cluster.call_timeout)
     })
     .await
-}
-
-/// A give-back without records: probe, call, probe; true when its end is reached.
-pub(super) async fn give_back(driver: &Driver<'_, '_>, step: &PlannedStep, call: &PlannedCall) -> bool {
-    let Ok(attempt) = Attempt::new(driver, step, call) else {
-        return false;
-    };
-    let site = attempt.site();
-    while attempt.has_time() {
-        let seen = driver.see(&attempt.action.looks(&site)).await;
-        if let Probe::Done(_) = attempt.action.probe(&site, None, &seen) {
-            return true;
-        }
-        if let Some(next) = attempt.action.call(&site, &seen) {
-            let _replied = driver.transport.perform(&next, &attempt).await;
-        }
-        driver.transport.pause(LONGEST_PAUSE).await;
-    }
-    false
 }

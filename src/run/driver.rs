@@ -18,6 +18,7 @@ use super::journal::JournalError;
 use super::lock::{self, Locked};
 use super::next::{Next, next};
 use super::recorder::Recorder;
+use super::state::doubtful_holds;
 
 /// Why a step could not be carried to an end of its own.
 #[derive(Debug)]
@@ -123,7 +124,33 @@ impl<'a, 'r> Driver<'a, 'r> {
         Ending { outcome, text }
     }
 
+    /// What an earlier life took for the steps that remain is looked at: a restart of the host, or a give-back that could not be recorded,
+    /// may have undone it.
+    async fn prove_holds(&self) -> Result<(), Halt> {
+        for (take, give) in self.recorder.with_state(|state| doubtful_holds(self.plan, state)) {
+            let (take, give) = (&self.plan.steps[take], &self.plan.steps[give]);
+            let pairs = take.calls.iter().filter_map(|taken| {
+                let given = give.calls.iter().find(|given| given.host == taken.host)?;
+                Some(async move { Some((taken, attempt::lost(self, (take, taken), (give, given)).await?)) })
+            });
+            for (taken, saw) in futures_util::future::join_all(pairs).await.into_iter().flatten() {
+                let place = taken.host.as_deref().unwrap_or(&self.plan.cluster.name);
+                let text = format!(
+                    "on {place} this no longer holds, and is done again: {} ({saw})",
+                    taken.describe
+                );
+                self.recorder.record(EventKind::HoldLost {
+                    step: take.path.clone(),
+                    host: taken.host.clone(),
+                    text,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     async fn all_steps(&self) -> Result<RunOutcome, Halt> {
+        self.prove_holds().await?;
         loop {
             if self.interrupt.stop_after_this() && !self.recorder.with_state(|state| state.stopping) {
                 self.recorder.record(EventKind::Interrupted {

@@ -12,6 +12,8 @@ use crate::plan::types::{HoldRole, Plan};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallState {
     pub attempts: u32,
+    /// Those of a hold that was given back since, and is taken again.
+    pub earlier: u32,
     /// What was seen before the first attempt.
     pub before: Option<Value>,
     pub started_at: Option<jiff::Timestamp>,
@@ -26,14 +28,19 @@ impl CallState {
         }
     }
 
+    /// The number of the last one in the whole run: a host begins nothing twice under one number.
+    pub fn last_attempt(&self) -> u32 {
+        self.earlier + self.attempts
+    }
+
     /// Started, and nobody knows how it ended.
     pub fn in_doubt(&self) -> bool {
         self.attempts > 0 && !matches!(self.end, Some(CallEnd::Done { .. } | CallEnd::Failed { .. }))
     }
 }
 
-/// Where holds are taken and given back whose giving back has begun although work inside them is not done.
-pub(super) fn given_early(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
+/// Where each hold is taken, and where it is given back.
+fn holds(plan: &Plan) -> Vec<(usize, usize)> {
     let takes = |hold: &str| {
         let this = |role: &Option<HoldRole>| matches!(role, Some(HoldRole::Take { hold: taken, .. }) if taken == hold);
         plan.steps.iter().position(|step| this(&step.hold))
@@ -42,12 +49,30 @@ pub(super) fn given_early(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
         Some(HoldRole::Give { hold, .. }) => Some((takes(hold)?, at)),
         _ => None,
     });
-    gives
-        .filter(|(take, give)| {
-            let inside = &plan.steps[take + 1..*give];
-            state.has_begun(&plan.steps[*give].path) && inside.iter().any(|step| !state.is_done(&step.path))
-        })
-        .collect()
+    gives.collect()
+}
+
+/// Of the holds those whose giving back has begun although work inside them is not done.
+pub(super) fn given_early(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
+    let mut early = holds(plan);
+    early.retain(|(take, give)| {
+        let inside = &plan.steps[take + 1..*give];
+        state.has_begun(&plan.steps[*give].path) && inside.iter().any(|step| !state.is_done(&step.path))
+    });
+    early
+}
+
+/// Of the holds those that an earlier life took and work remains inside: a restart of the host, or a give-back that could not be
+/// recorded, may have undone them.
+pub(super) fn doubtful_holds(plan: &Plan, state: &State) -> Vec<(usize, usize)> {
+    let mut doubtful = holds(plan);
+    doubtful.retain(|(take, give)| {
+        let inside = &plan.steps[take + 1..*give];
+        state.is_done(&plan.steps[*take].path)
+            && !state.has_begun(&plan.steps[*give].path)
+            && inside.iter().any(|step| !state.is_done(&step.path))
+    });
+    doubtful
 }
 
 /// A run, as its journal tells.
@@ -95,7 +120,7 @@ impl State {
                 before,
             } => {
                 let call = self.calls.entry((step.clone(), host.clone())).or_default();
-                call.attempts = *attempt;
+                call.attempts = attempt.saturating_sub(call.earlier).max(1);
                 call.before.get_or_insert_with(|| before.clone());
                 call.started_at = Some(event.at);
                 call.end = None;
@@ -110,6 +135,10 @@ impl State {
                 if goes_well && !self.stopping {
                     self.take_again(plan);
                 }
+            }
+            EventKind::HoldLost { step, host, .. } => {
+                self.steps.remove(step);
+                self.anew(|path, on| path == step && on == host);
             }
             EventKind::Resumed { operator, .. } => self.resumed(plan, operator),
             EventKind::Interrupted { .. } => self.stopping = true,
@@ -146,11 +175,20 @@ impl State {
         for (take, give) in given_early(plan, self) {
             let (take, give) = (&plan.steps[take].path, &plan.steps[give].path);
             if self.is_done(give) {
-                for path in [take, give] {
-                    self.steps.remove(path);
-                    self.calls.retain(|(step, _), _| step != path);
-                }
+                self.steps.remove(take);
+                self.steps.remove(give);
+                self.anew(|step, _| step == take || step == give);
             }
+        }
+    }
+
+    /// These calls are made anew.
+    fn anew(&mut self, which: impl Fn(&str, &Option<String>) -> bool) {
+        for (_, call) in self.calls.iter_mut().filter(|((step, host), _)| which(step, host)) {
+            *call = CallState {
+                earlier: call.last_attempt(),
+                ..CallState::default()
+            };
         }
     }
 

@@ -261,7 +261,7 @@ impl Lines {
             EventKind::Interrupted { how } => {
                 self.timed(event.at, &format!("{}: {how}", self.ui.paint().yellow("interrupted")));
             }
-            EventKind::Said { text } => self.timed(event.at, &harmless(text)),
+            EventKind::Said { text } | EventKind::HoldLost { text, .. } => self.timed(event.at, &harmless(text)),
             EventKind::Ended { outcome, text } => self.run_ended(event.at, *outcome, text),
             EventKind::Abandoned { operator } => {
                 self.timed(

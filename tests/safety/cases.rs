@@ -162,7 +162,8 @@ impl Sweep<'_> {
                 let left = Left::on_silent_hosts(&world, &self.plan.run, ending.as_ref());
                 world.heal_all();
                 world.pass(Duration::from_secs(30));
-                if matches!(mishap, Mishap::HostDies(_)) && self.scenario.reboot_undoes {
+                let rebooted = matches!(mishap, Mishap::HostDies(_));
+                if rebooted && (self.scenario.reboot_undoes || self.is_stranded(&world)) {
                     self.after_reboot(&world, &what);
                 } else if is_done(ending.as_ref()) {
                     self.compare(&world, &record, &what);
@@ -173,6 +174,16 @@ impl Sweep<'_> {
                 }
             }
         }
+    }
+
+    /// Without learners a cluster of one has no quorum from the moment that it takes a second voter until that one runs. If its only member
+    /// restarts in between, nobody can tell any more who is in it: no run can go on, and `recover` is what remains.
+    fn is_stranded(&self, world: &World) -> bool {
+        let members = world.members();
+        !self.scenario.version.has_learners()
+            && world.leader().is_none()
+            && members.len() == 2
+            && members.iter().any(|member| !member.started())
     }
 
     /// What the runbook did does not outlive the power: only the promises count.

@@ -60,11 +60,15 @@ impl Attempt<'_, '_, '_> {
         Ok(kept)
     }
 
-    async fn model_differs(&self) -> Option<String> {
+    pub(super) async fn model_differs(&self) -> Option<String> {
         // What is given back in any case is clean-up: the model is that of a run that went well up to there.
         if let Some(HoldRole::Give { give_back, .. }) = &self.step.hold
             && *give_back == GiveBack::Always
         {
+            return None;
+        }
+        // The same of what is taken again: others inside may hold already.
+        if self.so_far().earlier > 0 && !self.call.takes_member_down {
             return None;
         }
         let model = self.step.model_before.as_ref()?;

@@ -6,7 +6,7 @@ use crate::call::host::{Command, DetachedState, HostAnswer, HostOp, LeftoversSee
 use crate::call::{CallError, Fault, Tag};
 
 impl State {
-    /// One look or change on a host. A change with a tag leaves its end behind, to be found again.
+    /// One look or change on a host. A change with a tag leaves its end behind, and is not begun a second time under it.
     pub(super) fn on_host(&mut self, name: &str, op: &HostOp, tag: Option<&Tag>) -> Result<HostAnswer, CallError> {
         let what = what(op);
         let Some(host) = self.find(name) else {
@@ -16,8 +16,12 @@ impl State {
         if let Some(trouble) = self.shell_trouble(host, &what) {
             return Err(trouble);
         }
+        let tag = tag.filter(|_| op.is_change());
+        if let Some(ended) = tag.and_then(|tag| self.once(host, op, tag)) {
+            return ended.map_err(|(fault, message)| refused(fault, &what, name, &message));
+        }
         let answer = self.carry_out(host, op);
-        if let Some(tag) = tag.filter(|_| op.is_change()) {
+        if let Some(tag) = tag {
             let state = match &answer {
                 Ok(HostAnswer::Ran(output)) => ended(output.code, &output.stdout, &output.stderr),
                 Ok(_) => ended(0, "", ""),
@@ -66,6 +70,20 @@ impl State {
         };
         if let Some(job) = self.hosts[host].jobs.get_mut(key) {
             job.state = state;
+        }
+    }
+
+    /// How the change ended that this host once began under this name.
+    fn once(&self, host: usize, op: &HostOp, tag: &Tag) -> Option<Result<HostAnswer, (Fault, String)>> {
+        match self.detached(host, tag) {
+            DetachedState::Absent => None,
+            DetachedState::Ended { code, stdout, stderr } if matches!(op, HostOp::Run { .. }) => {
+                Some(Ok(HostAnswer::Ran(RunOutput { code, stdout, stderr })))
+            }
+            DetachedState::Ended { code: 0, .. } => Some(Ok(HostAnswer::Done)),
+            DetachedState::Ended { stderr, .. } => Some(Err((Fault::Refused, stderr))),
+            DetachedState::Running { .. } => Some(Err((Fault::Timeout, "it still runs on the host".to_owned()))),
+            DetachedState::Vanished => Some(Err((Fault::Lost, "it was started and broke off".to_owned()))),
         }
     }
 

@@ -269,6 +269,7 @@ fn wording(plan: &Plan, step: &PlannedStep, call: &PlannedCall, condition: &Name
         dead: &plan.dead,
         timeout: plan.cluster.call_timeout,
         attempts: 0,
+        last_attempt: 0,
     };
     let words = registry::condition(condition).map(|condition| condition.text(&site));
     harmless(&words.unwrap_or_else(|_| late_wording(condition)))
