@@ -11,13 +11,16 @@ use crate::cluster::observed::{Observed, Role, Standing};
 /// The server's own bound of a proposal: 5 s and two elections of a second. Until then a lost change may still be in raft.
 pub(super) const DOUBT: Span = Span::seconds(8);
 
+/// Nobody tells who is a member: with a quorum gone for good no member does again.
+const NO_LIST: &str = "no member gives the member list; if none will again: etcdops recover";
+
 /// The cluster, if its member list came from a member.
 pub(super) fn list(seen: &[Sight]) -> Result<&Observed, String> {
     let observed = sight::cluster(seen)?;
     if observed.member_list_known {
         Ok(observed)
     } else {
-        Err("no member gives the member list".to_owned())
+        Err(NO_LIST.to_owned())
     }
 }
 

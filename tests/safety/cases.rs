@@ -163,8 +163,10 @@ impl Sweep<'_> {
                 world.heal_all();
                 world.pass(Duration::from_secs(30));
                 let rebooted = matches!(mishap, Mishap::HostDies(_));
-                if rebooted && (self.scenario.reboot_undoes || self.is_stranded(&world)) {
+                if rebooted && self.scenario.reboot_undoes {
                     self.after_reboot(&world, &what);
+                } else if rebooted && self.is_stranded(&world) {
+                    self.stranded(&world, &record, &what);
                 } else if is_done(ending.as_ref()) {
                     self.compare(&world, &record, &what);
                 } else if ending.is_some_and(|ending| ending.outcome == RunOutcome::Refused) {
@@ -177,13 +179,26 @@ impl Sweep<'_> {
     }
 
     /// Without learners a cluster of one has no quorum from the moment that it takes a second voter until that one runs. If its only member
-    /// restarts in between, nobody can tell any more who is in it: no run can go on, and `recover` is what remains.
+    /// restarts in between, nobody may tell any more who is in it: then no run can go on, and `recover` is what remains.
     fn is_stranded(&self, world: &World) -> bool {
         let members = world.members();
         !self.scenario.version.has_learners()
             && world.leader().is_none()
             && members.len() == 2
             && members.iter().any(|member| !member.started())
+    }
+
+    fn stranded(&self, world: &World, record: &Record, what: &str) {
+        world.revive();
+        let ending = live(world, self.consent, record, Fate::Peace);
+        if is_done(ending.as_ref()) {
+            return self.compare(world, record, what);
+        }
+        self.after_reboot(world, what);
+        if !record.text().contains("etcdops recover") {
+            let text = format!("nobody says that `recover` remains: {ending:?}");
+            self.tally.fail(self.scenario, what, &text, Some(record));
+        }
     }
 
     /// What the runbook did does not outlive the power: only the promises count.

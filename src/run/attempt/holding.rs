@@ -83,7 +83,8 @@ impl Attempt<'_, '_, '_> {
                 .collect::<Vec<String>>()
         });
         // Whoever agreed to the outage agreed to all of it: once it has begun there is nobody left to measure.
-        if self.step.outage.is_some() && !guard::without(model, &going).has_quorum() {
+        let outage = self.step.outage.is_some() || self.call.takes_member_down && !model.has_quorum();
+        if outage && !guard::without(model, &going).has_quorum() {
             return None;
         }
         let seen = self.driver.see(&[Look::Cluster]).await;

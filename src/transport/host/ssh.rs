@@ -229,6 +229,9 @@ pub(super) fn before_anything(fault: Fault, what: &str, place: &str, message: im
     }
 }
 
+/// Bytes that ssh finds ready while we read the next portion of a file. More than an unprivileged user may ask for is no error.
+const PIPE_SIZE: usize = 1024 * 1024;
+
 async fn start(session: Arc<Session>, command_line: &str) -> Result<Pipes, openssh::Error> {
     let mut child = session
         .arc_raw_command(command_line)
@@ -242,6 +245,7 @@ async fn start(session: Arc<Session>, command_line: &str) -> Result<Pipes, opens
     else {
         return Err(openssh::Error::Disconnected);
     };
+    let _ = rustix::pipe::fcntl_setpipe_size(&stdin, PIPE_SIZE);
     Ok(Pipes {
         stdin: Box::new(stdin),
         stdout: Box::new(stdout),

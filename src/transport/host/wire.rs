@@ -15,6 +15,8 @@ use crate::call::Watch;
 /// The most that a script may answer, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 const LONGEST_ERROR: usize = 64 * 1024;
+/// How much of a file is read at once.
+const PORTION: usize = 1024 * 1024;
 
 /// The three streams of a shell, and what must live as long as they do.
 pub(super) struct Pipes {
@@ -194,16 +196,21 @@ impl Exchange<'_> {
     ) -> Result<(), Trouble> {
         let local = |error: std::io::Error| Trouble::Local(format!("cannot read {}: {error}", path.display()));
         let mut file = tokio::fs::File::open(path).await.map_err(local)?;
-        let mut buffer = vec![0; 256 * 1024];
+        let (mut sending, mut reading) = (vec![0; PORTION], vec![0; PORTION]);
+        let mut count = file.read(&mut sending).await.map_err(local)?;
         let mut done = 0;
-        loop {
-            let count = file.read(&mut buffer).await.map_err(local)?;
-            if count == 0 || stdin.write_all(&buffer[..count]).await.is_err() {
+        while count > 0 {
+            // The next portion is read while this one is sent.
+            let (sent, next) = tokio::join!(stdin.write_all(&sending[..count]), file.read(&mut reading));
+            if sent.is_err() {
                 return Ok(());
             }
             done += count as u64;
             self.watch.bytes(done, Some(size));
+            count = next.map_err(local)?;
+            std::mem::swap(&mut sending, &mut reading);
         }
+        Ok(())
     }
 
     async fn read_errors(

@@ -14,6 +14,14 @@ try() {
   esac
   fail refused "${said:-$1 ended with status $code}"
 }
+# The SHA-256 of a file. Of a large one by openssl where there is one: it uses what the processor has for this, coreutils often does not.
+digest() {
+  hex=
+  [ "$(stat -L -c %s -- "$1")" -lt 16777216 ] || hex=$(openssl dgst -sha256 -r <"$1" 2>/dev/null | cut -d' ' -f1)
+  case $hex in *[!0-9a-f]*) hex= ;; esac
+  [ "${#hex}" = 64 ] || hex=$(sha256sum <"$1" | cut -d' ' -f1)
+  printf '%s' "$hex"
+}
 private_dir() { [ -d "$1" ] || try mkdir -p -m 700 "$1"; }
 candidates() {
   # Every place that may name a folder or a config file; the reader knows which of them counts.

@@ -12,7 +12,7 @@ op_stat() {
   if [ -f "$path" ]; then
     size=$(stat -L -c %s -- "$path"); put size "$size"
     [ "$size" -gt 65536 ] || pute content <"$path"
-    put sha256 "$(sha256sum <"$path" | cut -d' ' -f1)"
+    put sha256 "$(digest "$path")"
     [ "$size" != 0 ] || put empty yes
   elif [ -d "$path" ]; then
     put size "$(du -sb -- "$path" | cut -f1)"
@@ -39,7 +39,7 @@ keep_old() {
 # Somebody else's change since the look is not written over. $was: the SHA-256 of what was there, `-` for nothing.
 as_it_was() {
   [ -n "$was" ] || return 0
-  if [ -e "$path" ]; then now=$(sha256sum <"$path" | cut -d' ' -f1); else now=-; fi
+  if [ -e "$path" ]; then now=$(digest "$path"); else now=-; fi
   [ "$now" != "$was" ] || return 0
   rm -f -- "$new"
   fail refused "$path has been changed by somebody else since it was looked at; it is as they left it"
@@ -59,17 +59,17 @@ op_write() {
   sync -- "$(dirname -- "$path")"
 }
 receive() {
-  [ -e "$path" ] && [ "$(sha256sum <"$path" | cut -d' ' -f1)" = "$sha256" ] && return 0
+  [ -e "$path" ] && [ "$(digest "$path")" = "$sha256" ] && return 0
   umask 077
   try mkdir -p -- "$(dirname -- "$path")"
-  said=$(head -c "$size" 2>&1 >"$path.etcdops-part") || fail disk-full "${said:-cannot write $path.etcdops-part}"
+  said=$(cat 2>&1 >"$path.etcdops-part") || fail disk-full "${said:-cannot write $path.etcdops-part}"
   [ "$(stat -c %s -- "$path.etcdops-part")" = "$size" ] || fail lost "only a part of the file arrived"
 }
 op_put() {
-  if [ -f "$path" ] && [ "$(sha256sum <"$path" | cut -d' ' -f1)" = "$sha256" ]; then dress "$path"; return 0; fi
+  if [ -f "$path" ] && [ "$(digest "$path")" = "$sha256" ]; then dress "$path"; return 0; fi
   part=$path.etcdops-part
   [ -f "$part" ] || fail missing "$part is not there"
-  got=$(sha256sum <"$part" | cut -d' ' -f1)
+  got=$(digest "$part")
   [ "$got" = "$sha256" ] || fail refused "the file that arrived has SHA-256 $got, not $sha256"
   dress "$part"
   [ ! -e "$path" ] || try mv -T -- "$path" "$path.before-$run"

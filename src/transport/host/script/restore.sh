@@ -39,7 +39,7 @@ op_restore() {
   set --
   # Only a snapshot ends in its own digest, which the tool checks; anything else is held against the one that was verified.
   if [ "$(($(stat -c %s -- "$file") % 512))" != 32 ]; then
-    got=$(sha256sum <"$file" | cut -d' ' -f1)
+    got=$(digest "$file")
     [ "$got" = "$sha256" ] || fail refused "$file has SHA-256 $got, not $sha256"
     set -- --skip-hash-check
   fi
