@@ -44,6 +44,12 @@ impl Span {
     }
 }
 
+/// As it is said of time that has passed, to a tenth of a second: `8 s`, `0.3 s`.
+pub fn in_seconds(length: Duration) -> String {
+    let seconds = format!("{:.1}", length.as_secs_f64());
+    format!("{} s", seconds.trim_end_matches(".0"))
+}
+
 impl FromStr for Span {
     type Err = SpanError;
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::answers::{Answers, EndpointAnswers, Question};
 use super::{Depth, FIRST_PATIENCE};
-use crate::base::duration::Span;
+use crate::base::duration::{Span, in_seconds};
 use crate::call::{Call, CallError, EtcdAnswer, Fault, HostAnswer, Reply, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::member::Member;
@@ -24,6 +24,9 @@ use crate::transport::Transport;
 
 /// How long a brief look waits at least for those that say nothing while the others have answered and quorum is proved.
 const ENOUGH: Duration = Duration::from_secs(1);
+/// The same for those that had owed an answer for so long before this look began.
+const ENOUGH_AGAIN: Duration = Duration::from_millis(100);
+const SILENT_BEFORE: Duration = Duration::from_millis(900);
 /// Somebody who takes so many times longer than the slowest that answered counts as silent in a brief look.
 const SLOWER: u32 = 8;
 
@@ -113,8 +116,12 @@ impl<'a> Survey<'a> {
         if self.depth == Depth::Thorough || !self.only_the_silent_remain() {
             return self.pending.next().await;
         }
-        let enough = ENOUGH.max(self.slowest * SLOWER);
         let elapsed = self.transport.now().duration_since(self.started).unsigned_abs();
+        let silent_for =
+            |(endpoint, _): &(usize, Question)| self.transport.silent_for(&self.answers.endpoints[*endpoint].url);
+        let shortest = self.outstanding.iter().map(silent_for).min().unwrap_or_default();
+        let again = shortest >= SILENT_BEFORE + elapsed;
+        let enough = if again { ENOUGH_AGAIN } else { ENOUGH }.max(self.slowest * SLOWER);
         let left = enough.saturating_sub(elapsed);
         if !left.is_zero() {
             let pause = self.transport.pause(left);
@@ -126,7 +133,10 @@ impl<'a> Survey<'a> {
         for (endpoint, question) in std::mem::take(&mut self.outstanding) {
             let place = &mut self.answers.endpoints[endpoint];
             if question == Question::Status && place.status.is_none() {
-                let text = format!("no answer within {}, while others answered", Span(enough));
+                let text = format!(
+                    "no answer within {}, while others answered",
+                    in_seconds(shortest.max(enough))
+                );
                 place.status = Some(Err(CallError::new(
                     Fault::Timeout,
                     "ask for the status",

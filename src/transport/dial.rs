@@ -21,6 +21,7 @@ use self::own::Own;
 use self::silent::Silent;
 use super::stream::{Sniffed, Stream, inner_tls};
 use super::tls::{self, Protocol, Tls};
+use crate::base::duration::in_seconds;
 use crate::call::{CallError, Fault};
 use crate::cluster::host::Route;
 
@@ -134,22 +135,21 @@ pub fn with_notes<T>(notes: &SharedNotes, change: impl FnOnce(&mut Notes) -> T) 
 
 /// Why an answer did not come within `bound`, from how far the connection came.
 pub fn out_of_time(notes: &SharedNotes, bound: Duration) -> DialError {
-    let seconds = format!("{:.1}", bound.as_secs_f64());
-    let seconds = seconds.trim_end_matches(".0");
+    let length = in_seconds(bound);
     with_notes(notes, |notes| match notes.stage {
         Stage::Nothing | Stage::Resolving => {
-            DialError::new(Fault::Name, format!("its name was not resolved within {seconds} s"))
+            DialError::new(Fault::Name, format!("its name was not resolved within {length}"))
         }
         Stage::Connecting => DialError::new(
             Fault::Timeout,
-            format!("no answer to the connection attempt within {seconds} s (host down, or a firewall drops it)"),
+            format!("no answer to the connection attempt within {length} (host down, or a firewall drops it)"),
         ),
         Stage::Accepted | Stage::Secured if notes.first_bytes.is_empty() => DialError::new(
             Fault::Silent,
-            format!("the connection is accepted, then nothing comes within {seconds} s"),
+            format!("the connection is accepted, then nothing comes within {length}"),
         ),
         Stage::Accepted | Stage::Secured => {
-            DialError::new(Fault::Timeout, format!("connected, but no answer within {seconds} s"))
+            DialError::new(Fault::Timeout, format!("connected, but no answer within {length}"))
         }
     })
 }
@@ -178,10 +178,16 @@ impl Dialer {
         }
     }
 
-    /// What listens there, if anything, has owed an answer for a while. Where ssh is another way a firewall may be the reason.
+    /// What listens there, if anything, has owed an answer for a while.
     pub fn suspects(&self, url: &str) -> bool {
-        Target::parse(url)
-            .is_ok_and(|target| self.route_to(&target) == Route::Direct && self.silent.suspects(&target.authority()))
+        self.silent_for(url) >= silent::SUSPICIOUS
+    }
+
+    /// For how long this URL's port has owed an answer. Where ssh is another way a firewall may be the reason: then it is not counted.
+    pub fn silent_for(&self, url: &str) -> Duration {
+        let target = Target::parse(url).ok();
+        let target = target.filter(|target| self.route_to(target) == Route::Direct);
+        target.map_or(Duration::ZERO, |target| self.silent.lasted(&target.authority()))
     }
 
     /// From now on connections to this URL's host and port go to `address`.

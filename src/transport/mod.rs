@@ -30,6 +30,11 @@ pub trait Transport: Send + Sync {
     /// These hosts will be asked soon: what takes long to reach may be begun in the meantime. Nothing is asked of them yet.
     fn expect(&self, _hosts: &[&str]) {}
 
+    /// For how long what listens at this URL has owed an answer to attempts to connect; nothing where it answered, or was not asked.
+    fn silent_for(&self, _url: &str) -> Duration {
+        Duration::ZERO
+    }
+
     /// The bastion's clock.
     fn now(&self) -> jiff::Timestamp;
 

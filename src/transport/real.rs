@@ -159,6 +159,10 @@ impl Transport for RealTransport {
         }
     }
 
+    fn silent_for(&self, url: &str) -> Duration {
+        self.dialer.silent_for(url)
+    }
+
     fn now(&self) -> jiff::Timestamp {
         clock::now()
     }

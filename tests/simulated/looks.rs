@@ -3,25 +3,45 @@
 use std::pin::Pin;
 
 use etcdops::call::Watch;
+use etcdops::cluster::observed::Standing;
 use etcdops::look::{self, Depth};
 use etcdops::transport::Answer;
 
 use super::*;
 
-/// The world, in which only one endpoint answers at once.
-struct FirstOf<'a> {
+/// The world, in which one endpoint answers before all others, or not at all.
+struct Odd<'a> {
     world: &'a World,
-    prompt: &'static str,
+    endpoint: &'static str,
+    /// Since when it has given no answer; nothing: it answers first.
+    silent: Option<Duration>,
 }
 
-impl Transport for FirstOf<'_> {
+impl Transport for Odd<'_> {
     fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> Answer<'a> {
         Box::pin(async move {
-            if matches!(&call.to, To::Etcd { endpoint, .. } if !endpoint.contains(self.prompt)) {
-                self.world.pause(Duration::from_millis(20)).await;
+            let odd = matches!(&call.to, To::Etcd { endpoint, .. } if endpoint.contains(self.endpoint));
+            match self.silent {
+                Some(_) if odd => {
+                    let until = self.now() + call.timeout.0;
+                    // In small steps: who begins to wait meanwhile has a turn.
+                    while self.now() < until {
+                        self.world.pause(Duration::from_millis(10)).await;
+                    }
+                    Err(CallError::new(Fault::Timeout, "ask", self.endpoint, "no answer"))
+                }
+                None if odd => self.world.perform(call, watch).await,
+                _ => {
+                    self.world.pause(Duration::from_millis(2)).await;
+                    self.world.perform(call, watch).await
+                }
             }
-            self.world.perform(call, watch).await
         })
+    }
+
+    fn silent_for(&self, url: &str) -> Duration {
+        let silent = self.silent.filter(|_| url.contains(self.endpoint));
+        silent.unwrap_or_default()
     }
 
     fn now(&self) -> jiff::Timestamp {
@@ -52,9 +72,10 @@ fn a_spare_host_that_serves_a_cluster_of_its_own_and_answers_first_is_not_taken_
     let (own, ours) = (status(&world, "etcd-4"), status(&world, "etcd-1"));
     assert_ne!(own.cluster_id, ours.cluster_id);
     for depth in [Depth::Brief, Depth::Thorough] {
-        let transport = FirstOf {
+        let transport = Odd {
             world: &world,
-            prompt: "etcd-4",
+            endpoint: "etcd-4",
+            silent: None,
         };
         let look = look::observe(&cluster, &transport, Span::seconds(10), depth);
         let seen = world.drive(look).expect("nobody kills this test");
@@ -66,5 +87,29 @@ fn a_spare_host_that_serves_a_cluster_of_its_own_and_answers_first_is_not_taken_
         let members = seen.members.iter().filter(|seen| seen.member.is_some());
         let hosts: Vec<_> = members.map(|seen| seen.host.as_deref().unwrap_or("?")).collect();
         assert_eq!(hosts, ["etcd-1", "etcd-2", "etcd-3"], "{depth:?}");
+    }
+}
+
+#[test]
+fn a_brief_look_waits_a_second_for_who_says_nothing_and_hardly_at_all_for_who_said_nothing_before_it() {
+    let (world, cluster) = World::of(V3535, 3).build();
+    for (silent, most) in [(Duration::ZERO, 1000), (Duration::from_secs(5), 100)] {
+        let transport = Odd {
+            world: &world,
+            endpoint: "etcd-3",
+            silent: Some(silent),
+        };
+        let before = world.now();
+        let look = look::observe(&cluster, &transport, Span::seconds(10), Depth::Brief);
+        let seen = world.drive(look).expect("nobody kills this test");
+        let took = world.now().duration_since(before).as_millis();
+        assert!(
+            (most..most + 20).contains(&took),
+            "{took} ms, silent for {silent:?} before it"
+        );
+        let model = seen.model();
+        assert_eq!((model.voter_count(), model.healthy_voters()), (3, 2));
+        let member = seen.on_host("etcd-3").unwrap();
+        assert_eq!(member.standing, Standing::Unreachable, "{member:#?}");
     }
 }

@@ -12,7 +12,7 @@ const PATIENCE: Patience = Patience {
     shortest: Duration::from_millis(300),
 };
 /// Who owes an answer for so long is suspected: TCP is about to knock a second time.
-const SUSPICIOUS: Duration = Duration::from_millis(900);
+pub(super) const SUSPICIOUS: Duration = Duration::from_millis(900);
 
 /// By `name:port`.
 #[derive(Default)]
@@ -36,11 +36,6 @@ impl Silent {
         if let Some(silence) = self.all().get_mut(authority) {
             silence.goes_on(Instant::now());
         }
-    }
-
-    /// It has owed an answer for a while.
-    pub(super) fn suspects(&self, authority: &str) -> bool {
-        self.lasted(authority) >= SUSPICIOUS
     }
 
     /// For how long it has owed an answer.

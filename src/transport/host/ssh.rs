@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use self::kept::{FRESH, Kept, Waiting};
 use super::wire::Pipes;
-use crate::base::duration::Span;
+use crate::base::duration::in_seconds;
 use crate::call::{CallError, Fault};
 
 /// A host that does not answer is not waited for longer, whatever is asked of it.
@@ -166,7 +166,7 @@ impl Line {
         let ended = tokio::time::timeout(patience, self.connected(what, patience)).await;
         ended.unwrap_or_else(|_| {
             self.waiting().gave_none();
-            let said = format!("Connection timed out: no answer within {}", Span(patience));
+            let said = format!("Connection timed out: no answer within {}", in_seconds(patience));
             Err(self.failed(what, &said))
         })
     }
