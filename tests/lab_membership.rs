@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::lab::Lab;
-use crate::support::membership::{MINUTES, begun, change, endpoint, healthy_with, members, serves, tell};
+use crate::support::membership::{MINUTES, begun, change, endpoint, healthy_with, members, serves, stilled, tell};
 use crate::support::runs::{run_id, signal, signalled_at};
 use crate::support::wait_until;
 use crate::support::writer::Writer;
@@ -275,7 +275,7 @@ fn what_goes_wrong_on_the_new_host_is_told_and_resumed() {
         lab.exec(old, "systemctl stop etcd");
         let replace = ["replace-member", old, "--host", new, "--no-backup", "--yes"];
         let mut child = begun(&lab, &replace, "join/joined/add");
-        befalls(&lab, new);
+        stilled(&child, || befalls(&lab, new));
         let code = child.wait().unwrap().code();
         assert!(matches!(code, Some(1 | 6)), "{what}: {code:?}");
         is_put_right(&lab, new);

@@ -15,7 +15,7 @@ use etcdops::run::consent::Consent;
 use etcdops::runbook::catalogue::Catalogue;
 use etcdops::transport::simulated::Ending as End;
 
-use harness::{Moment, Record, agreed, is_done, live_truly};
+use harness::{Moment, Record, agreed, given_back_inside, is_done, live_truly};
 use scenarios::Scenario;
 use tally::Tally;
 
@@ -115,6 +115,9 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     if plan.steps.iter().any(|step| step.outage.is_some()) {
         scenario.world.allow_quorum_loss();
         world.allow_quorum_loss();
+    }
+    for wrong in given_back_inside(&plan) {
+        tally.fail(scenario, "undisturbed", &wrong, None);
     }
     let record = Record::default();
     let first = world.changes() + 1;

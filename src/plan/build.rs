@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use crate::action::{Probe, Site, registry};
+use crate::action::{Named, Probe, Site, registry};
 use crate::base::duration::Span;
 use crate::base::id::RunId;
 use crate::call::{CallError, Look};
@@ -130,6 +130,8 @@ struct Builder<'a> {
     moved_from: Option<String>,
     /// Runbooks being included, outermost first.
     including: Vec<String>,
+    /// What gives back what the holds around this step have taken, and where.
+    held: Vec<(Option<String>, Named)>,
 }
 
 impl<'a> Builder<'a> {
@@ -152,6 +154,7 @@ impl<'a> Builder<'a> {
             impossible: false,
             moved_from: None,
             including: vec![request.name.to_owned()],
+            held: Vec::new(),
         }
     }
 

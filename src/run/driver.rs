@@ -85,12 +85,21 @@ impl<'a, 'r> Driver<'a, 'r> {
     pub async fn run(&self) -> Ending {
         // Before the first change: from now on another bastion can go on.
         self.copy_journal().await;
-        self.go_on().await
+        let end = match self.prove_holds().await {
+            Ok(()) => self.all_steps().await,
+            Err(halt) => Err(halt),
+        };
+        self.ended(end).await
     }
 
-    /// From wherever the records say that it stands.
+    /// From wherever the records say that it stands, in the life that wrote them.
     pub(super) async fn go_on(&self) -> Ending {
-        let ending = match self.all_steps().await {
+        let end = self.all_steps().await;
+        self.ended(end).await
+    }
+
+    async fn ended(&self, end: Result<RunOutcome, Halt>) -> Ending {
+        let ending = match end {
             Ok(outcome) => Ending {
                 outcome,
                 text: self.words(outcome),
@@ -150,7 +159,6 @@ impl<'a, 'r> Driver<'a, 'r> {
     }
 
     async fn all_steps(&self) -> Result<RunOutcome, Halt> {
-        self.prove_holds().await?;
         loop {
             if self.interrupt.stop_after_this() && !self.recorder.with_state(|state| state.stopping) {
                 self.recorder.record(EventKind::Interrupted {

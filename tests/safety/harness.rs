@@ -12,7 +12,7 @@ use etcdops::cluster::host::ClusterConfig;
 use etcdops::cluster::model::ModelMember;
 use etcdops::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use etcdops::plan::build::{Refusal, Request};
-use etcdops::plan::types::Plan;
+use etcdops::plan::types::{HoldRole, Plan, PlannedCall};
 use etcdops::run::begin::{Means, begin, go_on, resume};
 use etcdops::run::consent::{Answer, Ask, Consent, Question, obtain};
 use etcdops::run::driver::Ending;
@@ -178,6 +178,28 @@ impl Record {
             |event: &journal::Record| matches!(&event.kind, EventKind::CallStarted { step, .. } if step == wanted);
         self.events().iter().any(started)
     }
+}
+
+/// What a hold has taken and something inside it gives back already.
+pub fn given_back_inside(plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    for (end, give) in plan.steps.iter().enumerate() {
+        let Some(HoldRole::Give { hold, .. }) = &give.hold else {
+            continue;
+        };
+        let takes = |role: &Option<HoldRole>| matches!(role, Some(HoldRole::Take { hold: taken, .. }) if taken == hold);
+        let begin = plan.steps.iter().position(|step| takes(&step.hold)).unwrap();
+        for inside in &plan.steps[begin + 1..end] {
+            let same = |call: &PlannedCall| {
+                let own = |given: &PlannedCall| given.host == call.host && given.action == call.action;
+                give.calls.iter().any(own)
+            };
+            if inside.calls.iter().any(same) {
+                found.push(format!("{} gives back what {hold} holds", inside.path));
+            }
+        }
+    }
+    found
 }
 
 /// Where the plan's model before a step is not what is true.

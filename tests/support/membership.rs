@@ -4,10 +4,11 @@ use std::fs;
 use std::process::Child;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::lab::{Finished, Lab};
-use super::runs::{journal, spawned};
+use super::runs::{journal, signal, spawned};
 use super::wait_until;
 
 pub const MINUTES: Duration = Duration::from_mins(3);
@@ -63,6 +64,13 @@ pub fn begun(lab: &Lab, arguments: &[&str], step: &str) -> Child {
             .is_some_and(|text| text.contains(&wanted))
     });
     child
+}
+
+/// The run stands still meanwhile: what befalls it is there before it goes on, however fast it is.
+pub fn stilled(run: &Child, meanwhile: impl FnOnce()) {
+    signal(run, Signal::STOP);
+    meanwhile();
+    signal(run, Signal::CONT);
 }
 
 /// Waits until the others have a leader again: right after a power cut a plan is refused, and that is not what is tried here.

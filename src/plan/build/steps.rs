@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::action::{Named, registry};
+use crate::action::{Action, Named, registry};
 use crate::plan::bind::{self, Scope};
 use crate::plan::types::HoldRole;
 use crate::runbook::scope::plain;
@@ -129,13 +129,18 @@ impl<'a> Builder<'a> {
             allow: step.allow.clone(),
             ..Step::default()
         };
-        if let Some(why) = self.takes_nothing(hold, path, hosts, scope)? {
+        let places = self.not_held_yet(hold, hosts, scope)?;
+        if let Some(why) = self.takes_nothing(hold, path, &places, scope)? {
             self.note_once(why);
             self.walk(&step.steps, path, hosts, scope);
             return Ok(());
         }
         let taken_at = self.steps.len();
-        self.action(hold, &take, &format!("{path}/hold"), hosts, scope)?;
+        if !places.is_empty() {
+            let takers: Vec<String> = places.into_iter().flatten().collect();
+            let hosts = if takers.is_empty() { hosts } else { &takers };
+            self.action(hold, &take, &format!("{path}/hold"), hosts, scope)?;
+        }
         let Some(taken) = self.steps.get_mut(taken_at) else {
             // Nothing is held: what stands inside is done all the same.
             self.walk(&step.steps, path, hosts, scope);
@@ -157,8 +162,11 @@ impl<'a> Builder<'a> {
             hold: path.to_owned(),
             give_back,
         });
-        self.walk(&step.steps, path, hosts, scope);
         let given: Vec<(Option<String>, Named)> = releases.into_iter().map(|(host, _, named)| (host, named)).collect();
+        let around = self.held.len();
+        self.held.extend(given.iter().cloned());
+        self.walk(&step.steps, path, hosts, scope);
+        self.held.truncate(around);
         let given_at = self.steps.len();
         scope.drawn = self.drawn();
         self.planned(&Step::default(), &format!("{path}/give-back"), given, scope)?;
@@ -171,23 +179,40 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Why a hold would take nothing on any of its hosts. A step of its own stays: others may use its output.
+    /// Where no hold around this one has taken the same: it would be given back here, too early for the one around.
+    fn not_held_yet(&self, hold: &Keyed, hosts: &[String], scope: &Scope<'_>) -> Result<Vec<Option<String>>, String> {
+        let mut places: Vec<Option<String>> = vec![None];
+        if runs_on_hosts(hold) {
+            places = hosts.iter().cloned().map(Some).collect();
+        }
+        let mut free = Vec::new();
+        for place in places {
+            let release = self.held_by(hold, place.as_deref(), scope)?.release();
+            if !release.is_some_and(|(_, named)| self.held.contains(&(place.clone(), named))) {
+                free.push(place);
+            }
+        }
+        Ok(free)
+    }
+
+    /// The action of a hold at a place.
+    fn held_by(&self, hold: &Keyed, host: Option<&str>, scope: &Scope<'_>) -> Result<Box<dyn Action>, String> {
+        let here = host.map_or_else(|| scope.clone(), |host| self.on_host(scope, host));
+        registry::action(&self.named(hold, &here, host)?)
+    }
+
+    /// Why a hold would take nothing at any of these places. A step of its own stays: others may use its output.
     fn takes_nothing(
         &self,
         hold: &Keyed,
         path: &str,
-        hosts: &[String],
+        places: &[Option<String>],
         scope: &Scope<'_>,
     ) -> Result<Option<&'static str>, String> {
-        let places: Vec<Option<&str>> = if runs_on_hosts(hold) {
-            hosts.iter().map(|host| Some(host.as_str())).collect()
-        } else {
-            vec![None]
-        };
         let mut why = None;
         for host in places {
-            let here = host.map_or_else(|| scope.clone(), |host| self.on_host(scope, host));
-            let action = registry::action(&self.named(hold, &here, host)?)?;
+            let host = host.as_deref();
+            let action = self.held_by(hold, host, scope)?;
             why = action.nothing_to_do(&self.site(host, path));
             if why.is_none() {
                 break;
