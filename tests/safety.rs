@@ -116,9 +116,6 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
         scenario.world.allow_quorum_loss();
         world.allow_quorum_loss();
     }
-    for wrong in given_back_inside(&plan) {
-        tally.fail(scenario, "undisturbed", &wrong, None);
-    }
     let record = Record::default();
     let first = world.changes() + 1;
     let consent = agreed(&plan);
@@ -128,6 +125,7 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     world.pass(REST);
     let mut wrong = world.check_end(End::Done, scenario.kept);
     wrong.extend(lies);
+    wrong.extend(given_back_inside(&plan));
     if !is_done(ending.as_ref()) {
         wrong.push(format!("{ending:?}"));
     }
