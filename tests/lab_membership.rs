@@ -85,6 +85,7 @@ fn all_changes(version: &str, options: &[&str]) {
         "etcd-2",
         "systemctl stop etcd; mkdir /var/lib/etcd/lost; mv /var/lib/etcd/default/member /var/lib/etcd/lost/",
     );
+    serves(&lab);
     change(&lab, &["replace-member", "etcd-2"]);
     healthy_with(&lab, &["etcd-1", "etcd-2", "etcd-3"]);
 
