@@ -8,6 +8,7 @@ use super::{Attempt, SHORTEST_PAUSE};
 use crate::action::{Condition, GiveBack, Named, Verdict, late, registry};
 use crate::base::duration::Span;
 use crate::call::{Look, Sight};
+use crate::cluster::model::Model;
 use crate::event::CallEnd;
 use crate::plan::types::HoldRole;
 use crate::run::driver::Halt;
@@ -83,8 +84,7 @@ impl Attempt<'_, '_, '_> {
                 .collect::<Vec<String>>()
         });
         // Whoever agreed to the outage agreed to all of it: once it has begun there is nobody left to measure.
-        let outage = self.step.outage.is_some() || self.call.takes_member_down && !model.has_quorum();
-        if outage && !guard::without(model, &going).has_quorum() {
+        if self.outage_agreed(model) && !guard::without(model, &going).has_quorum() {
             return None;
         }
         let seen = self.driver.see(&[Look::Cluster]).await;
@@ -93,6 +93,14 @@ impl Attempt<'_, '_, '_> {
             Some(Sight::Blind(error)) => Some(error.to_string()),
             _ => None,
         }
+    }
+
+    /// This step's outage, or the rest of one that an earlier step of this run has begun.
+    fn outage_agreed(&self, model: &Model) -> bool {
+        let steps = self.driver.plan.steps.iter();
+        let mut earlier = steps.take_while(|step| step.path != self.step.path);
+        let goes_on = self.call.takes_member_down && !model.has_quorum();
+        self.step.outage.is_some() || goes_on && earlier.any(|step| step.outage.is_some())
     }
 
     /// Polls what is expected until it holds often enough, within the step's bound.
