@@ -20,13 +20,12 @@ use crate::base::duration::{Span, in_seconds};
 use crate::call::{Call, CallError, EtcdAnswer, Fault, HostAnswer, Reply, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::member::Member;
-use crate::transport::Transport;
+use crate::transport::{SUSPICIOUS, Transport};
 
 /// How long a brief look waits at least for those that say nothing while the others have answered and quorum is proved.
 const ENOUGH: Duration = Duration::from_secs(1);
-/// The same for those that had owed an answer for so long before this look began.
+/// The same for those that were suspected of silence before this look began.
 const ENOUGH_AGAIN: Duration = Duration::from_millis(100);
-const SILENT_BEFORE: Duration = Duration::from_millis(900);
 /// Somebody who takes so many times longer than the slowest that answered counts as silent in a brief look.
 const SLOWER: u32 = 8;
 
@@ -120,7 +119,7 @@ impl<'a> Survey<'a> {
         let silent_for =
             |(endpoint, _): &(usize, Question)| self.transport.silent_for(&self.answers.endpoints[*endpoint].url);
         let shortest = self.outstanding.iter().map(silent_for).min().unwrap_or_default();
-        let again = shortest >= SILENT_BEFORE + elapsed;
+        let again = shortest >= SUSPICIOUS + elapsed;
         let enough = if again { ENOUGH_AGAIN } else { ENOUGH }.max(self.slowest * SLOWER);
         let left = enough.saturating_sub(elapsed);
         if !left.is_zero() {

@@ -22,6 +22,9 @@ use crate::call::{Call, CallError, Reply, Watch};
 /// A boxed future, so that transports are objects.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + 'a>>;
 
+/// Who owes an answer for so long is suspected of silence: TCP is about to knock a second time.
+pub const SUSPICIOUS: Duration = Duration::from_millis(900);
+
 /// Real hosts, a simulated world, or a script of expected calls.
 pub trait Transport: Send + Sync {
     /// Carries out one call. Never retries; ends within the call's bound.

@@ -11,8 +11,6 @@ const PATIENCE: Patience = Patience {
     short: Duration::from_millis(1500),
     shortest: Duration::from_millis(300),
 };
-/// Who owes an answer for so long is suspected: TCP is about to knock a second time.
-pub(super) const SUSPICIOUS: Duration = Duration::from_millis(900);
 
 /// By `name:port`.
 #[derive(Default)]
