@@ -15,8 +15,9 @@ use super::interrupt::Interrupt;
 use super::journal::{Journal, JournalError, Record};
 use super::prepare::{Prepared, prepare};
 use super::state::State;
+use crate::base::duration::Span;
 use crate::base::id::RunId;
-use crate::call::{Call, To, Watch};
+use crate::call::{Call, HostOp, To, Unwatched, Watch};
 use crate::cluster::host::ClusterConfig;
 use crate::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use crate::plan::build::Request;
@@ -163,6 +164,59 @@ fn killed_at_every_record_and_resumed_reaches_the_same_end() {
         );
         assert_eq!(world.check_promises(), Vec::<String>::new(), "killed at {most}");
     }
+}
+
+#[test]
+fn what_somebody_else_has_thawed_is_frozen_again_before_the_work_inside_goes_on() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).agent().build();
+    let host = BTreeMap::from([("host".to_owned(), json!("etcd-1"))]);
+    let plan = planned(&world, &cluster, "backup-offline", &host).unwrap_or_else(|why| panic!("{why:#?}"));
+    let mut kept = Kept {
+        events: Arc::default(),
+        most: usize::MAX,
+    };
+    carried_out(&world.fork(), &plan, &kept).unwrap();
+    let inside =
+        |record: &Record| matches!(&record.kind, EventKind::StepEnded { step, .. } if step == "host_work/stopped/hold");
+    kept.most = kept.events.lock().unwrap().iter().position(inside).unwrap() + 1;
+    kept.events = Arc::default();
+    assert!(
+        carried_out(&world, &plan, &kept).is_none(),
+        "killed while etcd-1 is stopped"
+    );
+    world.revive();
+    let thaw = Call {
+        to: To::Host {
+            host: "etcd-1".to_owned(),
+            op: HostOp::Thaw,
+            tag: None,
+        },
+        timeout: Span::seconds(10),
+    };
+    world.drive(world.perform(&thaw, &Unwatched)).unwrap().unwrap();
+
+    kept.most = usize::MAX;
+    let ending = carried_out(&world, &plan, &kept).unwrap();
+    let events = kept.events.lock().unwrap();
+    assert_eq!(ending.outcome, RunOutcome::Done, "{ending:?}\n{:#?}", &events[1..]);
+    let lost: Vec<&str> = events
+        .iter()
+        .filter_map(|record| match &record.kind {
+            EventKind::HoldLost { step, .. } => Some(step.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lost, ["host_work/hold"], "etcd stays stopped: that still holds");
+    let attempts: Vec<u32> = events
+        .iter()
+        .filter_map(|record| match &record.kind {
+            EventKind::CallStarted { step, attempt, .. } if step == "host_work/hold" => Some(*attempt),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(attempts, [1, 2], "frozen again, under a number of its own");
+    assert_eq!(world.check_promises(), Vec::<String>::new());
 }
 
 #[test]
