@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etcd_client::{Channel, Client};
 use hyper_util::rt::TokioIo;
@@ -66,6 +66,7 @@ impl Link {
                 dialer,
                 target: target.clone(),
                 notes: notes.clone(),
+                failed: Arc::default(),
             });
         let elsewhere = Elsewhere::default();
         let ways = Ways {
@@ -161,11 +162,31 @@ impl Service<Asked> for Ways {
     }
 }
 
+/// What an attempt came to holds for who waited for it: each would make one more, one after another.
+const SAME_ATTEMPT: Duration = Duration::from_millis(20);
+
 /// Gives tonic our connections.
 struct Connector {
     dialer: Arc<Dialer>,
     target: Target,
     notes: SharedNotes,
+    failed: Arc<Failed>,
+}
+
+/// The last attempt that came to nothing.
+#[derive(Default)]
+struct Failed(std::sync::Mutex<Option<(Instant, DialError)>>);
+
+impl Failed {
+    fn keep(&self, error: &DialError) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), error.clone()));
+    }
+
+    fn just_now(&self) -> Option<DialError> {
+        let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = failed.as_ref().filter(|(at, _)| at.elapsed() < SAME_ATTEMPT);
+        recent.map(|(_, error)| error.clone())
+    }
 }
 
 impl Service<http::Uri> for Connector {
@@ -179,6 +200,16 @@ impl Service<http::Uri> for Connector {
 
     fn call(&mut self, _uri: http::Uri) -> Self::Future {
         let (dialer, target, notes) = (self.dialer.clone(), self.target.clone(), self.notes.clone());
-        Box::pin(async move { dialer.dial(&target, Protocol::Grpc, &notes).await.map(TokioIo::new) })
+        let failed = Arc::clone(&self.failed);
+        Box::pin(async move {
+            if let Some(error) = failed.just_now() {
+                return Err(error);
+            }
+            let ended = dialer.dial(&target, Protocol::Grpc, &notes).await;
+            if let Err(error) = &ended {
+                failed.keep(error);
+            }
+            ended.map(TokioIo::new)
+        })
     }
 }
