@@ -1,8 +1,16 @@
 //! From a request to a plan: build, look at what is missing, build again.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use serde_json::Value;
+
 use crate::base::duration::Span;
+use crate::call::host::HostOp;
 use crate::call::{Look, Sight};
 use crate::cluster::observed::Observed;
 use crate::look::{self, together::together};
@@ -12,8 +20,10 @@ use crate::plan::known::Known;
 use crate::plan::types::{Baseline, Plan};
 use crate::transport::Transport;
 
-/// Rounds of looking that a plan may need: facts that depend on facts.
-const MOST_ROUNDS: usize = 12;
+/// Rounds of looking that a plan may need: facts that depend on facts, and a round for each host that takes long.
+const MOST_ROUNDS: usize = 200;
+/// Who has not answered so long after another one did is not waited for with what does not depend on it.
+const STRAGGLER: Duration = Duration::from_millis(250);
 
 /// An election takes one or two election time-outs (1 s by default); after this it is no election.
 const LONGEST_ELECTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(6);
@@ -22,15 +32,16 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// A plan, or why there is none.
 pub type Prepared = Result<Box<Plan>, Vec<Refusal>>;
 
-/// Looks until the plan stands. Everything missing is looked at at once.
+/// Looks until the plan stands. Everything missing is looked at at once, and who takes long is not waited for with what can be
+/// looked at in the meantime.
 pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepared {
     let mut known = Known::default();
+    let mut gathering = Gathering::new(request, transport);
     if request.runbook.works_on_hosts() {
         let hosts = request.cluster.hosts.iter().map(|host| host.name.as_str());
-        let hosts: Vec<&str> = hosts
-            .filter(|host| !request.dead.iter().any(|dead| dead == host))
-            .collect();
+        let hosts: Vec<&str> = hosts.filter(|host| !is_dead(request, host)).collect();
         transport.expect(&hosts);
+        gathering.ask(named_hosts(request));
     }
     for _ in 0..MOST_ROUNDS {
         let missing = match build(request, &known) {
@@ -38,10 +49,9 @@ pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepar
             Built::Refused(refusals) => return Err(refusals),
             Built::Missing(missing) => missing,
         };
-        let bound = Span(request.cluster.call_timeout.0.max(Duration::from_secs(5)));
-        let seen = together(&missing, |one| see(one, request, transport, bound)).await;
-        for (look, sight) in missing.into_iter().zip(seen) {
-            known.add(look, sight);
+        gathering.ask(missing);
+        if !gathering.answers(&mut known).await {
+            break;
         }
     }
     let why = "the plan asks for more and more; a fact depends on itself".to_owned();
@@ -52,6 +62,99 @@ pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepar
         accept: None,
         usage: false,
     }])
+}
+
+fn is_dead(request: &Request<'_>, host: &str) -> bool {
+    request.dead.iter().any(|dead| dead == host)
+}
+
+/// The hosts that the operator named: their units are looked at in any case, so that need not wait for the cluster's answer.
+fn named_hosts(request: &Request<'_>) -> Vec<Look> {
+    let words = request.parameters.values().flat_map(|value| match value {
+        Value::Array(list) => list.as_slice(),
+        one => std::slice::from_ref(one),
+    });
+    let hosts = words
+        .filter_map(Value::as_str)
+        .filter(|word| request.cluster.host(word).is_some() && !is_dead(request, word));
+    hosts.map(Look::service).collect()
+}
+
+/// Looks under way for one plan.
+struct Gathering<'a> {
+    request: &'a Request<'a>,
+    transport: &'a dyn Transport,
+    bound: Span,
+    asked: Vec<Look>,
+    /// Peer ports are being proved.
+    proves: bool,
+    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Vec<(Look, Sight)>> + 'a>>>,
+}
+
+impl<'a> Gathering<'a> {
+    fn new(request: &'a Request<'a>, transport: &'a dyn Transport) -> Self {
+        Self {
+            request,
+            transport,
+            bound: Span(request.cluster.call_timeout.0.max(Duration::from_secs(5))),
+            asked: Vec::new(),
+            proves: false,
+            pending: FuturesUnordered::new(),
+        }
+    }
+
+    /// Begins what nobody has asked yet. Proofs of peer ports are one: both sides must meet, and a port has room for one listener.
+    fn ask(&mut self, looks: Vec<Look>) {
+        let (request, transport, bound) = (self.request, self.transport, self.bound);
+        let new = looks.into_iter().filter(|look| !self.asked.contains(look));
+        let (proofs, single): (Vec<Look>, Vec<Look>) = new.partition(is_proof);
+        self.asked.extend(single.iter().cloned());
+        for look in single {
+            self.pending.push(Box::pin(async move {
+                let sight = see(&look, request, transport, bound).await;
+                vec![(look, sight)]
+            }));
+        }
+        if proofs.is_empty() || self.proves {
+            return;
+        }
+        self.proves = true;
+        self.asked.extend(proofs.iter().cloned());
+        self.pending.push(Box::pin(async move {
+            let seen = together(&proofs, |one| see(one, request, transport, bound)).await;
+            proofs.into_iter().zip(seen).collect()
+        }));
+    }
+
+    /// Waits for answers: for all, but once some are in, for who takes long no longer than `STRAGGLER`. False: there is nobody to wait for.
+    async fn answers(&mut self, known: &mut Known) -> bool {
+        let Some(first) = self.pending.next().await else {
+            return false;
+        };
+        self.keep(first, known);
+        let mut late = self.transport.pause(STRAGGLER);
+        loop {
+            match select(self.pending.next(), late).await {
+                Either::Left((Some(seen), pause)) => {
+                    self.keep(seen, known);
+                    late = pause;
+                }
+                Either::Left((None, _)) | Either::Right(_) => return true,
+            }
+        }
+    }
+
+    fn keep(&mut self, seen: Vec<(Look, Sight)>, known: &mut Known) {
+        for (look, sight) in seen {
+            self.proves &= !is_proof(&look);
+            known.add(look, sight);
+        }
+    }
+}
+
+fn is_proof(look: &Look) -> bool {
+    let Look::Host { op, .. } = look else { return false };
+    matches!(op, HostOp::PeerListen { .. } | HostOp::PeerReach { .. })
 }
 
 /// Looks; at a cluster that elects a leader, again, for a while: nobody shall be sent to a recovery for an election, nor for one answer
