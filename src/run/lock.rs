@@ -1,13 +1,16 @@
-//! The lock: a marker on every host of the cluster that can be reached, tried in name order, never waited for.
+//! The lock: a marker on every host of the cluster that can be reached, tried in name order, never waited for. Hosts that were just
+//! found silent are tried beside the others: order matters between two operators who both reach a host.
 
 use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use crate::base::duration::Span;
 use crate::call::host::{HostAnswer, HostOp, Marker};
 use crate::call::{Call, CallError, Fault, Reply, To, Unwatched};
 use crate::event::Operator;
 use crate::plan::types::Plan;
-use crate::transport::Transport;
+use crate::transport::{SUSPICIOUS, Transport};
 
 /// Bound of one marker operation.
 const BOUND: Span = Span(Duration::from_secs(10));
@@ -64,55 +67,127 @@ pub async fn take(
     let mut names: Vec<&str> = plan.cluster.hosts.iter().map(|host| host.name.as_str()).collect();
     names.sort_unstable();
     let needed = plan.hosts();
-    let mut locked = Locked::default();
-    for host in names {
-        // It was just found that nothing of it answers: not waited for again.
-        if plan.dead.iter().any(|dead| dead == host) && !needed.contains(&host) {
-            locked.unreachable.push(host.to_owned());
-            continue;
+    // It was just found that nothing of these answers: the dead are not tried again, the others hold up nobody.
+    let is_away = |host: &&str| {
+        let dead = plan.dead.iter().any(|dead| dead == host);
+        (dead || is_silent(plan, transport, host)) && !needed.iter().any(|needed| needed == host)
+    };
+    let (away, there): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_away);
+    let silent = away.iter().filter(|host| !plan.dead.iter().any(|dead| dead == *host));
+    let taking = Taking {
+        plan,
+        marker,
+        transport,
+    };
+    let in_order = async {
+        let mut ends = Vec::new();
+        for host in there {
+            let needed = needed.iter().any(|needed| needed == host);
+            let end = taking.on(host, needed).await;
+            let failed = matches!(end, Taken::Failed { .. });
+            ends.push((host, end));
+            if failed {
+                break;
+            }
         }
+        ends
+    };
+    let beside = join_all(silent.map(|host| async { (*host, taking.on(host, false).await) }));
+    let (in_order, beside) = tokio::join!(in_order, beside);
+    let mut locked = Locked::default();
+    locked
+        .unreachable
+        .extend(plan.dead.iter().filter(|dead| away.contains(&dead.as_str())).cloned());
+    let mut failure = None;
+    for (host, end) in in_order.into_iter().chain(beside) {
+        let host = host.to_owned();
+        match end {
+            Taken::Ours => locked.hosts.push(host),
+            Taken::Away { perhaps } => {
+                if perhaps {
+                    locked.perhaps.push(host.clone());
+                }
+                locked.unreachable.push(host);
+            }
+            Taken::Failed { error, perhaps } => {
+                if perhaps {
+                    locked.perhaps.push(host);
+                }
+                failure = failure.or(Some(error));
+            }
+        }
+    }
+    locked.hosts.sort_unstable();
+    locked.unreachable.sort_unstable();
+    match failure {
+        Some(error) => Err((error, clear(plan, transport, &locked.to_clear()).await)),
+        None => Ok(locked),
+    }
+}
+
+/// Nothing of the host has answered for a while: neither its etcd's port nor, most likely, its shell.
+fn is_silent(plan: &Plan, transport: &dyn Transport, host: &str) -> bool {
+    let url = plan.cluster.host(host).and_then(|host| host.client_url.as_deref());
+    url.is_some_and(|url| transport.silent_for(url) >= SUSPICIOUS)
+}
+
+/// One run's marker on its way to the hosts.
+struct Taking<'a> {
+    plan: &'a Plan,
+    marker: Marker,
+    transport: &'a dyn Transport,
+}
+
+/// What came of one host.
+enum Taken {
+    Ours,
+    /// Out of reach, and nothing is done there. `perhaps`: it fell silent while the marker was written, which may stand there.
+    Away {
+        perhaps: bool,
+    },
+    /// `perhaps`: our marker may stand there all the same.
+    Failed {
+        error: LockError,
+        perhaps: bool,
+    },
+}
+
+impl Taking<'_> {
+    /// `needed`: the plan works there.
+    async fn on(&self, host: &str, needed: bool) -> Taken {
         let op = HostOp::WriteMarker {
-            cluster: plan.cluster.name.clone(),
-            marker: marker.clone(),
+            cluster: self.plan.cluster.name.clone(),
+            marker: self.marker.clone(),
         };
-        let Err(failed) = on(transport, host, op).await else {
-            locked.hosts.push(host.to_owned());
-            continue;
+        let Err(failed) = on(self.transport, host, op).await else {
+            return Taken::Ours;
         };
         let never_arrived = matches!(failed.fault, Fault::Name | Fault::Connect | Fault::Timeout) && !failed.maybe_done;
-        if never_arrived && !needed.contains(&host) {
-            locked.unreachable.push(host.to_owned());
-            continue;
+        if never_arrived && !needed {
+            return Taken::Away { perhaps: false };
         }
-        let error = match read(plan, transport, host).await {
-            Ok(Some(other)) if other.run != plan.run => LockError::Taken {
-                host: host.to_owned(),
-                marker: Box::new(other),
-            },
-            Err(_) if !needed.contains(&host) => {
-                if failed.maybe_done {
-                    locked.perhaps.push(host.to_owned());
+        match read(self.plan, self.transport, host).await {
+            Ok(Some(other)) if other.run != self.plan.run => {
+                let (host, marker) = (host.to_owned(), Box::new(other));
+                Taken::Failed {
+                    error: LockError::Taken { host, marker },
+                    perhaps: false,
                 }
-                locked.unreachable.push(host.to_owned());
-                continue;
             }
             // The reply was lost, the marker was not.
-            Ok(Some(_)) => {
-                locked.hosts.push(host.to_owned());
-                continue;
-            }
-            _ => LockError::Failed {
-                host: host.to_owned(),
-                error: failed,
+            Ok(Some(_)) => Taken::Ours,
+            Err(_) if !needed => Taken::Away {
+                perhaps: failed.maybe_done,
             },
-        };
-        if matches!(error, LockError::Failed { .. }) {
-            // It may stand there all the same.
-            locked.hosts.push(host.to_owned());
+            _ => Taken::Failed {
+                error: LockError::Failed {
+                    host: host.to_owned(),
+                    error: failed,
+                },
+                perhaps: true,
+            },
         }
-        return Err((error, clear(plan, transport, &locked.to_clear()).await));
     }
-    Ok(locked)
 }
 
 /// The marker on a host.
@@ -136,7 +211,7 @@ pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]
     let asked = hosts
         .iter()
         .map(|host| async move { (host, read(plan, transport, host).await) });
-    for (host, marker) in futures_util::future::join_all(asked).await {
+    for (host, marker) in join_all(asked).await {
         match marker {
             Ok(Some(marker)) if marker.run == plan.run => {}
             Ok(Some(marker)) => return Some(format!("{host} was taken over by run {} of {}", marker.run, marker.who)),
@@ -170,7 +245,7 @@ pub async fn clear(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> 
             cluster: plan.cluster.name.clone(),
             run: plan.run.clone(),
         };
-        let cleared = futures_util::future::join_all(left.iter().map(|host| on(transport, host, op.clone()))).await;
+        let cleared = join_all(left.iter().map(|host| on(transport, host, op.clone()))).await;
         left = left
             .into_iter()
             .zip(cleared)
