@@ -9,13 +9,17 @@ op_reload() { reload; }
 reload() { try systemctl daemon-reload; }
 # Type=notify waits for quorum, and the default limit of 90 s kills a member that receives a big database.
 # Stays in /run until the unit is stopped by us, or the host restarts: taken away earlier it would count again.
+# What follows is written before systemd reads its files once.
 patient() {
   exists
+  changed=
+  [ "$1" = no ] || systemctl is-enabled --quiet "$unit.service" 2>/dev/null || { try systemctl --no-reload enable "$unit.service"; changed=yes; }
   case $(show TimeoutStartUSec) in infinity) ;; *)
     try mkdir -p "$drop_in"
     printf '[Service]\nTimeoutStartSec=infinity\n' >"$drop_in/zz-etcdops-start.conf" || fail disk-full "cannot write $drop_in"
-    reload ;;
+    changed=yes ;;
   esac
+  [ -z "$changed" ] || reload
   systemctl reset-failed "$unit.service" 2>/dev/null
   return 0
 }
@@ -29,12 +33,11 @@ arm_again() {
 }
 op_start() {
   [ ! -e "$fence_conf" ] || fail refused "etcd is fenced on this host: $fence_conf"
-  patient
-  [ "$enable" = no ] || try systemctl enable "$unit.service"
+  patient "$enable"
   try systemctl start --no-block "$unit.service"
   disarm_again
 }
-op_restart() { patient; try systemctl restart --no-block "$unit.service"; }
+op_restart() { patient no; try systemctl restart --no-block "$unit.service"; }
 op_stop() {
   exists
   [ "$disable" = no ] || try systemctl disable "$unit.service"
