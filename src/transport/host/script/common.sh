@@ -17,11 +17,28 @@ try() {
 # The SHA-256 of a file. Of a large one by openssl where there is one: it uses what the processor has for this, coreutils often does not.
 digest() {
   hex=
-  [ "$(stat -L -c %s -- "$1")" -lt 16777216 ] || hex=$(openssl dgst -sha256 -r <"$1" 2>/dev/null | cut -d' ' -f1)
+  if [ "$(stat -L -c %s -- "$1")" -ge 16777216 ]; then
+    ! remembered "$1" || { printf '%s' "$hex"; return 0; }
+    hex=$(openssl dgst -sha256 -r <"$1" 2>/dev/null | cut -d' ' -f1)
+  fi
   case $hex in *[!0-9a-f]*) hex= ;; esac
   [ "${#hex}" = 64 ] || hex=$(sha256sum <"$1" | cut -d' ' -f1)
   printf '%s' "$hex"
 }
+# What was found of a file in a folder of ours holds until it is touched or the host restarts: it need not be read twice.
+remember() {
+  case $1 in "$root"/*) ;; *) return 0 ;; esac
+  printf '%s %s\n' "$2" "$(identity "$1")" >"$1.etcdops-sha256" 2>/dev/null || rm -f -- "$1.etcdops-sha256"
+}
+remembered() {
+  case $1 in "$root"/*) ;; *) return 1 ;; esac
+  hex= rest=
+  read -r hex rest 2>/dev/null <"$1.etcdops-sha256"
+  if [ -n "$rest" ] && [ "$rest" = "$(identity "$1")" ]; then return 0; fi
+  hex=
+  return 1
+}
+identity() { printf '%s %s' "$(cat /proc/sys/kernel/random/boot_id)" "$(stat -L -c '%d %i %s %z' -- "$1")"; }
 private_dir() { [ -d "$1" ] || try mkdir -p -m 700 "$1"; }
 candidates() {
   # Every place that may name a folder or a config file; the reader knows which of them counts.
