@@ -151,6 +151,7 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     sweep.refusals_at_questions();
     sweep.kills_in_the_middle();
     sweep.adoptions();
+    sweep.adoptions_from_the_living();
     sweep.mishaps();
     sweep.old_members_return();
 }

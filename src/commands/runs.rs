@@ -225,7 +225,8 @@ async fn give_up(context: &Context, stored: &Stored, state: Standing) -> Result<
     }
     let mut hosts: Vec<String> = stored.plan.cluster.hosts.iter().map(|host| host.name.clone()).collect();
     hosts.sort_unstable();
-    lock::clear(&stored.plan, &transport, &hosts).await;
+    let left: Vec<lock::Left> = hosts.iter().map(|host| (host.clone(), None)).collect();
+    lock::clear(&stored.plan, &transport, &left).await;
     let looks = hosts.iter().map(|host| lock::read(&stored.plan, &transport, host));
     let found = futures_util::future::join_all(looks).await;
     let mut uncleared = Vec::new();

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use crate::call::host::HostOp;
+use crate::call::host::{HostOp, Life};
 use crate::call::{Call, CallError, Fault, Look, Reply, Sight, Watch};
-use crate::event::{CallEnd, EventKind, Outcome, RunOutcome};
+use crate::event::{CallEnd, EventKind, Operator, Outcome, RunOutcome};
 use crate::plan::types::{Plan, PlannedCall, PlannedStep};
 use crate::transport::Transport;
 
@@ -18,7 +18,7 @@ use super::journal::JournalError;
 use super::lock::{self, Locked};
 use super::next::{Next, next};
 use super::recorder::Recorder;
-use super::state::doubtful_holds;
+use super::state::{CallState, doubtful_holds};
 
 /// Why a step could not be carried to an end of its own.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub enum Halt {
     Journal(JournalError),
     /// Something of an earlier life still runs.
     Doubt(String),
+    /// Somebody else goes on with this run, has taken a host, or has given the run up: not even what was taken is ours to give back.
+    Taken(String),
     /// A plan that does not fit its own actions.
     Bug(String),
 }
@@ -47,10 +49,10 @@ pub struct Driver<'a, 'r> {
     pub(super) transport: &'a dyn Transport,
     pub(super) recorder: &'a Recorder<'r>,
     pub(super) interrupt: &'a Interrupt,
-    /// Hosts whose marker is ours.
-    locked: Vec<String>,
-    /// Hosts whose marker is ours, or may be.
-    to_clear: Vec<String>,
+    /// This process, as its markers name it.
+    life: Life,
+    /// Hosts whose marker is ours, and where it may be.
+    locked: Locked,
     /// What each host's copy of the record still lacks: first sequence number and lines. Copies go one after another.
     lacking: tokio::sync::Mutex<BTreeMap<String, (u64, String)>>,
 }
@@ -67,7 +69,7 @@ impl<'a, 'r> Driver<'a, 'r> {
         consent: &Consent<'a>,
         transport: &'a dyn Transport,
         recorder: &'a Recorder<'r>,
-        interrupt: &'a Interrupt,
+        (operator, interrupt): (&Operator, &'a Interrupt),
         locked: Locked,
     ) -> Self {
         Self {
@@ -75,8 +77,8 @@ impl<'a, 'r> Driver<'a, 'r> {
             transport,
             recorder,
             interrupt,
-            to_clear: locked.to_clear(),
-            locked: locked.hosts,
+            life: operator.life(),
+            locked,
             lacking: tokio::sync::Mutex::default(),
         }
     }
@@ -99,6 +101,7 @@ impl<'a, 'r> Driver<'a, 'r> {
     }
 
     async fn ended(&self, end: Result<RunOutcome, Halt>) -> Ending {
+        let taken = matches!(end, Err(Halt::Taken(_)));
         let ending = match end {
             Ok(outcome) => Ending {
                 outcome,
@@ -107,7 +110,11 @@ impl<'a, 'r> Driver<'a, 'r> {
             Err(halt) => self.halted(halt).await,
         };
         let over = matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused);
-        let ending = if over { self.unlocked(ending).await } else { ending };
+        let ending = if over && !taken {
+            self.unlocked(ending).await
+        } else {
+            ending
+        };
         let ended = EventKind::Ended {
             outcome: ending.outcome,
             text: ending.text.clone(),
@@ -115,13 +122,16 @@ impl<'a, 'r> Driver<'a, 'r> {
         if self.recorder.record(ended.clone()).is_err() {
             self.recorder.show(ended);
         }
-        self.copy_journal().await;
+        // Whoever goes on with the run keeps its record from now on.
+        if !taken {
+            self.copy_journal().await;
+        }
         ending
     }
 
     /// The markers are taken away before the end is recorded: a run that ended leaves nothing that stops the next one.
     async fn unlocked(&self, ending: Ending) -> Ending {
-        let left = lock::clear(self.plan, self.transport, &self.to_clear).await;
+        let left = lock::clear(self.plan, self.transport, &self.locked.to_clear(&self.life)).await;
         if left.is_empty() {
             return ending;
         }
@@ -261,6 +271,7 @@ impl<'a, 'r> Driver<'a, 'r> {
                 outcome: RunOutcome::InDoubt,
                 text: why,
             },
+            Halt::Taken(why) => self.taken(&why),
             Halt::Stop => Ending {
                 outcome: RunOutcome::Stopped,
                 text: self.words(RunOutcome::Stopped),
@@ -272,8 +283,27 @@ impl<'a, 'r> Driver<'a, 'r> {
         }
     }
 
+    fn taken(&self, why: &str) -> Ending {
+        let (began, doubt) = self
+            .recorder
+            .with_state(|state| (state.changes_began, state.calls.values().any(CallState::in_doubt)));
+        let run = &self.plan.run;
+        let (outcome, nothing) = match (doubt, began) {
+            (true, _) => (RunOutcome::InDoubt, "nothing more was changed from here"),
+            (false, true) => (RunOutcome::Stopped, "nothing more was changed from here"),
+            (false, false) => (RunOutcome::Refused, "nothing was changed from here"),
+        };
+        let text = format!(
+            "{why}; {nothing}; two must not work on one run: see how it goes on with etcdops health, and take it back with etcdops resume {run} --from HOST only when nobody works on it"
+        );
+        Ending { outcome, text }
+    }
+
     /// With no journal to write to: start what was stopped, best effort, and say so.
     async fn give_back_unrecorded(&self) -> String {
+        if let Some(why) = self.lock_is_ours().await {
+            return format!("; {why}: nothing was given back");
+        }
         let state = self.recorder.state();
         let mut said = String::new();
         for step in super::next::owed_all(self.plan, &state) {
@@ -328,15 +358,15 @@ impl<'a, 'r> Driver<'a, 'r> {
         self.transport.now().checked_add(span).unwrap_or(jiff::Timestamp::MAX)
     }
 
-    /// `Some`: another run has taken a host.
+    /// `Some`: another run has taken a host, or another process this run.
     pub(super) async fn lock_is_ours(&self) -> Option<String> {
-        lock::still_ours(self.plan, self.transport, &self.locked).await
+        lock::still_ours(self.plan, &self.life, self.transport, &self.locked.hosts).await
     }
 
     /// Copies new records to the hosts, so that another bastion can go on. A host that cannot be reached does without: then
     /// the answer is false.
     pub(super) async fn copy_journal(&self) -> bool {
-        if self.locked.is_empty() {
+        if self.locked.hosts.is_empty() {
             return true;
         }
         let mut lacking = self.lacking.lock().await;
@@ -344,13 +374,14 @@ impl<'a, 'r> Driver<'a, 'r> {
             return true;
         };
         let mut everywhere = true;
-        for host in &self.locked {
+        for host in &self.locked.hosts {
             let part = lacking.entry(host.clone()).or_insert_with(|| (from_seq, String::new()));
             part.1.push_str(&text);
         }
         let copies = lacking.iter().map(|(host, (from_seq, text))| {
             let op = HostOp::AppendJournal {
                 run: self.plan.run.clone(),
+                life: Some(self.life.clone()),
                 from_seq: *from_seq,
                 text: text.clone(),
             };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::duration::Span;
-use crate::call::host::{HostAnswer, HostOp, Marker};
+use crate::call::host::{HostAnswer, HostOp, Life, Marker};
 use crate::call::{Call, CallError, Fault, Reply, To, Unwatched};
 use crate::event::Operator;
 use crate::plan::types::Plan;
@@ -36,10 +36,15 @@ pub struct Locked {
     pub perhaps: Vec<String>,
 }
 
+/// A host where a marker is left, and of which process of the run; `None`: of any.
+pub type Left = (String, Option<Life>);
+
 impl Locked {
-    /// Where our marker stands, or may stand.
-    pub fn to_clear(&self) -> Vec<String> {
-        self.hosts.iter().chain(&self.perhaps).cloned().collect()
+    /// Where our marker stands, or may stand. In the latter case it may be that of an earlier process of the run.
+    pub(super) fn to_clear(&self, life: &Life) -> Vec<Left> {
+        let ours = self.hosts.iter().map(|host| (host.clone(), Some(life.clone())));
+        ours.chain(self.perhaps.iter().map(|host| (host.clone(), None)))
+            .collect()
     }
 }
 
@@ -97,7 +102,7 @@ pub async fn take(
                 continue;
             }
             // The reply was lost, the marker was not.
-            Ok(Some(_)) => {
+            Ok(Some(own)) if own.life() == operator.life() => {
                 locked.hosts.push(host.to_owned());
                 continue;
             }
@@ -110,7 +115,8 @@ pub async fn take(
             // It may stand there all the same.
             locked.hosts.push(host.to_owned());
         }
-        return Err((error, clear(plan, transport, &locked.to_clear()).await));
+        let left = locked.to_clear(&operator.life());
+        return Err((error, clear(plan, transport, &left).await));
     }
     Ok(locked)
 }
@@ -131,15 +137,28 @@ pub async fn read(plan: &Plan, transport: &dyn Transport, host: &str) -> Result<
     }
 }
 
-/// `Some`: a host's marker is not ours any more. A host that cannot be asked is not proof of the contrary.
-pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> Option<String> {
+/// `Some`: a host's marker is not this process's any more. A host that cannot be asked is not proof of the contrary.
+pub(super) async fn still_ours(
+    plan: &Plan,
+    life: &Life,
+    transport: &dyn Transport,
+    hosts: &[String],
+) -> Option<String> {
     let asked = hosts
         .iter()
         .map(|host| async move { (host, read(plan, transport, host).await) });
     for (host, marker) in futures_util::future::join_all(asked).await {
         match marker {
-            Ok(Some(marker)) if marker.run == plan.run => {}
-            Ok(Some(marker)) => return Some(format!("{host} was taken over by run {} of {}", marker.run, marker.who)),
+            Ok(Some(marker)) if marker.run != plan.run => {
+                return Some(format!("{host} was taken over by run {} of {}", marker.run, marker.who));
+            }
+            Ok(Some(marker)) if marker.life() != *life => {
+                return Some(format!(
+                    "{} has taken this run over, from {host}, as process {} since {}",
+                    marker.who, marker.pid, marker.since
+                ));
+            }
+            Ok(Some(_)) => {}
             Ok(None) => return Some(format!("the run's marker on {host} is gone; was it abandoned?")),
             Err(_) => {}
         }
@@ -148,7 +167,7 @@ pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]
 }
 
 /// What is said of markers that are left: empty when there is none.
-pub fn left_behind(plan: &Plan, hosts: &[String]) -> String {
+pub(super) fn left_behind(plan: &Plan, hosts: &[String]) -> String {
     if hosts.is_empty() {
         return String::new();
     }
@@ -160,27 +179,31 @@ pub fn left_behind(plan: &Plan, hosts: &[String]) -> String {
 }
 
 /// Removes our markers; others' are left alone. The hosts where ours may still stand.
-pub async fn clear(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> Vec<String> {
-    let mut left = hosts.to_vec();
+pub async fn clear(plan: &Plan, transport: &dyn Transport, left: &[Left]) -> Vec<String> {
+    let mut left = left.to_vec();
     for attempt in 0..CLEAR_ATTEMPTS {
         if attempt > 0 {
             transport.pause(Duration::from_secs(1)).await;
         }
-        let op = HostOp::ClearMarker {
-            cluster: plan.cluster.name.clone(),
-            run: plan.run.clone(),
-        };
-        let cleared = futures_util::future::join_all(left.iter().map(|host| on(transport, host, op.clone()))).await;
+        let clears = left.iter().map(|(host, life)| {
+            let op = HostOp::ClearMarker {
+                cluster: plan.cluster.name.clone(),
+                run: plan.run.clone(),
+                life: life.clone(),
+            };
+            on(transport, host, op)
+        });
+        let cleared = futures_util::future::join_all(clears).await;
         left = left
             .into_iter()
             .zip(cleared)
-            .filter_map(|(host, cleared)| cleared.is_err().then_some(host))
+            .filter_map(|(left, cleared)| cleared.is_err().then_some(left))
             .collect();
         if left.is_empty() {
             break;
         }
     }
-    left
+    left.into_iter().map(|(host, _)| host).collect()
 }
 
 /// A bookkeeping call on a host.

@@ -1,5 +1,7 @@
 //! What befalls a run, and what must come of it.
 
+mod living;
+
 use std::time::Duration;
 
 use etcdops::base::id::RunId;

@@ -354,6 +354,9 @@ pub fn live_on(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate
 
 fn drive(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate, life: Life<'_>) -> Option<Ending> {
     let records = record.events().clone();
+    // Each life is a process of its own.
+    let begun = |event: &&journal::Record| matches!(event.kind, EventKind::Created { .. } | EventKind::Resumed { .. });
+    let lives = records.iter().filter(begun).count() + usize::from(!life.same || records.is_empty());
     let interrupt = Interrupt::default();
     let sink = Sink {
         record: record.clone(),
@@ -369,7 +372,7 @@ fn drive(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate, life
         operator: Operator {
             who: "op@bastion".to_owned(),
             machine: "m".to_owned(),
-            pid: 1,
+            pid: u32::try_from(lives).unwrap(),
             pid_started: 1,
         },
     };

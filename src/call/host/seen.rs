@@ -23,6 +23,26 @@ pub struct Marker {
     pub doing: String,
 }
 
+impl Marker {
+    /// The process that wrote it.
+    pub fn life(&self) -> Life {
+        Life {
+            machine: self.machine.clone(),
+            pid: self.pid,
+            pid_started: self.pid_started,
+        }
+    }
+}
+
+/// One process of a run, which may have several: one after another, on one bastion or on several. Its fields are those of [`Marker`], in
+/// the same order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    pub machine: String,
+    pub pid: u32,
+    pub pid_started: u64,
+}
+
 /// The unit and its process, as found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSeen {

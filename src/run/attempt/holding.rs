@@ -35,8 +35,8 @@ impl Attempt<'_, '_, '_> {
             let own = self.own_guards()?;
             let lock = self.driver.lock_is_ours();
             let (taken, differs, own) = tokio::join!(lock, self.model_differs(), self.judge(&own, None));
-            if taken.is_some() {
-                return Ok(taken);
+            if let Some(taken) = taken {
+                return Err(Halt::Taken(taken));
             }
             let why = differs.or(own?.0);
             let Some(why) = why else { return Ok(None) };

@@ -1,5 +1,7 @@
 //! What a test sees of the world with its own eyes.
 
+use std::time::Duration;
+
 use super::World;
 use crate::cluster::member::{Id, Member};
 use crate::cluster::model::{Model, ModelMember};
@@ -95,6 +97,22 @@ impl World {
     /// How often the unit was started.
     pub fn starts(&self, host: &str) -> u32 {
         self.touch(host, |state, place| state.hosts[place].unit.starts)
+    }
+
+    /// How long this world has lasted.
+    pub fn time(&self) -> Duration {
+        Duration::from_millis(self.state().now)
+    }
+
+    /// Which process of which run holds which host.
+    pub fn markers(&self) -> Vec<String> {
+        let state = self.state();
+        let mut told = Vec::new();
+        for host in &state.hosts {
+            let marked = host.markers.values();
+            told.extend(marked.map(|marker| format!("{}: {} {:?}", host.name, marker.run, marker.life())));
+        }
+        told
     }
 
     /// What distinguishes two ends of a run: members by host, what runs, settings in force, fences, leftovers. Times,
