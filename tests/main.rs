@@ -7,6 +7,7 @@
 )]
 #![expect(unreachable_pub, reason = "the helpers in `support` are for all topics")]
 
+mod adoption;
 mod backups;
 mod cli;
 mod cli_questions;
@@ -17,6 +18,7 @@ mod health;
 mod lab_backup;
 mod lab_configure;
 mod lab_freeze;
+mod lab_leases;
 mod lab_logs;
 mod lab_membership;
 mod lab_peers;

@@ -127,6 +127,7 @@ pub(super) async fn planned(
         accept: &options.accept,
     };
     unknown_dead(options, settings)?;
+    unknown_guard(options)?;
     prepare(&request, transport)
         .await
         .map_err(|refusals| refused(&refusals))
@@ -140,6 +141,21 @@ fn unknown_dead(options: &ActOptions, settings: &Settings) -> Result<(), Failure
     let failure = Failure::usage(format!("--dead {unknown}: there is no such host in the inventory"));
     Err(match crate::base::nearest::nearest(unknown, names.iter().copied()) {
         Some(close) => failure.hint(format!("did you mean `--dead {close}`?")),
+        None => failure,
+    })
+}
+
+fn unknown_guard(options: &ActOptions) -> Result<(), Failure> {
+    let names: Vec<&str> = registry::acceptable().map(|(name, _)| name).collect();
+    let Some(unknown) = options.accept.iter().find(|name| !names.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let failure = Failure::usage(format!(
+        "--accept {unknown}: there is no such guard; these can be accepted: {}",
+        names.join(", ")
+    ));
+    Err(match crate::base::nearest::nearest(unknown, names.iter().copied()) {
+        Some(close) => failure.hint(format!("did you mean `--accept {close}`?")),
         None => failure,
     })
 }
@@ -178,6 +194,8 @@ fn refused(refusals: &[Refusal]) -> Failure {
     } else {
         Failure::refused("refused; nothing was changed")
     };
+    let mut hints: Vec<&str> = refusals.iter().filter_map(|refusal| refusal.hint.as_deref()).collect();
+    hints.dedup();
     for refusal in refusals {
         let at = if refusal.at.is_empty() {
             String::new()
@@ -189,11 +207,14 @@ fn refused(refusals: &[Refusal]) -> Failure {
             .as_ref()
             .map(|name| format!(" (--accept {name} asks for your typed consent instead)"));
         failure = failure.cause(format!("{at}{}{}", refusal.why, accept.unwrap_or_default()));
+        // One hint stands at the end; of several each stands with what it is for.
+        if let Some(hint) = refusal.hint.as_ref().filter(|_| hints.len() > 1) {
+            failure = failure.cause(format!("  -> {hint}"));
+        }
     }
-    let hints: Vec<&str> = refusals.iter().filter_map(|refusal| refusal.hint.as_deref()).collect();
-    match hints.first() {
-        Some(hint) => failure.hint((*hint).to_owned()),
-        None => failure,
+    match hints.as_slice() {
+        [only] => failure.hint((*only).to_owned()),
+        _ => failure,
     }
 }
 
@@ -312,6 +333,19 @@ pub(super) async fn carry_out(
     if ending.outcome == RunOutcome::Refused {
         super::unfenced::forget(plan);
     }
+    ended(context, plan, transport, ending).await
+}
+
+/// The exit code of a run that has ended, and a word where it is done and the cluster is not whole.
+pub(super) async fn ended(
+    context: &Context,
+    plan: &Plan,
+    transport: &dyn Transport,
+    ending: Ending,
+) -> Result<Exit, Failure> {
+    if ending.outcome == RunOutcome::Done {
+        super::aftermath::tell(context, plan, transport).await;
+    }
     finish(ending)
 }
 
@@ -337,7 +371,10 @@ pub(super) async fn agreed<'p>(
 }
 
 /// The exit code of an ending; a bad one is told as a failure.
-pub(super) fn finish(ending: Ending) -> Result<Exit, Failure> {
+fn finish(ending: Ending) -> Result<Exit, Failure> {
+    if ending.bug {
+        return Err(Failure::bug(ending.text));
+    }
     let exit = match ending.outcome {
         RunOutcome::Done => return Ok(Exit::Done),
         RunOutcome::DoneUncleanly | RunOutcome::Failed => Exit::Failed,
@@ -352,5 +389,64 @@ impl Context {
     /// The folder of runs on this bastion.
     pub fn runs(&self) -> Store {
         Store::new(self.state_folder().join("runs"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(why: &str, hint: Option<&str>) -> Refusal {
+        Refusal {
+            at: "requires disk".to_owned(),
+            why: why.to_owned(),
+            hint: hint.map(str::to_owned),
+            accept: Some("disk".to_owned()),
+            usage: false,
+        }
+    }
+
+    #[test]
+    fn each_refusal_is_told_with_its_own_hint() {
+        let (one, two) = (refusal("a is full", Some("free a")), refusal("b is full", Some("free b")));
+        let told = refused(&[one.clone(), two, refusal("c is odd", None)]);
+        let accept = "(--accept disk asks for your typed consent instead)";
+        assert_eq!(
+            told.causes,
+            [
+                format!("requires disk: a is full {accept}"),
+                "  -> free a".to_owned(),
+                format!("requires disk: b is full {accept}"),
+                "  -> free b".to_owned(),
+                format!("requires disk: c is odd {accept}"),
+            ]
+        );
+        assert_eq!(told.hint, None);
+        assert_eq!(refused(&[one.clone(), one]).hint.as_deref(), Some("free a"));
+    }
+
+    #[test]
+    fn a_guard_that_nobody_knows_is_a_mistake_in_what_was_asked() {
+        let accepting = |name: &str| {
+            unknown_guard(&ActOptions {
+                accept: vec![name.to_owned()],
+                ..ActOptions::default()
+            })
+        };
+        assert_eq!(accepting("quorum"), Ok(()));
+        let failure = accepting("qourum").unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert_eq!(failure.hint.as_deref(), Some("did you mean `--accept quorum`?"));
+    }
+
+    #[test]
+    fn a_mistake_of_etcdops_ends_as_one() {
+        let ending = Ending {
+            bug: true,
+            ..Ending::new(RunOutcome::Failed, "a mistake in etcdops: no such condition")
+        };
+        assert_eq!(finish(ending).unwrap_err().exit.code(), 70);
+        let failed = Ending::new(RunOutcome::Failed, "a step failed");
+        assert_eq!(finish(failed).unwrap_err().exit.code(), 1);
     }
 }

@@ -2,6 +2,8 @@
 //! (without `async` where nothing is waited for).
 
 pub mod act;
+mod adopt;
+mod aftermath;
 pub mod backup;
 pub mod backup_timer;
 pub mod backups;

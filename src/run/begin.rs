@@ -153,12 +153,9 @@ fn refused(recorder: &Recorder<'_>, text: String) -> Ending {
     if recorder.record(ended.clone()).is_err() {
         recorder.show(ended);
     }
-    Ending { outcome, text }
+    Ending::new(outcome, text)
 }
 
 fn unrecorded(error: &JournalError) -> Ending {
-    Ending {
-        outcome: RunOutcome::Refused,
-        text: format!("{error}; nothing was changed"),
-    }
+    Ending::new(RunOutcome::Refused, format!("{error}; nothing was changed"))
 }

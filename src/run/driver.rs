@@ -62,6 +62,18 @@ pub struct Driver<'a, 'r> {
 pub struct Ending {
     pub outcome: RunOutcome,
     pub text: String,
+    /// etcdops itself is at fault.
+    pub bug: bool,
+}
+
+impl Ending {
+    pub fn new(outcome: RunOutcome, text: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            text: text.into(),
+            bug: false,
+        }
+    }
 }
 
 impl<'a, 'r> Driver<'a, 'r> {
@@ -103,10 +115,7 @@ impl<'a, 'r> Driver<'a, 'r> {
     async fn ended(&self, end: Result<RunOutcome, Halt>) -> Ending {
         let taken = matches!(end, Err(Halt::Taken(_)));
         let ending = match end {
-            Ok(outcome) => Ending {
-                outcome,
-                text: self.words(outcome),
-            },
+            Ok(outcome) => Ending::new(outcome, self.words(outcome)),
             Err(halt) => self.halted(halt).await,
         };
         let over = matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused);
@@ -140,7 +149,11 @@ impl<'a, 'r> Driver<'a, 'r> {
             RunOutcome::Done => RunOutcome::DoneUncleanly,
             other => other,
         };
-        Ending { outcome, text }
+        Ending {
+            outcome,
+            text,
+            bug: ending.bug,
+        }
     }
 
     /// What an earlier life took for the steps that remain is looked at: a restart of the host, or a give-back that could not be recorded,
@@ -250,35 +263,24 @@ impl<'a, 'r> Driver<'a, 'r> {
             Halt::Now => {
                 let text = "stopped now, in the middle of a call: look before acting".to_owned();
                 let _kept = self.recorder.record(EventKind::Interrupted { how: "now".to_owned() });
-                Ending {
-                    outcome: RunOutcome::InDoubt,
-                    text,
-                }
+                Ending::new(RunOutcome::InDoubt, text)
             }
             Halt::Journal(error) => {
                 let given = self.give_back_unrecorded().await;
                 let text = format!("{error}; nothing more was changed{given}");
-                Ending {
-                    outcome: if began {
-                        RunOutcome::InDoubt
-                    } else {
-                        RunOutcome::Refused
-                    },
-                    text,
-                }
+                let outcome = if began {
+                    RunOutcome::InDoubt
+                } else {
+                    RunOutcome::Refused
+                };
+                Ending::new(outcome, text)
             }
-            Halt::Doubt(why) => Ending {
-                outcome: RunOutcome::InDoubt,
-                text: why,
-            },
+            Halt::Doubt(why) => Ending::new(RunOutcome::InDoubt, why),
             Halt::Taken(why) => self.taken(&why),
-            Halt::Stop => Ending {
-                outcome: RunOutcome::Stopped,
-                text: self.words(RunOutcome::Stopped),
-            },
+            Halt::Stop => Ending::new(RunOutcome::Stopped, self.words(RunOutcome::Stopped)),
             Halt::Bug(why) => Ending {
-                outcome: RunOutcome::Failed,
-                text: format!("a mistake in etcdops: {why}"),
+                bug: true,
+                ..Ending::new(RunOutcome::Failed, format!("a mistake in etcdops: {why}"))
             },
         }
     }
@@ -296,7 +298,7 @@ impl<'a, 'r> Driver<'a, 'r> {
         let text = format!(
             "{why}; {nothing}; two must not work on one run: see how it goes on with etcdops health, and take it back with etcdops resume {run} --from HOST only when nobody works on it"
         );
-        Ending { outcome, text }
+        Ending::new(outcome, text)
     }
 
     /// With no journal to write to: start what was stopped, best effort, and say so.
