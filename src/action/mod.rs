@@ -61,6 +61,7 @@ pub mod service_stop;
 pub mod sight;
 pub mod talk;
 pub mod version;
+pub mod way_back;
 
 use serde_json::Value;
 

@@ -57,6 +57,7 @@ use crate::action::service_start::ServiceStart;
 use crate::action::service_stop::ServiceStop;
 use crate::action::talk::{Confirm, Note, Wait};
 use crate::action::version::VersionIs;
+use crate::action::way_back::WayBack;
 use crate::action::{Kind, SAYS};
 
 /// The actions, in the order of the reference.
@@ -342,6 +343,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ConditionKind::of::<Restorable>(
         "restorable",
         "Hosts have the tool that restores a backup, and an etcd that can run on its data.",
+    ),
+    ConditionKind::of::<WayBack>(
+        "way_back",
+        "Hosts have the programs with which they take debug logging back by themselves: curl, or what does for this version of etcd.",
     ),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
     ConditionKind::of::<VersionIs>("version", "The etcd that a host has: may it join, is it new enough."),

@@ -83,6 +83,8 @@ pub struct ServiceSeen {
     pub version: Option<Version>,
     /// `etcdutl` and `etcdctl` as found on PATH.
     pub tools: BTreeMap<String, Version>,
+    /// Of `curl`, `openssl` and `bash` those on PATH.
+    pub programs: Vec<String>,
     /// The fence stands, and starting is refused by it.
     pub fenced: bool,
     /// Overrides of ours in place: name → settings.

@@ -346,6 +346,7 @@ pub(super) fn port_of(url: &str) -> Option<u16> {
 }
 
 fn read_versions(service: &mut ServiceSeen, frame: &Frame) {
+    service.programs = frame.all("program");
     for line in frame.text("versions").unwrap_or_default().lines() {
         let Some((program, version)) = line.split_once(':').and_then(|(title, version)| {
             let program = title.split_ascii_whitespace().next()?.to_ascii_lowercase();

@@ -185,6 +185,7 @@ impl State {
             },
             version: Some(target.version),
             tools,
+            programs: vec!["curl".to_owned()],
             fenced: target.unit.fenced,
             overrides: target.overrides.clone(),
             leases: self.leases(host),

@@ -93,6 +93,7 @@ $(tr '\0' ' ' <"/proc/$pid/cmdline")"
     while IFS= read -r d; do one_dir "$d"; done
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { split($2, a, ":"); print a[2] }' | sort -u | pute listen
   put versions "$(versions "$binary")"
+  for f in curl openssl bash; do ! command -v "$f" >/dev/null || put program "$f"; done
   for f in "$ours"/*.settings; do
     [ ! -e "$f" ] || { n=${f##*/}; n=${n%.settings}; [ "$kind" != systemd ] || [ -e "$drop_in/zz-etcdops-$n.conf" ] || continue; put override "$n
 $(cat "$f")"; }
