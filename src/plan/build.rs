@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use crate::action::{Named, Probe, Site, registry};
+use crate::action::{Named, Probe, Risk, Site, registry};
 use crate::base::duration::Span;
 use crate::base::id::RunId;
 use crate::call::{CallError, Look};
@@ -98,6 +98,7 @@ pub fn build(request: &Request<'_>, known: &Known) -> Built {
         Err(error) => builder.no_library = Some(error),
     }
     builder.whole();
+    builder.look_at_hosts();
     let missing = known.take_missing();
     if !missing.is_empty() {
         return Built::Missing(missing);
@@ -318,15 +319,46 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(self) -> Plan {
-        let mut hosts: Vec<String> = self
-            .steps
-            .iter()
-            .flat_map(|step| &step.calls)
-            .filter_map(|call| call.host.clone())
-            .collect();
+    /// The hosts that something is done on, in name order.
+    fn hosts(&self) -> Vec<String> {
+        let calls = self.steps.iter().flat_map(|step| &step.calls);
+        let mut hosts: Vec<String> = calls.filter_map(|call| call.host.clone()).collect();
         hosts.sort();
         hosts.dedup();
+        hosts
+    }
+
+    /// Whatever is changed on a host, its unit is looked at first: it must be the same when the run begins, and what the host will do by
+    /// itself is told (safety 28).
+    fn look_at_hosts(&self) {
+        if self.steps.iter().any(|step| step.risk > Risk::Look) {
+            for host in self.hosts() {
+                let _noted = self.known.service(&host);
+            }
+        }
+    }
+
+    /// What hosts will take back by themselves.
+    fn leases(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        for host in &self.request.cluster.hosts {
+            let Some(Ok(service)) = self.known.service(&host.name) else {
+                continue;
+            };
+            told.extend(service.leases.iter().map(|(name, ends)| {
+                format!(
+                    "{} takes {name} back by itself at {ends}, or as soon after that as nobody works on it",
+                    host.name
+                )
+            }));
+        }
+        told
+    }
+
+    fn finish(mut self) -> Plan {
+        let hosts = self.hosts();
+        let leases = self.leases();
+        self.notes.extend(leases);
         Plan {
             schema: SCHEMA.to_owned(),
             made_by: env!("CARGO_PKG_VERSION").to_owned(),
