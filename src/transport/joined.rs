@@ -35,9 +35,13 @@ impl RealTransport {
         let shared = Arc::new(cluster.clone());
         let joined = Arc::new(Joined {
             cluster: shared.clone(),
-            hosts: host::Hosts::new(shared, sudo_password),
+            hosts: host::Hosts::new(shared, sudo_password.clone()),
         });
-        Self::new(cluster, credentials, Some(joined.clone()), Some(joined))
+        let mut transport = Self::new(cluster, credentials, Some(joined.clone()), Some(joined))?;
+        if let Some(password) = &sudo_password {
+            transport.scrub.add(password);
+        }
+        Ok(transport)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::World;
-use super::state::{Later, State};
+use super::state::{Later, Lease, State};
 use crate::cluster::version::Version;
 
 impl World {
@@ -54,6 +54,30 @@ impl World {
     /// Starts the unit as an operator would by hand.
     pub fn start_etcd(&self, host: &str) {
         self.touch(host, State::start_unit);
+    }
+
+    /// The member logs at debug level, as `debug-log on` leaves it, for this long.
+    pub fn debug_log(&self, host: &str, length: Duration) {
+        let name = "debug-log".to_owned();
+        self.touch(host, |state, place| {
+            let after = super::milliseconds(length);
+            let lease = Lease {
+                at: state.now + after,
+                cluster: state.cluster.clone(),
+            };
+            state.hosts[place].leases.insert(name.clone(), lease);
+            state.later(after, Later::Lease(place, name.clone()));
+            if state.hosts[place].version.log_level_needs_restart() {
+                let settings = [("log-level".to_owned(), "debug".to_owned())].into();
+                state.hosts[place].overrides.insert(name, settings);
+                state.stop_process(place);
+                state.start_unit(place);
+            } else if let Some(process) = &mut state.hosts[place].process {
+                process.debug = true;
+                state.say(place, "globalLogLevel set to \"DEBUG\"");
+            }
+        });
+        self.pass(Duration::from_secs(30));
     }
 
     /// The content of the data directory is gone (an operator removed it; etcdops never does).
