@@ -32,10 +32,10 @@ steps:
 ";
 
 /// A world with a playground of three members, taken down at the end.
-struct World(Cli);
+pub struct World(pub Cli);
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut cli = Cli::new();
         cli.set("TERM", "xterm");
         cli.write("never.yaml", NEVER);
@@ -48,7 +48,7 @@ impl World {
         world
     }
 
-    fn runs(&self) -> Vec<Value> {
+    pub fn runs(&self) -> Vec<Value> {
         let ran = self.0.run(["runs", "list", "-o", "json"]).code(0);
         let document: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!(document["schema"], "etcdops/runs/v1");
@@ -56,7 +56,7 @@ impl World {
     }
 
     /// The program on a terminal of its own.
-    fn terminal(&self, words: &str) -> Terminal {
+    pub fn terminal(&self, words: &str) -> Terminal {
         #[expect(clippy::disallowed_methods, reason = "tests start the program themselves")]
         let mut command = std::process::Command::new("bash");
         let program = crate::support::cli::program_path().display();
@@ -78,24 +78,24 @@ impl Drop for World {
     }
 }
 
-struct Terminal(expectrl::session::OsSession);
+pub struct Terminal(expectrl::session::OsSession);
 
 impl Terminal {
     /// Waits for this text; gives what came before it.
     #[track_caller]
-    fn sees(&mut self, text: &str) -> String {
+    pub fn sees(&mut self, text: &str) -> String {
         match self.0.expect(text) {
             Ok(found) => String::from_utf8_lossy(found.before()).into_owned(),
             Err(error) => panic!("`{text}` never came: {error}"),
         }
     }
 
-    fn types(&mut self, text: &str) {
+    pub fn types(&mut self, text: &str) {
         self.0.send(text).unwrap();
     }
 
     #[track_caller]
-    fn ends(mut self, code: u8) -> String {
+    pub fn ends(mut self, code: u8) -> String {
         self.sees(&format!("code={code}."))
     }
 }
@@ -273,55 +273,4 @@ fn a_failed_run_is_listed_shown_and_given_up_by_typing_the_cluster() {
         .0
         .run(["start", "etcd-3", "--yes", "--cluster", "playground"])
         .code(0);
-}
-
-#[test]
-fn a_kept_plan_is_carried_out_once_and_only_on_the_cluster_that_it_was_made_for() {
-    let world = World::new();
-    let run = |words: &[&str]| world.0.run(words);
-    for file in ["one.plan", "two.plan"] {
-        let _ = run(&["plan", "restart", "--set", "hosts=etcd-1", "--plan-out", file]).code(0);
-    }
-    let _ = run(&["apply", "one.plan"]).code(3).says(&["no terminal", "--yes"]);
-    assert_eq!(world.runs(), [Value::Null; 0], "a plan is no run");
-    let applied = run(&["apply", "one.plan", "--yes"]).code(0);
-    assert!(!applied.stderr.contains("degraded"), "{}", applied.stderr);
-    assert_eq!(world.runs()[0]["state"], "done");
-    let _ = run(&["apply", "one.plan", "--yes"])
-        .code(3)
-        .says(&["carried out already", "nothing was changed"]);
-
-    // Done, and the cluster is degraded by it: no failure, and not in silence.
-    let _ = run(&["stop", "etcd-3", "--yes"])
-        .code(0)
-        .says(&["playground is degraded: 2 of 3 voters", "etcdops health"]);
-    let _ = run(&["apply", "two.plan", "--yes"]).code(3).says(&[
-        "has changed since",
-        "etcd-3 was healthy",
-        "nothing was changed",
-    ]);
-    assert_eq!(world.runs()[0]["state"], "refused");
-}
-
-#[test]
-fn a_guard_that_nobody_knows_and_a_plugin_that_cannot_work() {
-    let cli = Cli::new();
-    cli.write("etcdops.yaml", "clusters: {a: {endpoints: ['http://127.0.0.1:1'], bogus: 1}}");
-    let missing = ["health", "--endpoints", "https://127.0.0.1:1", "--cacert", "none.pem", "-o", "nagios"];
-    for words in [
-        vec!["health", "-o", "nagios"],
-        vec!["health", "-o", "nagios", "--bogus"],
-        missing.to_vec(),
-    ] {
-        let ran = cli.run(&words).code(3);
-        assert!(ran.stdout.starts_with("ETCD UNKNOWN - "), "{words:?}: {}", ran.stdout);
-        assert_eq!(ran.stdout.lines().count(), 1, "{words:?}: {}", ran.stdout);
-        assert!(!ran.stderr.is_empty(), "{words:?}: a person is told more");
-    }
-    let _ = cli.run(["health", "-o", "json", "--bogus"]).code(2).stdout("");
-    cli.write("etcdops.yaml", "clusters: {a: {endpoints: ['http://127.0.0.1:1']}}");
-    let _ = cli
-        .run(["restart", "etcd-1", "--accept", "qourum", "--yes"])
-        .code(2)
-        .says(&["qourum", "did you mean `--accept quorum`?"]);
 }

@@ -11,6 +11,7 @@ mod adoption;
 mod backups;
 mod cli;
 mod cli_questions;
+mod cli_runs;
 mod completion;
 mod config;
 mod generated;

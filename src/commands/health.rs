@@ -1,13 +1,13 @@
 //! `etcdops health`: the state of every member and of the cluster, whatever is down.
 
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::settings::Settings;
 use super::{Context, Exit, Failure, signals};
 use super::{folders, touched, unfenced};
 use crate::base::duration::Span;
-use crate::cluster::host::Host;
+use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::inventory::Origin;
 use crate::cluster::observed::Observed;
 use crate::look;
@@ -16,6 +16,9 @@ use crate::look::verdict::{Circumstances, Health, Problem, Severity, Verdict, ve
 use crate::look::{Depth, Evidence, investigate, leftovers};
 use crate::transport::{Transport, library};
 use crate::ui::{Format, health_view};
+
+/// Members that are well have answered by then.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Clears a terminal and starts at its top.
 const FROM_THE_TOP: &str = "\x1b[H\x1b[2J\x1b[3J";
@@ -63,8 +66,9 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     let first = hosts(settings, |host| {
         context.ui.manner.verbose > 0 || touched.contains(&host.name)
     });
-    let (evidence, mut left) = tokio::join!(
-        investigate(cluster, transport, bound, Depth::Thorough),
+    let rest = hosts(settings, |host| !first.iter().any(|asked| asked.name == host.name));
+    let ((evidence, early), mut left) = tokio::join!(
+        look_and_ask(cluster, &rest, transport, bound),
         leftovers::ask(cluster, &first, transport, bound)
     );
     let mut health = verdict(
@@ -76,9 +80,14 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
         },
     );
     if health.verdict != Verdict::Healthy {
-        let rest = hosts(settings, |host| !left.iter().any(|(asked, _)| *asked == host.name));
-        let remaining = Span(bound.0.saturating_sub(started.elapsed()));
-        left.extend(leftovers::ask(cluster, &rest, transport, remaining).await);
+        left.extend(match early {
+            Some(early) => early,
+            None => {
+                let remaining = Span(bound.0.saturating_sub(started.elapsed()));
+                leftovers::ask(cluster, &rest, transport, remaining).await
+            }
+        });
+        health.add(leftovers::not_asked(&left));
     }
     touched::forget(&cluster.name, &left);
     health.add(leftovers::problems(&left));
@@ -88,6 +97,26 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     show(context, settings, &evidence, &health, again);
     remember(context, settings, &evidence.observed);
     exit
+}
+
+/// The state of the cluster. A member that lets us wait for so long is sick: then these hosts are asked at once what runs left on them, while
+/// there is time.
+async fn look_and_ask(
+    cluster: &ClusterConfig,
+    hosts: &[&Host],
+    transport: &dyn Transport,
+    bound: Span,
+) -> (Evidence, Option<Vec<leftovers::Found>>) {
+    let late = LATE.min(bound.0 / 3);
+    let mut look = std::pin::pin!(investigate(cluster, transport, bound, Depth::Thorough));
+    tokio::select! {
+        evidence = &mut look => (evidence, None),
+        () = transport.pause(late) => {
+            let remaining = Span(bound.0.saturating_sub(late));
+            let (evidence, found) = tokio::join!(look, leftovers::ask(cluster, hosts, transport, remaining));
+            (evidence, Some(found))
+        }
+    }
 }
 
 /// Only where the inventory says where backups are kept: others may keep theirs elsewhere.
