@@ -31,9 +31,7 @@ impl World {
         let work = cli.work().display().to_string();
         cli.write("never.yaml", &NEVER.replace("WORK", &work));
         let etcd = etcd::programs(etcd::USUAL);
-        let _ = cli
-            .run(["playground", "up", "--etcd", etcd.to_str().unwrap()])
-            .code(0);
+        let _ = cli.run(["playground", "up", "--etcd", etcd.to_str().unwrap()]).code(0);
         let _ = cli.run(["run", "./never.yaml", "--yes"]).code(1);
         let listed = cli.run(["runs", "list", "-o", "json"]).code(0).stdout;
         let listed: Value = serde_json::from_str(&listed).unwrap();
@@ -83,7 +81,10 @@ fn the_longest_record_counts_and_none_is_written_before_it_is_agreed_to() {
 
     // A copy that lags does not replace what is here; nor does one that nobody has agreed to.
     (1..=3).for_each(|host| world.cut_copy(host, 3));
-    for words in [vec!["resume", run, "--from", from], vec!["runs", "abandon", run, "--from", from]] {
+    for words in [
+        vec!["resume", run, "--from", from],
+        vec!["runs", "abandon", run, "--from", from],
+    ] {
         let _ = world.cli.run(words).code(3).says(&["no terminal"]);
         assert_eq!(world.text(), whole);
     }
@@ -95,7 +96,10 @@ fn the_longest_record_counts_and_none_is_written_before_it_is_agreed_to() {
     world.cut_copy(1, 3);
     let aside = world.journal().with_extension("aside");
     fs::rename(world.journal(), &aside).unwrap();
-    for words in [vec!["resume", run, "--from", from], vec!["runs", "abandon", run, "--from", from]] {
+    for words in [
+        vec!["resume", run, "--from", from],
+        vec!["runs", "abandon", run, "--from", from],
+    ] {
         let _ = world.cli.run(words).code(3).says(&["no terminal"]);
         assert!(!world.journal().exists(), "nothing was agreed to");
     }
@@ -120,8 +124,15 @@ fn the_longest_record_counts_and_none_is_written_before_it_is_agreed_to() {
     let file = fs::File::create_new(world.journal());
     file.and_then(|mut file| std::io::Write::write_all(&mut file, forked.as_bytes()))
         .unwrap();
-    for words in [vec!["resume", run, "--yes"], vec!["resume", run, "--from", from, "--yes"]] {
-        let _ = world.cli.run(words).code(3).says(&["two stories after record 3", "mv ", "--from etcd-"]);
+    for words in [
+        vec!["resume", run, "--yes"],
+        vec!["resume", run, "--from", from, "--yes"],
+    ] {
+        let _ = world
+            .cli
+            .run(words)
+            .code(3)
+            .says(&["two stories after record 3", "mv ", "--from etcd-"]);
         assert_eq!(world.text(), forked);
     }
 }

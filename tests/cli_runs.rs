@@ -82,7 +82,9 @@ fn a_terminal_that_goes_away_stops_a_run_after_its_call() {
     slow.has_begun();
     drop(terminal);
     slow.let_go();
-    wait_until("the run has stopped", PATIENCE, || slow.0.runs()[0]["state"] == "stopped");
+    wait_until("the run has stopped", PATIENCE, || {
+        slow.0.runs()[0]["state"] == "stopped"
+    });
     assert!(!slow.file("second").exists(), "nothing more was begun");
     slow.ends_well(slow.0.runs()[0]["id"].as_str().unwrap());
 }
@@ -108,7 +110,11 @@ fn resume_shows_what_remains_and_what_is_in_doubt_and_asks() {
     signal(&child, Signal::KILL);
     child.wait().unwrap();
     let run = slow.0.runs()[0]["id"].as_str().unwrap().to_owned();
-    let record = slow.0.0.folder("state").join(format!("etcdops/runs/{run}/journal.jsonl"));
+    let record = slow
+        .0
+        .0
+        .folder("state")
+        .join(format!("etcdops/runs/{run}/journal.jsonl"));
     let before = std::fs::read(&record).unwrap();
 
     let mut asked = slow.0.terminal(&format!("resume {run}"));
@@ -161,8 +167,19 @@ fn a_kept_plan_is_carried_out_once_and_only_on_the_cluster_that_it_was_made_for(
 #[test]
 fn a_guard_that_nobody_knows_and_a_plugin_that_cannot_work() {
     let cli = Cli::new();
-    cli.write("etcdops.yaml", "clusters: {a: {endpoints: ['http://127.0.0.1:1'], bogus: 1}}");
-    let missing = ["health", "--endpoints", "https://127.0.0.1:1", "--cacert", "none.pem", "-o", "nagios"];
+    cli.write(
+        "etcdops.yaml",
+        "clusters: {a: {endpoints: ['http://127.0.0.1:1'], bogus: 1}}",
+    );
+    let missing = [
+        "health",
+        "--endpoints",
+        "https://127.0.0.1:1",
+        "--cacert",
+        "none.pem",
+        "-o",
+        "nagios",
+    ];
     for words in [
         vec!["health", "-o", "nagios"],
         vec!["health", "-o", "nagios", "--bogus"],

@@ -66,7 +66,10 @@ fn a_host_sets_the_level_back_while_etcd_runs() {
     hide(&lab, "etcd-1", &["openssl"]);
     let refused = lab.etcdops(&ON);
     assert_eq!(refused.code, Some(3), "{}", refused.stderr);
-    for words in ["etcd-1 has neither curl nor openssl", "install curl or openssl on etcd-1"] {
+    for words in [
+        "etcd-1 has neither curl nor openssl",
+        "install curl or openssl on etcd-1",
+    ] {
         let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains(words), "{said}");
     }
@@ -91,7 +94,10 @@ fn a_host_restarts_its_member_without_debug_logging_once_nobody_works_on_it() {
                 lab.try_exec("etcd-1", "pgrep -f '^sleep 30$'").code == Some(0)
             });
             assert!(!left(&lab, "etcd-1").contains(".conf"), "the override is gone at once");
-            assert_eq!((start(&lab, "etcd-1"), given(&lab, "etcd-1")), (began.clone(), "debug".to_owned()));
+            assert_eq!(
+                (start(&lab, "etcd-1"), given(&lab, "etcd-1")),
+                (began.clone(), "debug".to_owned())
+            );
             lab.exec("etcd-1", "rm /var/lib/etcdops/lab.run");
         }
         wait_until("the host has restarted its member", PATIENCE, || {

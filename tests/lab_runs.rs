@@ -139,7 +139,11 @@ fn interrupted_a_run_stops_in_order() {
             .is_some_and(|text| text.lines().last().is_some_and(|line| line.contains("call-started")))
     });
     signal(&child, Signal::HUP);
-    assert_eq!(child.wait().unwrap().code(), Some(5), "a terminal that goes away: after this call");
+    assert_eq!(
+        child.wait().unwrap().code(),
+        Some(5),
+        "a terminal that goes away: after this call"
+    );
     lab.etcdops(&["resume", "--yes"]).good();
     lab.etcdops(&["health"]).good();
     assert_eq!(markers(&lab), "");
@@ -176,7 +180,9 @@ fn a_connection_that_is_cut_in_the_middle_of_a_step_does_not_stop_it_nor_begin_i
     lab.cut("etcd-2", &["--from", "bastion"]);
     let heard = || fs::read_to_string(&said).unwrap();
     let before = heard().len();
-    wait_until("the loss is noticed", MINUTE, || heard()[before..].contains("\"waiting\""));
+    wait_until("the loss is noticed", MINUTE, || {
+        heard()[before..].contains("\"waiting\"")
+    });
     assert_eq!(child.try_wait().unwrap(), None, "it waits for the host");
     lab.heal("etcd-2");
     lab.exec("etcd-2", "touch /root/go");
@@ -213,7 +219,8 @@ fn a_password_that_a_host_says_is_neither_shown_nor_recorded() {
         assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);
         let said = ran.stdout + &ran.stderr;
         assert!(said.contains("it is ****.") && !said.contains(password), "{said}");
-        lab.etcdops(&["runs", "abandon", &run_id(lab.bastion()), "--yes"]).good();
+        lab.etcdops(&["runs", "abandon", &run_id(lab.bastion()), "--yes"])
+            .good();
     }
     lab.etcdops(&["restart", "etcd-1", "--yes"]).good();
 

@@ -178,3 +178,44 @@ pub fn is_literal(value: &Value) -> bool {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The least that a condition can be given so that its refusal may be accepted, if any may.
+    fn least(name: &str) -> Value {
+        match name {
+            "member" => json!({ "is": "etcd-1" }),
+            "peers" => json!({ "between": ["etcd-1"], "and": "etcd-2" }),
+            "fenced" => json!({ "members": ["etcd-1"] }),
+            "quorum" => json!({ "survives": "add" }),
+            "backup" => json!({ "is": "b", "of_cluster": "1" }),
+            "newest" => json!({ "is": "etcd-1", "among": ["etcd-1"] }),
+            "dead" => json!({ "hosts": ["etcd-1"], "asked_from": ["etcd-2"] }),
+            "bootstrap" => json!({ "none_on": ["etcd-1"] }),
+            "startable" => json!({ "hosts": ["etcd-1"] }),
+            "content" => json!({ "equal_on": ["etcd-1"] }),
+            "disk" => json!({ "free": 1 }),
+            "quota" => json!({ "above": 1 }),
+            "http" => json!({ "url": "http://etcd-1" }),
+            _ => json!({}),
+        }
+    }
+
+    #[test]
+    fn what_can_be_accepted_is_what_conditions_say() {
+        let accepted: Vec<&str> = acceptable().map(|(name, _)| name).collect();
+        for kind in CONDITIONS {
+            let condition = condition(&Named {
+                name: kind.name.to_owned(),
+                with: least(kind.name),
+            })
+            .unwrap();
+            let listed = accepted.contains(&kind.name).then_some(kind.name);
+            assert_eq!(condition.accept_name(), listed, "{}", kind.name);
+        }
+    }
+}

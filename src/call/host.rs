@@ -14,7 +14,8 @@ use crate::base::hash::sha256_hex;
 use crate::base::id::RunId;
 
 pub use seen::{
-    DetachedState, LeftoversSeen, Life, Marker, PeerProof, PeerSeen, RunOutput, ServiceSeen, Setting, SettingFrom, StatSeen,
+    DetachedState, LeftoversSeen, Life, Marker, PeerProof, PeerSeen, RunOutput, ServiceSeen, Setting, SettingFrom,
+    StatSeen,
 };
 
 /// Names a change so that it can be found again after a crash: `/var/lib/etcdops/<run>/<key>/`.

@@ -47,7 +47,11 @@ mod tests {
         ] {
             assert!(asked(line), "{line}");
         }
-        for line in ["etcdops health -o json", "etcdops members -o nagios", "etcdops health nagios"] {
+        for line in [
+            "etcdops health -o json",
+            "etcdops members -o nagios",
+            "etcdops health nagios",
+        ] {
             assert!(!asked(line), "{line}");
         }
     }

@@ -408,7 +408,10 @@ mod tests {
 
     #[test]
     fn each_refusal_is_told_with_its_own_hint() {
-        let (one, two) = (refusal("a is full", Some("free a")), refusal("b is full", Some("free b")));
+        let (one, two) = (
+            refusal("a is full", Some("free a")),
+            refusal("b is full", Some("free b")),
+        );
         let told = refused(&[one.clone(), two, refusal("c is odd", None)]);
         let accept = "(--accept disk asks for your typed consent instead)";
         assert_eq!(

@@ -28,7 +28,9 @@ pub(super) async fn tell(context: &Context, plan: &Plan, transport: &dyn Transpo
 /// `None`: all is well.
 fn words(cluster: &str, observed: &Observed) -> Option<String> {
     if !observed.member_list_known {
-        return Some(format!("this is done, and no member of {cluster} says how the cluster is"));
+        return Some(format!(
+            "this is done, and no member of {cluster} says how the cluster is"
+        ));
     }
     let model = observed.model();
     let (voters, healthy) = (model.voter_count(), model.healthy_voters());
@@ -41,7 +43,11 @@ fn words(cluster: &str, observed: &Observed) -> Option<String> {
     if healthy == voters {
         return None;
     }
-    let state = if model.has_quorum() { "degraded" } else { "without quorum" };
+    let state = if model.has_quorum() {
+        "degraded"
+    } else {
+        "without quorum"
+    };
     let who = if ill.is_empty() {
         String::new()
     } else {
@@ -86,7 +92,11 @@ mod tests {
             said(&[true, false, true]).unwrap(),
             "this is done, and c is degraded: 2 of 3 voters healthy; not healthy: etcd-2"
         );
-        assert!(said(&[true, false, false]).unwrap().contains("c is without quorum: 1 of 3"));
+        assert!(
+            said(&[true, false, false])
+                .unwrap()
+                .contains("c is without quorum: 1 of 3")
+        );
         assert!(words("c", &Observed::default()).is_some());
     }
 }

@@ -150,7 +150,10 @@ mod tests {
         assert_eq!(not_asked(std::slice::from_ref(&asked)), Vec::new());
         let error = CallError::new(Fault::Timeout, "look for what was left", "etcd-2", "no answer in time");
         let told = not_asked(&[asked, ("etcd-2".to_owned(), Err(error))]);
-        assert_eq!(told[0].text, "not asked what runs left there: etcd-2 (no answer in time)");
+        assert_eq!(
+            told[0].text,
+            "not asked what runs left there: etcd-2 (no answer in time)"
+        );
     }
 
     #[test]

@@ -135,7 +135,10 @@ mod tests {
         };
         for (told, expected) in [
             (after(|now| now.cluster_id = Some(Id(8))), "the cluster ID is another"),
-            (after(|now| drop(now.model.members.pop())), "etcd-3 is no member any more"),
+            (
+                after(|now| drop(now.model.members.pop())),
+                "etcd-3 is no member any more",
+            ),
             (
                 after(|now| {
                     let mut new = now.model.members[0].clone();
@@ -173,10 +176,7 @@ mod tests {
                 service("/etc/etcd.service||/var/lib/etcd"),
                 "etcd-1: the unit or its data directory is another",
             ),
-            (
-                after(|now| now.services.clear()),
-                "etcd-1: can no longer be asked",
-            ),
+            (after(|now| now.services.clear()), "etcd-1: can no longer be asked"),
         ] {
             assert_eq!(told, expected);
         }
@@ -214,6 +214,9 @@ mod tests {
             };
             baseline(&observed, &Known::default(), &[])
         };
-        assert_eq!(differences(&seen(true, 2, 20_480), &seen(false, 5, 4_096_000)), Vec::<String>::new());
+        assert_eq!(
+            differences(&seen(true, 2, 20_480), &seen(false, 5, 4_096_000)),
+            Vec::<String>::new()
+        );
     }
 }

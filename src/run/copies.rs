@@ -67,7 +67,11 @@ mod tests {
         let lagging = copies(["a\n", "a\nb\n", "a\nb\nc\n"]);
         assert_eq!(longest("x", &lagging), Some(("a\nb\nc\n", Vec::new())));
         let forked = copies(["a\nb\n", "a\nx\ny\n", "a\n"]);
-        assert_eq!(longest("x", &forked), Some(("a\nb\n", vec!["y"])), "the named host counts");
+        assert_eq!(
+            longest("x", &forked),
+            Some(("a\nb\n", vec!["y"])),
+            "the named host counts"
+        );
         assert_eq!(longest("w", &forked), None);
     }
 }

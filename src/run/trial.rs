@@ -1,5 +1,7 @@
 //! The engine on the simulated world: the first proofs; the sweep over every runbook is `tests/safety.rs`.
 
+mod takeover;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -217,6 +219,19 @@ fn what_somebody_else_has_thawed_is_frozen_again_before_the_work_inside_goes_on(
         .collect();
     assert_eq!(attempts, [1, 2], "frozen again, under a number of its own");
     assert_eq!(world.check_promises(), Vec::<String>::new());
+}
+
+#[test]
+fn a_plan_tells_what_its_hosts_will_take_back_by_themselves() {
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
+    let plan = planned(&world, &cluster, "restart", &restart_all()).unwrap();
+    assert_eq!(plan.notes, Vec::<String>::new());
+    world.debug_log("etcd-2", Duration::from_mins(30));
+    let plan = planned(&world, &cluster, "restart", &restart_all()).unwrap();
+    let [note] = plan.notes.as_slice() else {
+        panic!("{:?}", plan.notes);
+    };
+    assert!(note.starts_with("etcd-2 takes debug-log back by itself at "), "{note}");
 }
 
 #[test]

@@ -92,12 +92,7 @@ fn first_url(settings: &BTreeMap<String, Setting>, key: &str) -> Option<String> 
 }
 
 /// Flags for curl, etcdctl or openssl, quoted for a shell that reads them twice.
-fn tls_flags(
-    settings: &BTreeMap<String, Setting>,
-    files: &[(&str, &str, &str)],
-    auto: &str,
-    insecure: &str,
-) -> String {
+fn tls_flags(settings: &BTreeMap<String, Setting>, files: &[(&str, &str, &str)], auto: &str, insecure: &str) -> String {
     let value = |key: &str| {
         settings
             .get(key)
@@ -163,7 +158,11 @@ mod tests {
             host: &host,
             cluster: "c",
         };
-        for (key, value, level) in [("debug", "true", "DEBUG"), ("log-level", "warn", "WARN"), ("x", "y", "INFO")] {
+        for (key, value, level) in [
+            ("debug", "true", "DEBUG"),
+            ("log-level", "warn", "WARN"),
+            ("x", "y", "INFO"),
+        ] {
             let mut seen = seen(Version::new(3, 4, 23));
             let setting = Setting {
                 value: value.to_owned(),
@@ -181,7 +180,11 @@ mod tests {
     fn without_an_authority_nobody_is_checked() {
         let mut seen = seen(Version::new(3, 5, 0));
         let ca = seen.settings.remove("trusted-ca-file").unwrap();
-        assert_eq!(tls_flags(&seen.settings, &CLIENT_FILES, "auto-tls", "-k"), "", "no TLS at all");
+        assert_eq!(
+            tls_flags(&seen.settings, &CLIENT_FILES, "auto-tls", "-k"),
+            "",
+            "no TLS at all"
+        );
         seen.settings.insert("cert-file".to_owned(), ca);
         assert_eq!(
             tls_flags(&seen.settings, &CLIENT_FILES, "auto-tls", "-k"),

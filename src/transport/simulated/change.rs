@@ -53,7 +53,10 @@ impl State {
             HostOp::ClearMarker { cluster, run, life } => {
                 let markers = &mut self.hosts[host].markers;
                 let own = |marker: &Marker| life.as_ref().is_none_or(|life| marker.life() == *life);
-                if markers.get(cluster).is_some_and(|marker| marker.run == *run && own(marker)) {
+                if markers
+                    .get(cluster)
+                    .is_some_and(|marker| marker.run == *run && own(marker))
+                {
                     markers.remove(cluster);
                 }
             }

@@ -20,7 +20,8 @@ impl Sweep<'_> {
             // Its markers and its copies of the record come first.
             let change = world.changes() + 2 * hosts + 1 + number % 3;
             world.inject(change, When::Before, Mishap::Killed);
-            let what = format!("adopted before record {number} from a process that lives, which goes on at change {change}");
+            let what =
+                format!("adopted before record {number} from a process that lives, which goes on at change {change}");
             if is_done(live(&world, self.consent, &second, Fate::Peace).as_ref()) {
                 self.compare(&world, &second, &what);
                 continue;
