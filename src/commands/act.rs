@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::health::recalled;
+use super::refusal::{refused, unknown_dead, unknown_guard};
 use super::settings::Settings;
 use super::{Context, Exit, Failure};
 use crate::action::{Site, registry};
@@ -15,7 +16,7 @@ use crate::call::host::{HostAnswer, ServiceSeen};
 use crate::call::{Look, Sight};
 use crate::event::RunOutcome;
 use crate::look;
-use crate::plan::build::{CALL_BOUND, Refusal, Request};
+use crate::plan::build::{CALL_BOUND, Request};
 use crate::plan::types::{Plan, PlannedCall, PlannedStep};
 use crate::run::begin::{Means, begin};
 use crate::run::consent::{self, Consent, NoConsent};
@@ -133,33 +134,6 @@ pub(super) async fn planned(
         .map_err(|refusals| refused(&refusals))
 }
 
-fn unknown_dead(options: &ActOptions, settings: &Settings) -> Result<(), Failure> {
-    let names: Vec<&str> = settings.cluster.hosts.iter().map(|host| host.name.as_str()).collect();
-    let Some(unknown) = options.dead.iter().find(|dead| !names.contains(&dead.as_str())) else {
-        return Ok(());
-    };
-    let failure = Failure::usage(format!("--dead {unknown}: there is no such host in the inventory"));
-    Err(match crate::base::nearest::nearest(unknown, names.iter().copied()) {
-        Some(close) => failure.hint(format!("did you mean `--dead {close}`?")),
-        None => failure,
-    })
-}
-
-fn unknown_guard(options: &ActOptions) -> Result<(), Failure> {
-    let names: Vec<&str> = registry::acceptable().map(|(name, _)| name).collect();
-    let Some(unknown) = options.accept.iter().find(|name| !names.contains(&name.as_str())) else {
-        return Ok(());
-    };
-    let failure = Failure::usage(format!(
-        "--accept {unknown}: there is no such guard; these can be accepted: {}",
-        names.join(", ")
-    ));
-    Err(match crate::base::nearest::nearest(unknown, names.iter().copied()) {
-        Some(close) => failure.hint(format!("did you mean `--accept {close}`?")),
-        None => failure,
-    })
-}
-
 /// Embedded runbooks, and the user's own.
 pub(super) fn catalogue(context: &Context) -> Result<Catalogue, Failure> {
     Catalogue::open(&context.runbooks_folder()).map_err(|error| Failure::usage(error.to_string()))
@@ -184,38 +158,6 @@ fn load(context: &Context, catalogue: &Catalogue, name: &str) -> Result<crate::r
         return Err(shown(&found));
     }
     Ok(document.runbook.clone())
-}
-
-/// All refusals at once: what was found, why that is dangerous, and the next command.
-fn refused(refusals: &[Refusal]) -> Failure {
-    let usage = refusals.iter().all(|refusal| refusal.usage);
-    let mut failure = if usage {
-        Failure::usage("the parameters do not fit")
-    } else {
-        Failure::refused("refused; nothing was changed")
-    };
-    let mut hints: Vec<&str> = refusals.iter().filter_map(|refusal| refusal.hint.as_deref()).collect();
-    hints.dedup();
-    for refusal in refusals {
-        let at = if refusal.at.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", refusal.at)
-        };
-        let accept = refusal
-            .accept
-            .as_ref()
-            .map(|name| format!(" (--accept {name} asks for your typed consent instead)"));
-        failure = failure.cause(format!("{at}{}{}", refusal.why, accept.unwrap_or_default()));
-        // One hint stands at the end; of several each stands with what it is for.
-        if let Some(hint) = refusal.hint.as_ref().filter(|_| hints.len() > 1) {
-            failure = failure.cause(format!("  -> {hint}"));
-        }
-    }
-    match hints.as_slice() {
-        [only] => failure.hint((*only).to_owned()),
-        _ => failure,
-    }
 }
 
 /// Shows or writes the plan; `true`: that was all that was asked.
@@ -395,52 +337,6 @@ impl Context {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refusal(why: &str, hint: Option<&str>) -> Refusal {
-        Refusal {
-            at: "requires disk".to_owned(),
-            why: why.to_owned(),
-            hint: hint.map(str::to_owned),
-            accept: Some("disk".to_owned()),
-            usage: false,
-        }
-    }
-
-    #[test]
-    fn each_refusal_is_told_with_its_own_hint() {
-        let (one, two) = (
-            refusal("a is full", Some("free a")),
-            refusal("b is full", Some("free b")),
-        );
-        let told = refused(&[one.clone(), two, refusal("c is odd", None)]);
-        let accept = "(--accept disk asks for your typed consent instead)";
-        assert_eq!(
-            told.causes,
-            [
-                format!("requires disk: a is full {accept}"),
-                "  -> free a".to_owned(),
-                format!("requires disk: b is full {accept}"),
-                "  -> free b".to_owned(),
-                format!("requires disk: c is odd {accept}"),
-            ]
-        );
-        assert_eq!(told.hint, None);
-        assert_eq!(refused(&[one.clone(), one]).hint.as_deref(), Some("free a"));
-    }
-
-    #[test]
-    fn a_guard_that_nobody_knows_is_a_mistake_in_what_was_asked() {
-        let accepting = |name: &str| {
-            unknown_guard(&ActOptions {
-                accept: vec![name.to_owned()],
-                ..ActOptions::default()
-            })
-        };
-        assert_eq!(accepting("quorum"), Ok(()));
-        let failure = accepting("qourum").unwrap_err();
-        assert_eq!(failure.exit, Exit::Usage);
-        assert_eq!(failure.hint.as_deref(), Some("did you mean `--accept quorum`?"));
-    }
 
     #[test]
     fn a_mistake_of_etcdops_ends_as_one() {

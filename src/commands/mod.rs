@@ -22,6 +22,7 @@ pub mod members;
 pub mod membership;
 pub mod playground;
 pub mod recover;
+mod refusal;
 pub mod resume;
 pub mod run;
 pub mod runbooks;

@@ -1,5 +1,7 @@
 //! The small driver: asks `next`, carries it out, records it.
 
+mod halt;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,37 +13,14 @@ use crate::event::{CallEnd, EventKind, Operator, Outcome, RunOutcome};
 use crate::plan::types::{Plan, PlannedCall, PlannedStep};
 use crate::transport::Transport;
 
+pub use self::halt::{Ending, Halt};
 use super::attempt::{self, Attempt};
 use super::consent::Consent;
 use super::interrupt::Interrupt;
-use super::journal::JournalError;
 use super::lock::{self, Locked};
 use super::next::{Next, next};
 use super::recorder::Recorder;
 use super::state::{CallState, doubtful_holds};
-
-/// Why a step could not be carried to an end of its own.
-#[derive(Debug)]
-pub enum Halt {
-    /// The first Ctrl-C: nothing of this call was begun.
-    Stop,
-    /// The second Ctrl-C, in the middle of a call.
-    Now,
-    /// A record could not be kept: nothing more may be changed.
-    Journal(JournalError),
-    /// Something of an earlier life still runs.
-    Doubt(String),
-    /// Somebody else goes on with this run, has taken a host, or has given the run up: not even what was taken is ours to give back.
-    Taken(String),
-    /// A plan that does not fit its own actions.
-    Bug(String),
-}
-
-impl From<JournalError> for Halt {
-    fn from(error: JournalError) -> Self {
-        Self::Journal(error)
-    }
-}
 
 /// Carries out one consented plan.
 pub struct Driver<'a, 'r> {
@@ -55,25 +34,6 @@ pub struct Driver<'a, 'r> {
     locked: Locked,
     /// What each host's copy of the record still lacks: first sequence number and lines. Copies go one after another.
     lacking: tokio::sync::Mutex<BTreeMap<String, (u64, String)>>,
-}
-
-/// How a run ended, and the words for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
-    pub outcome: RunOutcome,
-    pub text: String,
-    /// etcdops itself is at fault.
-    pub bug: bool,
-}
-
-impl Ending {
-    pub fn new(outcome: RunOutcome, text: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            text: text.into(),
-            bug: false,
-        }
-    }
 }
 
 impl<'a, 'r> Driver<'a, 'r> {
