@@ -138,11 +138,7 @@ fn the_longest_record_counts_and_none_is_written_before_it_is_agreed_to() {
         vec!["resume", run, "--yes"],
         vec!["resume", run, "--from", from, "--yes"],
     ] {
-        refused(
-            &world,
-            &words,
-            &["two stories after record 3", "mv ", "--from etcd-"],
-        );
+        refused(&world, &words, &["two stories after record 3", "mv ", "--from etcd-"]);
         assert_eq!(world.text(), forked);
     }
 }
