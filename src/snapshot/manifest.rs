@@ -92,8 +92,29 @@ pub struct Forced {
 pub struct Verified {
     pub at: Timestamp,
     pub run: Option<RunId>,
+    /// What the file as a whole was held against; `None`: its SHA-256, by a version that did not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Compared>,
     /// By starting a throw-away etcd from it; `None`: nobody asked for that.
     pub boot: Option<Proof>,
+}
+
+/// The digest of the whole file that was found to be the known one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compared {
+    Sha256,
+    Blake3,
+}
+
+impl Compared {
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA-256",
+            Self::Blake3 => "BLAKE3",
+        }
+    }
 }
 
 /// What the throw-away etcd said.
@@ -125,6 +146,9 @@ pub struct Manifest {
     pub size: u64,
     /// Of the whole file, hex.
     pub sha256: String,
+    /// The same, which takes less time to compare; backups of older versions have it from their next check on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
     #[serde(flatten)]
     pub source: Source,
     #[serde(flatten)]
@@ -220,6 +244,7 @@ pub(crate) mod tests {
             file: "snapshot.db".to_owned(),
             size: 20_512,
             sha256: "ab".repeat(32),
+            blake3: None,
             source: Source {
                 cluster_id: Some(Id(0x1a)),
                 ..Source::default()
@@ -230,6 +255,7 @@ pub(crate) mod tests {
             verified: Some(Verified {
                 at: taken,
                 run: None,
+                digest: None,
                 boot: None,
             }),
             damage: None,

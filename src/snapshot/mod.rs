@@ -6,6 +6,7 @@ pub mod bolt;
 pub mod content;
 pub mod damage;
 pub mod data_dir;
+pub mod digests;
 pub mod file;
 pub mod manifest;
 mod proto;
@@ -16,5 +17,6 @@ pub mod summary;
 pub mod wal;
 
 pub use damage::Damage;
+pub use digests::Wanted;
 pub use file::{Inspected, inspect, inspect_any, inspect_archive};
-pub use manifest::{Content, Forced, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};
+pub use manifest::{Compared, Content, Forced, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};

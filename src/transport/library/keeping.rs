@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::take::write_manifest;
+use super::take::{is_what_was_written, write_manifest};
 use super::{Library, on_disk, pack, shelf, unreadable};
 use crate::base::clock;
 use crate::base::draft::{self, Draft};
@@ -13,7 +13,7 @@ use crate::base::hash::Sha256Writer;
 use crate::call::library::Add;
 use crate::call::{CallError, Fault, Watch};
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{How, Manifest, Source, Verified, inspect_any};
+use crate::snapshot::{Compared, How, Manifest, Source, Verified, inspect_any};
 
 /// How much is copied at a time, in bytes.
 const STRIDE: usize = 1 << 20;
@@ -47,10 +47,7 @@ impl Library {
             .map_err(|error| error.to_string())
             .and_then(|file| inspect_any(file).map_err(|damage| damage.to_string()))
             .map_err(|why| CallError::new(Fault::Refused, &what, from, why))?;
-        if found.sha256 != brought.digest {
-            let why = "what lies on the disk is not what was read";
-            return Err(CallError::new(Fault::Refused, what, path.display().to_string(), why));
-        }
+        is_what_was_written(&found, &brought.digest, &what, &path)?;
         let manifest = Manifest {
             schema: SCHEMA.to_owned(),
             name: name.to_owned(),
@@ -62,7 +59,8 @@ impl Library {
             step: None,
             file: brought.file.to_owned(),
             size: found.size,
-            sha256: found.sha256,
+            sha256: brought.digest,
+            blake3: Some(found.blake3),
             source: Source {
                 cluster_id: found.identity.map(|(_, cluster)| cluster),
                 member_id: found.identity.map(|(member, _)| member),
@@ -74,6 +72,7 @@ impl Library {
             verified: Some(Verified {
                 at: clock::now(),
                 run: None,
+                digest: Some(Compared::Sha256),
                 boot: None,
             }),
             damage: None,

@@ -38,6 +38,7 @@ impl State {
                 manifest.verified = Some(Verified {
                     at,
                     run: run.clone(),
+                    digest: None,
                     boot,
                 });
             }
@@ -73,6 +74,7 @@ impl State {
             file: "snapshot.db".to_owned(),
             size: SIZE,
             sha256: String::new(),
+            blake3: None,
             source: Source::default(),
             content: Content::default(),
             v2_data: false,
@@ -113,6 +115,7 @@ impl State {
             verified: Some(Verified {
                 at: self.bastion_time(),
                 run: take.run.clone(),
+                digest: None,
                 boot: None,
             }),
             ..self.manifest(&take.name, How::Live)
