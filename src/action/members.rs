@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Condition, Late, Site, Verdict, membership};
 use crate::call::{Look, Sight};
-use crate::cluster::member::Member;
+use crate::cluster::member::{Id, Member};
 use crate::cluster::model::Model;
+use crate::cluster::observed::{MemberSeen, Observed, OwnList};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +34,8 @@ pub struct Members {
     /// All of these (hex ID, name or host) are members.
     #[serde(default)]
     pub include: Vec<Late<String>>,
-    /// All members that answer name the same leader and the same cluster.
+    /// All members that answer name the same leader and the same cluster, and each one's own list has the same members with the same
+    /// peer URLs and learners.
     #[serde(default)]
     pub agree: bool,
 }
@@ -89,7 +91,7 @@ fn verdict(wrong: Option<String>, saw: String) -> Verdict {
     match wrong {
         Some(saw) => Verdict::Not {
             saw,
-            hint: Some("etcdops members".to_owned()),
+            hint: hint.or_else(|| Some("etcdops members".to_owned())),
         },
         None => Verdict::Holds(saw),
     }
@@ -116,7 +118,10 @@ impl Condition for Members {
         for (wanted, text) in [
             (self.distinct, "no two members have one name"),
             (self.no_learner, "there is no learner"),
-            (self.agree, "all members name one leader and one cluster"),
+            (
+                self.agree,
+                "all members name one leader, one cluster and the same members",
+            ),
         ] {
             if wanted {
                 parts.push(text.to_owned());
@@ -200,6 +205,7 @@ mod tests {
     use super::Members;
     use crate::action::membership::tests::{member, seen, site_of, three};
     use crate::action::{Condition, Verdict};
+    use crate::cluster::observed::{MemberSeen, OwnList};
 
     fn holds(text: &str, extra: Option<(u64, &str, bool)>) -> bool {
         let condition: Members = serde_json::from_str(text).unwrap();

@@ -118,7 +118,7 @@ pub(super) mod tests {
     use crate::call::Sight;
     use crate::cluster::host::{AuthUser, Backups, ClusterConfig, Host, Route, TlsFiles};
     use crate::cluster::member::{Id, Member};
-    use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
+    use crate::cluster::observed::{MemberSeen, Observed, OwnList, Role, Standing};
     use crate::cluster::version::Version;
 
     pub(in crate::action) fn site_of(test: impl FnOnce(&Site<'_>)) {
@@ -171,6 +171,8 @@ pub(super) mod tests {
             }),
             version: Some(Version::new(3, 5, 16)),
             leader: Some(Id(1)),
+            raft_term: started.then_some(2),
+            own_list: if started { OwnList::Same } else { OwnList::Unknown },
             ..MemberSeen::unheard(&format!("http://etcd-{number}:2379"))
         }
     }

@@ -76,7 +76,22 @@ pub struct MemberSeen {
     pub cluster_id: Option<Id>,
     /// When the certificate of its client port ends; `None` without TLS, or not seen.
     pub certificate_not_after: Option<jiff::Timestamp>,
+    /// Who is a member in its own view.
+    #[serde(default)]
+    pub own_list: OwnList,
     pub cause: Option<Cause>,
+}
+
+/// A member's own member list (IDs, peer URLs, who is a learner) beside that of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnList {
+    /// It did not tell it: a learner of older versions never does.
+    #[default]
+    Unknown,
+    Same,
+    /// What it says otherwise.
+    Other(String),
 }
 
 impl MemberSeen {
@@ -101,6 +116,7 @@ impl MemberSeen {
             leader: None,
             cluster_id: None,
             certificate_not_after: None,
+            own_list: OwnList::Unknown,
             cause: None,
         }
     }

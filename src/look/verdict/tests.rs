@@ -2,7 +2,7 @@ use super::*;
 use crate::call::host::ServiceSeen;
 use crate::cluster::host::{AuthUser, Backups, Route, TlsFiles};
 use crate::cluster::member::{Id, Member};
-use crate::cluster::observed::{Cause, Observed};
+use crate::cluster::observed::{Cause, Observed, OwnList};
 
 fn cluster() -> ClusterConfig {
     ClusterConfig {
@@ -44,6 +44,7 @@ fn row(number: u64) -> MemberSeen {
         leader: Some(Id(1)),
         cluster_id: Some(Id(77)),
         certificate_not_after: None,
+        own_list: OwnList::Same,
         cause: None,
     }
 }

@@ -224,6 +224,7 @@ impl Builder {
             jobs: BTreeMap::new(),
             leases: BTreeMap::new(),
             start_again: None,
+            old_list: None,
             overrides: BTreeMap::new(),
             log: Vec::new(),
         }

@@ -46,7 +46,10 @@ impl State {
                 let applied = &self.copies[process.copy].applied;
                 return Ok(EtcdAnswer::Members {
                     cluster_id: Id(process.cluster),
-                    members: applied.members.values().cloned().collect(),
+                    members: match &self.hosts[host].old_list {
+                        Some((until, members)) if self.now < *until => members.clone(),
+                        _ => applied.members.values().cloned().collect(),
+                    },
                 });
             }
             EtcdOp::HashKv { revision } => return Ok(self.hash_kv(host, *revision)),

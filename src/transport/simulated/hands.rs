@@ -46,6 +46,29 @@ impl World {
         self.touch(host, State::kill_process);
     }
 
+    /// For so long the host's member tells the member list as it is now: it applies what happens only later.
+    pub fn keep_list(&self, host: &str, length: Duration) {
+        let members = self.members();
+        self.touch(host, |state, place| {
+            let until = state.now + super::milliseconds(length);
+            state.hosts[place].old_list = Some((until, members));
+        });
+    }
+
+    /// The host's member is called so from now on.
+    pub fn call(&self, host: &str, name: &str) {
+        let text = self.read_file(host, super::service::ENV_FILE).unwrap_or_default();
+        let line = |line: &str| match line.strip_prefix("ETCD_NAME=") {
+            Some(_) => format!("ETCD_NAME=\"{name}\"\n"),
+            None => format!("{line}\n"),
+        };
+        let text: String = text.lines().map(line).collect();
+        self.write_file(host, super::service::ENV_FILE, &text);
+        self.stop_etcd(host);
+        self.start_etcd(host);
+        self.pass(Duration::from_secs(30));
+    }
+
     /// Stops etcd as an operator would by hand.
     pub fn stop_etcd(&self, host: &str) {
         self.touch(host, State::stop_process);

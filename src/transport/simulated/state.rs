@@ -126,6 +126,8 @@ pub(super) struct SimHost {
     pub(super) log: Vec<(u64, String)>,
     /// When the host starts etcd again by itself.
     pub(super) start_again: Option<u64>,
+    /// Until when its member tells this list, whatever has become of it.
+    pub(super) old_list: Option<(u64, Vec<Member>)>,
 }
 
 #[derive(Clone, Debug)]
