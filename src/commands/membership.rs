@@ -58,7 +58,7 @@ pub struct PromoteArgs {
     #[arg(value_name = "MEMBER")]
     pub member: Option<String>,
     #[command(flatten)]
-    pub act: ActOptions,
+    pub change: ChangeOptions,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -97,7 +97,7 @@ pub async fn promote(context: &Context, args: &PromoteArgs) -> Result<Exit, Fail
         Some(member) => member.clone(),
         None => chosen(context, "Which learner becomes a voter?", learner).await?,
     };
-    act(context, &args.act, "promote-member", parameters([("member", &member)])).await
+    change(context, &args.change, "promote-member", [("member", &member)]).await
 }
 
 pub async fn update(context: &Context, args: &UpdateArgs) -> Result<Exit, Failure> {
