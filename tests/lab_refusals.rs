@@ -126,6 +126,7 @@ fn one_name_for_two(lab: &Lab) {
     };
     called("etcd-1", 2);
     refused(lab, &["add-member", "etcd-4"], "two members are called etcd-1");
+    refused(lab, &["remove-member", "etcd-1"], "`etcd-1` may mean");
     called("etcd-2", 1);
     let inventory = fs::read_to_string(lab.folder().join("etcdops.yaml")).unwrap();
     let path = lab.bastion().home().join("twice.yaml");

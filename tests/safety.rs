@@ -3,6 +3,7 @@
 
 mod cases;
 mod harness;
+mod members;
 mod scenarios;
 mod tally;
 

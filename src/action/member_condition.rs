@@ -67,7 +67,10 @@ impl Condition for MemberIs {
         if !observed.member_list_known {
             return Verdict::Unknown("no member gave the member list".to_owned());
         }
-        let found = sight::member(observed, self.word()).filter(|seen| seen.member.is_some());
+        let found = match sight::member(observed, self.word()) {
+            Ok(found) => found,
+            Err(twice) => return Verdict::Unknown(twice.to_string()),
+        };
         let Some(found) = found else {
             let saw = format!("{} is not in the member list", self.word());
             return if self.gone {

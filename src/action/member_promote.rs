@@ -24,13 +24,16 @@ impl MemberPromote {
     }
 
     /// The learner in the model: the one named, or else the one on the step's host.
-    fn find<'m>(&self, site: &Site<'_>, model: &'m mut Model) -> Option<&'m mut ModelMember> {
-        let named = self.id.known().and_then(|word| model.find(word)).cloned();
+    fn find<'m>(&self, site: &Site<'_>, model: &'m mut Model) -> Result<Option<&'m mut ModelMember>, String> {
+        let named = match self.id.known() {
+            Some(word) => model.find(word).map_err(|twice| twice.to_string())?.cloned(),
+            None => None,
+        };
         let host = site.host_name();
-        model.members.iter_mut().find(|member| match &named {
+        Ok(model.members.iter_mut().find(|member| match &named {
             Some(named) => **member == *named,
             None => member.learner && (host.is_empty() || member.host.as_deref() == Some(host)),
-        })
+        }))
     }
 }
 
@@ -44,7 +47,7 @@ impl Action for MemberPromote {
     }
 
     fn effect(&self, site: &Site<'_>, model: &mut Model) -> Result<(), String> {
-        match self.find(site, model) {
+        match self.find(site, model)? {
             Some(member) => {
                 member.learner = false;
                 Ok(())
@@ -62,7 +65,10 @@ impl Action for MemberPromote {
             Ok(observed) => observed,
             Err(why) => return Probe::Unknown(why),
         };
-        let found = sight::member(observed, self.word()).and_then(|seen| seen.member.as_ref());
+        let found = match sight::meant(observed, self.word()) {
+            Ok(found) => found,
+            Err(twice) => return Probe::Conflict(twice.to_string()),
+        };
         match found {
             None => Probe::Conflict(format!("{} is not in the member list", self.word())),
             Some(member) if member.learner => Probe::NotYet(format!("{} is a learner", self.word())),
@@ -72,7 +78,7 @@ impl Action for MemberPromote {
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let observed = sight::cluster(seen).ok()?;
-        let id = sight::member(observed, self.word())?.member.as_ref()?.id;
+        let id = sight::meant(observed, self.word()).ok()??.id;
         membership::through_leader(site, seen, EtcdOp::MemberPromote { id })
     }
 

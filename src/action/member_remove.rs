@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Action, Kind, Probe, Risk, Site, membership, sight};
 use crate::base::duration::Span;
 use crate::call::{Call, CallError, EtcdOp, Look, Sight};
+use crate::cluster::called::Ambiguous;
 use crate::cluster::member::Id;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
@@ -22,17 +23,15 @@ pub const OUTPUT: &[(&str, Kind)] = &[("id", Kind::Text), ("members", Kind::Numb
 
 impl MemberRemove {
     /// The ID, also after the removal: an ID that was given, or the one seen before the first attempt.
-    fn id(&self, before: Option<&Value>, observed: &Observed) -> Option<Id> {
+    fn id(&self, before: Option<&Value>, observed: &Observed) -> Result<Option<Id>, Ambiguous> {
         let earlier = before
             .and_then(|before| before.get("id"))
             .and_then(Value::as_str)
             .and_then(|text| text.parse().ok());
-        earlier.or_else(|| {
-            sight::member(observed, &self.member)?
-                .member
-                .as_ref()
-                .map(|member| member.id)
-        })
+        if earlier.is_some() {
+            return Ok(earlier);
+        }
+        Ok(sight::meant(observed, &self.member)?.map(|member| member.id))
     }
 }
 
@@ -50,7 +49,8 @@ impl Action for MemberRemove {
     }
 
     fn effect(&self, _site: &Site<'_>, model: &mut Model) -> Result<(), String> {
-        let Some(place) = model.find(&self.member).cloned() else {
+        let found = model.find(&self.member).map_err(|twice| twice.to_string())?;
+        let Some(place) = found.cloned() else {
             return Ok(());
         };
         if !place.learner && model.voter_count() == 1 {
@@ -72,7 +72,10 @@ impl Action for MemberRemove {
             Ok(observed) => observed,
             Err(why) => return Probe::Unknown(why),
         };
-        let id = self.id(before, observed);
+        let id = match self.id(before, observed) {
+            Ok(id) => id,
+            Err(twice) => return Probe::Conflict(twice.to_string()),
+        };
         let members = observed.members.iter().filter(|seen| seen.member.is_some()).count();
         match id {
             Some(id) if observed.by_id(id).is_some() => Probe::NotYet(format!("{} is still a member", self.member)),
@@ -81,12 +84,14 @@ impl Action for MemberRemove {
     }
 
     fn before(&self, _site: &Site<'_>, seen: &[Sight]) -> Value {
-        let id = sight::cluster(seen).ok().and_then(|observed| self.id(None, observed));
+        let id = sight::cluster(seen)
+            .ok()
+            .and_then(|observed| self.id(None, observed).ok()?);
         json!({ "id": id })
     }
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
-        let id = self.id(None, sight::cluster(seen).ok()?)?;
+        let id = self.id(None, sight::cluster(seen).ok()?).ok()??;
         membership::through_leader(site, seen, EtcdOp::MemberRemove { id })
     }
 

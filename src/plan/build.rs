@@ -65,6 +65,13 @@ pub struct Refusal {
     pub usage: bool,
 }
 
+impl From<String> for Refusal {
+    /// A mistake in what was asked.
+    fn from(why: String) -> Self {
+        Self::usage(why)
+    }
+}
+
 impl Refusal {
     pub(super) fn usage(why: impl Into<String>) -> Self {
         Self {
@@ -189,7 +196,7 @@ impl<'a> Builder<'a> {
                 }
             }
             Err(problems) => {
-                self.refusals.extend(problems.into_iter().map(Refusal::usage));
+                self.refusals.extend(problems);
                 return None;
             }
         }

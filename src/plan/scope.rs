@@ -271,10 +271,11 @@ impl Ground<'_> {
                 .config
                 .host(name)
                 .map_or_else(|| value.clone(), |host| self.host(host)),
-            (ParameterType::Member, Value::String(name)) => self
-                .model
-                .find(name)
-                .map_or_else(|| self.gone(name), |member| self.member(member)),
+            (ParameterType::Member, Value::String(name)) => match self.model.find(name) {
+                Ok(Some(member)) => self.member(member),
+                Ok(None) => self.gone(name),
+                Err(_) => value.clone(),
+            },
             (ParameterType::Backup, Value::String(name)) => {
                 let found = self.around.library.find(name);
                 found.map_or_else(|| value.clone(), |kept| self.backup(kept))

@@ -192,7 +192,10 @@ impl Builder<'_> {
         if outage || !self.model.has_quorum() {
             return Ok(());
         }
-        let moved = self.moved_from.as_deref().and_then(|word| self.model.find(word));
+        let moved = self
+            .moved_from
+            .as_deref()
+            .and_then(|word| self.model.find_at(word).ok()?);
         if moved.is_some_and(|moved| moved == member) {
             return Ok(());
         }

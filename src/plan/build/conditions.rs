@@ -38,7 +38,9 @@ impl Builder<'_> {
         match words {
             Value::Array(items) => items.iter_mut().for_each(|item| self.name_hosts(item)),
             Value::String(word) if self.request.cluster.host(word).is_none() => {
-                if let Some(host) = self.model.find(word).and_then(|member| member.host.clone()) {
+                if let Ok(Some(member)) = self.model.find(word)
+                    && let Some(host) = member.host.clone()
+                {
                     *word = host;
                 }
             }

@@ -266,7 +266,13 @@ impl<'a> Builder<'a> {
         let mut hosts = Vec::new();
         for word in words {
             let host = self.request.cluster.host(word).map(|host| host.name.clone());
-            let host = host.or_else(|| self.model.find(word).and_then(|member| member.host.clone()));
+            let host = match host {
+                Some(host) => Some(host),
+                None => {
+                    let member = self.model.find(word).map_err(|twice| twice.to_string())?;
+                    member.and_then(|member| member.host.clone())
+                }
+            };
             let host = host.ok_or_else(|| format!("`{word}` is no host of the inventory"))?;
             if !hosts.contains(&host) {
                 hosts.push(host);
