@@ -2,6 +2,7 @@
 //! misfortune at every change, healed and resumed. Same end, no promise broken, the plan's models equal to the world.
 
 mod cases;
+mod consent;
 mod harness;
 mod members;
 mod scenarios;
