@@ -7,6 +7,7 @@ use super::{Action, Kind, Late, Probe, Risk, Site, membership, sight};
 use crate::base::duration::Span;
 use crate::call::{Call, CallError, EtcdOp, Look, Sight};
 use crate::cluster::model::{Model, ModelMember};
+use crate::cluster::version::Version;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +55,19 @@ impl Action for MemberPromote {
             }
             None => Err(format!("there is no learner {}", self.id)),
         }
+    }
+
+    fn remark(&self, model: &Model) -> Option<String> {
+        let affected = |version: &Version| version.forgets_promotions();
+        let version = model
+            .members
+            .iter()
+            .filter_map(|member| member.version)
+            .find(affected)?;
+        Some(format!(
+            "etcd {version} does not keep a promotion in the store that 3.6 reads: after an upgrade to 3.6 this voter may be a \
+             learner again. Upgrade every member to the newest 3.5 (3.5.32 or newer) before 3.6; for now nothing is amiss"
+        ))
     }
 
     fn looks(&self, _site: &Site<'_>) -> Vec<Look> {
@@ -122,5 +136,19 @@ mod tests {
             promote.effect(site, &mut model).unwrap();
             assert_eq!(model.voter_count(), 4);
         });
+    }
+
+    #[test]
+    fn it_is_said_where_a_promotion_does_not_last() {
+        let promote = MemberPromote {
+            id: Late::Known("3".to_owned()),
+        };
+        let mut model = observed(three()).model();
+        let told = promote.remark(&model).unwrap();
+        assert!(told.contains("3.5.16") && told.contains("newest 3.5"), "{told}");
+        for member in &mut model.members {
+            member.version = "3.5.35".parse().ok();
+        }
+        assert_eq!(promote.remark(&model), None);
     }
 }

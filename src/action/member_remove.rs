@@ -10,6 +10,7 @@ use crate::cluster::called::Ambiguous;
 use crate::cluster::member::Id;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
+use crate::cluster::version::Version;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +62,19 @@ impl Action for MemberRemove {
         }
         model.members.retain(|member| *member != place);
         Ok(())
+    }
+
+    fn remark(&self, model: &Model) -> Option<String> {
+        let affected = |version: &Version| version.keeps_zombies();
+        let version = model
+            .members
+            .iter()
+            .filter_map(|member| member.version)
+            .find(affected)?;
+        Some(format!(
+            "etcd {version} may keep a removed member in the store that 3.6 reads: after an upgrade to 3.6 it may be back. Upgrade \
+             every member to the newest 3.5 (3.5.32 or newer) before 3.6; for now nothing is amiss"
+        ))
     }
 
     fn looks(&self, _site: &Site<'_>) -> Vec<Look> {
@@ -140,6 +154,17 @@ mod tests {
                 Probe::Done(_)
             ));
         });
+    }
+
+    #[test]
+    fn it_is_said_where_the_removed_may_come_back() {
+        let mut model = observed(three()).model();
+        let told = remove("3").remark(&model).unwrap();
+        assert!(told.contains("3.5.16") && told.contains("newest 3.5"), "{told}");
+        for member in &mut model.members {
+            member.version = "3.5.26".parse().ok();
+        }
+        assert_eq!(remove("3").remark(&model), None);
     }
 
     #[test]

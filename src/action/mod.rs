@@ -156,6 +156,10 @@ pub trait Action: Send + Sync {
     fn nothing_to_do(&self, _site: &Site<'_>) -> Option<&'static str> {
         None
     }
+    /// What should be known beforehand of doing this to such a cluster, although nothing is amiss now: said once in the plan.
+    fn remark(&self, _model: &Model) -> Option<String> {
+        None
+    }
     /// What it does to the model; an error refuses the plan and says why.
     fn effect(&self, _site: &Site<'_>, _model: &mut Model) -> Result<(), String> {
         Ok(())

@@ -157,7 +157,14 @@ fn nagios(health: &Health) -> u8 {
         Verdict::Unknown => 3,
         Verdict::NoQuorum => 2,
         _ if refuses => 2,
-        Verdict::Healthy if health.problems.is_empty() => 0,
+        Verdict::Healthy
+            if health
+                .problems
+                .iter()
+                .all(|problem| problem.severity == Severity::Notice) =>
+        {
+            0
+        }
         Verdict::Healthy | Verdict::Degraded => 1,
     }
 }

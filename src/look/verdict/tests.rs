@@ -316,3 +316,28 @@ fn without_rights_only_what_was_learned_is_said() {
     assert_eq!(health.verdict, Verdict::Unknown);
     assert!(health.problems[0].hint.contains("--user"), "{}", hints(&health));
 }
+
+#[test]
+fn a_version_whose_store_misleads_3_6_is_told_with_what_to_do() {
+    let with = |version: &str| {
+        let mut evidence = evidence(true, vec![row(1), row(2), row(3)]);
+        evidence.observed.members[1].version = version.parse().ok();
+        let mut health = judge(&evidence);
+        health.problems.retain(|problem| problem.severity == Severity::Notice);
+        assert_eq!(health.verdict, Verdict::Healthy);
+        hints(&health)
+    };
+    let both = with("3.5.16");
+    assert!(
+        both.contains("e2 of etcd 3.5.16") && both.contains("removed may be back"),
+        "{both}"
+    );
+    assert!(
+        both.contains("learners that were promoted") && both.contains("newest 3.5"),
+        "{both}"
+    );
+    let zombies = with("3.5.25");
+    assert!(zombies.contains("e2") && !zombies.contains("promoted"), "{zombies}");
+    assert_eq!(with("3.5.26"), "");
+    assert_eq!(with("3.6.0"), "");
+}

@@ -80,6 +80,11 @@ impl Builder<'_> {
         if planned.calls.is_empty() {
             return Ok(());
         }
+        for (action, _) in &actions {
+            if let Some(remark) = action.remark(&self.model) {
+                self.note_once(&remark);
+            }
+        }
         self.simulate(&mut planned, &actions)?;
         self.steps.push(planned);
         Ok(())
