@@ -71,6 +71,12 @@ pub(super) fn refuse_urls(urls: &[String], own: Option<&ModelMember>, model: &Mo
             .find(|member| Some(*member) != own && has(member, url))
         {
             let id = other.id.map(|id| id.to_string()).unwrap_or_default();
+            if other.name.is_empty() {
+                return Err(format!(
+                    "member {id}, which has never started, has the peer URL {url} already; if it is left over from an earlier try, \
+                     take it out first: etcdops remove-member {id}"
+                ));
+            }
             return Err(format!("member {id} ({}) has the peer URL {url} already", other.name));
         }
     }

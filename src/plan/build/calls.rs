@@ -166,7 +166,7 @@ impl Builder<'_> {
             Err(_) if self.impossible => return Ok(()),
             Err(why) => {
                 self.impossible = true;
-                let hint = Some("etcdops health".to_owned());
+                let hint = (!why.contains("etcdops ")).then(|| "etcdops health".to_owned());
                 self.refusals.push(Refusal {
                     hint,
                     ..Refusal::at(&planned.path, why)
