@@ -14,6 +14,7 @@ mod completion;
 mod config;
 mod generated;
 mod health;
+mod inventory_change;
 mod lab_backup;
 mod lab_configure;
 mod lab_freeze;

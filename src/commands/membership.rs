@@ -130,7 +130,7 @@ async fn change<'a>(
     let Some((plan, exit)) = ended else {
         return Ok(Exit::Done);
     };
-    inventory_change::tell(context, &settings, &transport, &plan, options.write_inventory).await?;
+    inventory_change::after(context, &settings, &transport, &plan, options.write_inventory).await?;
     Ok(exit)
 }
 

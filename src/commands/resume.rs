@@ -1,7 +1,7 @@
 //! `resume RUN`: carry on after a crash, a stop or a failure; also from another bastion.
 
 use super::act;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, inventory_change};
 use crate::call::host::HostAnswer;
 use crate::call::{Call, HostOp, Reply, To, Unwatched};
 use crate::event::{CallEnd, RunOutcome};
@@ -19,6 +19,9 @@ pub struct ResumeArgs {
     /// Adopt the run from the copy of its record on this host
     #[arg(long, value_name = "HOST", requires = "run")]
     pub from: Option<String>,
+    /// Where members have changed: write the change of the list of endpoints into the inventory, also after a run that has ended
+    #[arg(long)]
+    pub write_inventory: bool,
     /// Agree to everything that remains, typed names included; overrides no refusal
     #[arg(long, short = 'y')]
     pub yes: bool,
@@ -38,6 +41,11 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
             "Run {} has ended well; nothing remains to be done.",
             stored.id
         ));
+        if args.write_inventory {
+            let settings = context.settings_of(&stored.plan.cluster).await?;
+            let transport = context.connect(&settings).await?;
+            inventory_change::after(context, &settings, &transport, &stored.plan, true).await?;
+        }
         return Ok(Exit::Done);
     }
     refuse_abandoned_or_living(&stored)?;
@@ -72,7 +80,9 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
     };
     let records: Result<Vec<Record>, _> = stored.events.iter().cloned().map(Record::of).collect();
     let records = records.map_err(|error| Failure::of(Exit::Refused, &error))?;
-    act::finish(begin::resume(&consent, &records, args.from.clone(), means).await)
+    let exit = act::finish(begin::resume(&consent, &records, args.from.clone(), means).await)?;
+    inventory_change::after(context, &settings, &transport, &stored.plan, args.write_inventory).await?;
+    Ok(exit)
 }
 
 fn own(context: &Context, args: &ResumeArgs) -> Result<Stored, Failure> {
