@@ -137,6 +137,7 @@ pub(super) mod tests {
             clients: None,
             backups: Backups::default(),
             hosts: (1..=4).map(|number| Host::named(&format!("etcd-{number}"))).collect(),
+            discovery: None,
             call_timeout: Span::seconds(5),
         };
         let run = RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 1);

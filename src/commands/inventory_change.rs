@@ -191,6 +191,7 @@ mod tests {
             clients: None,
             backups: Backups::default(),
             hosts: (1..=4).map(host).collect(),
+            discovery: None,
             call_timeout: Span::seconds(5),
         }
     }

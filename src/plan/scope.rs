@@ -340,6 +340,7 @@ mod tests {
             clients: None,
             backups: Backups::default(),
             hosts: vec![host],
+            discovery: None,
             call_timeout: Span(std::time::Duration::from_secs(5)),
         };
         let member = ModelMember {

@@ -14,6 +14,7 @@ fn cluster() -> ClusterConfig {
         clients: None,
         backups: Backups::default(),
         hosts: Vec::new(),
+        discovery: None,
         call_timeout: crate::base::duration::Span::seconds(5),
     }
 }

@@ -260,6 +260,7 @@ impl Builder {
             }),
             backups: Backups::default(),
             hosts,
+            discovery: None,
             call_timeout: Span::seconds(10),
         }
     }
