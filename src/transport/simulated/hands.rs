@@ -6,6 +6,19 @@ use super::World;
 use super::state::{Later, State};
 use crate::cluster::version::Version;
 
+impl State {
+    fn add_by_hand(&mut self, host: &str, learner: bool) {
+        let leads = |other: &usize| {
+            let process = self.hosts[*other].process.as_ref();
+            process.is_some_and(|process| process.leads)
+        };
+        let leader = (0..self.hosts.len()).find(leads);
+        let urls = [format!("http://{host}:2380")];
+        let added = leader.map(|leader| self.member_add(leader, &urls, learner));
+        assert!(matches!(added, Some(Ok(_))), "{added:?}");
+    }
+}
+
 impl World {
     pub(super) fn touch<T>(&self, host: &str, change: impl FnOnce(&mut State, usize) -> T) -> T {
         let mut state = self.state();
@@ -132,19 +145,16 @@ impl World {
         self.write_file(host, super::service::ENV_FILE, &text);
     }
 
+    /// Adds the host's etcd as a member (a learner, where there are any) and leaves it at that.
+    pub fn list(&self, host: &str) {
+        self.touch(host, |state, _| state.add_by_hand(host, true));
+    }
+
     /// Adds the host's etcd as a member and waits until it has joined, as an operator would by hand.
     pub fn join(&self, host: &str, learner: bool) {
         self.configure_joiner(host);
         self.touch(host, |state, place| {
-            let leader = (0..state.hosts.len()).find(|other| {
-                state.hosts[*other]
-                    .process
-                    .as_ref()
-                    .is_some_and(|process| process.leads)
-            });
-            let urls = [format!("http://{host}:2380")];
-            let added = leader.map(|leader| state.member_add(leader, &urls, learner));
-            assert!(matches!(added, Some(Ok(_))), "{added:?}");
+            state.add_by_hand(host, learner);
             state.hosts[place].unit.enabled = true;
             state.start_unit(place);
         });

@@ -10,6 +10,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
             Way {
                 label: "of all",
                 refused: |size, _| size == 2,
+                refusal: "quorum would be lost",
                 parameters: all_hosts,
                 ..PLAIN
             },
@@ -47,6 +48,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
             kept: &["freeze"],
             reboot_undoes: true,
             refused: |size, _| size == 2,
+            refusal: "quorum would be lost",
             parameters: |_| json!({ "hosts": "etcd-1" }),
             ..PLAIN
         }],
