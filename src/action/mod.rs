@@ -35,6 +35,7 @@ pub mod http_condition;
 pub mod http_request;
 pub mod late;
 pub mod leader_move;
+pub mod listens;
 pub mod member_add;
 pub mod member_condition;
 pub mod member_order;
@@ -46,6 +47,7 @@ pub mod members_tell;
 mod membership;
 pub mod newest;
 pub mod peers;
+mod progress;
 pub mod quorum;
 pub mod quota;
 pub mod reference;
@@ -71,6 +73,7 @@ use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::model::Model;
 
 pub use late::Late;
+pub use progress::Progress;
 
 /// What a step may do to the cluster.
 #[derive(
@@ -226,6 +229,14 @@ pub trait Condition: Send + Sync {
     /// How many polls in a row must hold, while waiting.
     fn polls(&self) -> u32 {
         1
+    }
+    /// While it is waited for: what else to look at now and then, to tell how it gets on.
+    fn watched(&self, _site: &Site<'_>) -> Vec<Look> {
+        Vec::new()
+    }
+    /// How it gets on, from what a poll and the last watching saw. `None`: it tells nothing, and is waited for as long as the step says.
+    fn progress(&self, _site: &Site<'_>, _seen: &[Sight], _watched: &[Sight]) -> Option<Progress> {
+        None
     }
     /// What the model says, where it knows; `None`: must be measured.
     fn on_model(&self, _site: &Site<'_>, _model: &Model) -> Option<Verdict> {

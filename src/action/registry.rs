@@ -99,11 +99,12 @@ fn build<T: DeserializeOwned>(with: &Value) -> Result<T, String> {
 
 /// Conditions whose refusal an operator may take upon themselves with `--accept` (see [`Condition::accept_name`]), with their text.
 pub fn acceptable() -> impl Iterator<Item = (&'static str, &'static str)> {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "backup",
         "bootstrap",
         "clock",
         "disk",
+        "listens",
         "peers",
         "quorum",
         "quota",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Action, Kind, Probe, Risk, SAYS, Site, sight};
+use super::{Action, Kind, Probe, Risk, SAYS, Site, backup_copy, sight};
 use crate::call::host::ServiceSeen;
 use crate::call::{Call, Look, Sight};
 
@@ -19,6 +19,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("data_dir", Kind::Text),
     ("data_dir_empty", Kind::Bool),
     ("data_dir_is_mount", Kind::Bool),
+    ("copy_size", Kind::Number),
     ("wal_dir", Kind::Text),
     ("wal_dir_is_mount", Kind::Bool),
     ("unit_file", Kind::Text),
@@ -56,6 +57,7 @@ impl Action for ServiceInspect {
                 "data_dir": service.data_dir,
                 "data_dir_empty": service.data_dir_empty || !service.data_dir_exists,
                 "data_dir_is_mount": service.data_dir_is_mount,
+                "copy_size": backup_copy::takes(service),
                 "wal_dir": service.wal_dir,
                 "wal_dir_is_mount": service.wal_dir_is_mount,
                 "name": name(service, site),

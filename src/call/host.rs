@@ -318,6 +318,9 @@ pub enum HostAnswer {
     Disk {
         free: u64,
         total: u64,
+        /// Which file system it is; another path with the same one shares its space.
+        #[serde(default)]
+        device: Option<String>,
     },
     /// Nanoseconds since the epoch, and the round trip in milliseconds (safety 7).
     Clock {

@@ -1,5 +1,8 @@
 //! The engine on the simulated world: the first proofs; the sweep over every runbook is `tests/safety.rs`.
 
+mod refusals;
+mod waits;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,6 +74,15 @@ fn operator() -> Operator {
 }
 
 fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTreeMap<String, Value>) -> Prepared {
+    accepting(world, cluster, (name, parameters), &[])
+}
+
+fn accepting(
+    world: &World,
+    cluster: &ClusterConfig,
+    (name, parameters): (&str, &BTreeMap<String, Value>),
+    accept: &[String],
+) -> Prepared {
     let catalogue = Catalogue::embedded();
     let document = catalogue.load(name).unwrap();
     let run = RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 7);
@@ -89,7 +101,7 @@ fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTre
         run: &run,
         dead: &[],
         known_revision: 0,
-        accept: &[],
+        accept,
     };
     world.drive(prepare(&request, world)).expect("planning ends")
 }

@@ -35,6 +35,7 @@ use crate::action::host_run::HostRun;
 use crate::action::http_condition::HttpAnswers;
 use crate::action::http_request::HttpRequestAction;
 use crate::action::leader_move::LeaderMove;
+use crate::action::listens::Listens;
 use crate::action::member_add::{self, MemberAdd};
 use crate::action::member_condition::MemberIs;
 use crate::action::member_order::{self, MemberOrder};
@@ -303,6 +304,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "The member list as a whole: counts, names, peer URLs, agreement.",
     ),
     ConditionKind::of::<Peers>("peers", "Members reach a new host's peer port, and it theirs."),
+    ConditionKind::of::<Listens>(
+        "listens",
+        "etcd on a host will listen where its peers call it, as it is configured.",
+    ),
     ConditionKind::of::<Fenced>(
         "fenced",
         "Old members are stopped and cannot come back by themselves; what cannot be fenced is named.",
@@ -335,7 +340,7 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ),
     ConditionKind::of::<Configurable>(
         "configurable",
-        "The settings with which etcd on hosts will join a cluster, or begin one, can be written where they live; otherwise the lines to change by hand.",
+        "The settings with which etcd on hosts will join a cluster, begin one, or go on, can be written where they live; otherwise the lines to change by hand.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
     ConditionKind::of::<Quota>("quota", "Hosts let a database of this size take writes."),

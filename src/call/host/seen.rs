@@ -52,6 +52,9 @@ pub struct ServiceSeen {
     /// The directory is there and holds nothing.
     pub data_dir_empty: bool,
     pub data_dir_is_mount: bool,
+    /// Bytes that the member's files take, its log included.
+    #[serde(default)]
+    pub data_size: Option<u64>,
     pub wal_dir: Option<String>,
     pub wal_dir_is_mount: bool,
     /// Why etcd's user could not begin with new data there, as far as the unit alone decides that.

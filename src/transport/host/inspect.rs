@@ -274,6 +274,7 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
         service.data_dir_empty = frame.all("dir_empty").contains(path);
         service.data_dir_is_mount = frame.all("dir_mount").contains(path);
     }
+    service.data_size = data_size(service, frame);
     if let Some(path) = &service.wal_dir {
         service.wal_dir_is_mount = frame.all("dir_mount").contains(path);
     }
@@ -289,6 +290,21 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
     holders.sort();
     holders.dedup();
     service.holders = holders;
+}
+
+/// Of its files in the data directory, and in the log's where that is elsewhere.
+fn data_size(service: &ServiceSeen, frame: &Frame) -> Option<u64> {
+    let sizes: BTreeMap<String, String> = frame.all("dir_size").iter().map(|text| titled(text)).collect();
+    let of = |path: &String| {
+        sizes
+            .get(path)?
+            .trim()
+            .parse::<u64>()
+            .ok()
+            .map(|kibibytes| kibibytes * 1024)
+    };
+    let data = service.data_dir.as_ref().and_then(of)?;
+    Some(data + service.wal_dir.as_ref().and_then(of).unwrap_or(0))
 }
 
 /// etcd makes its data directory where there is none, and a new log always beside its place, under another name first.

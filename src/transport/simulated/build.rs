@@ -203,6 +203,7 @@ impl Builder {
             mounts,
             disk_total: 100 << 30,
             disk_free: 80 << 30,
+            disks: BTreeMap::new(),
             unit: Unit {
                 name: "etcd".to_owned(),
                 exists: true,

@@ -11,7 +11,7 @@ use crate::cluster::member::Id;
 use crate::cluster::version::Version;
 
 /// Bytes of a small database.
-const DB_SIZE: u64 = 20_480;
+pub(super) const DB_SIZE: u64 = 20_480;
 
 /// The default quota.
 const QUOTA: u64 = 2 << 30;

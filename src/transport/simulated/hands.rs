@@ -142,6 +142,13 @@ impl World {
         self.touch(host, |state, place| state.hosts[place].version = version);
     }
 
+    /// The folder lies on a disk of its own, with so many bytes free.
+    pub fn give_disk(&self, host: &str, folder: &str, free: u64) {
+        self.touch(host, |state, place| {
+            state.hosts[place].disks.insert(folder.to_owned(), free);
+        });
+    }
+
     pub fn fill_disk(&self, host: &str) {
         self.touch(host, |state, place| state.hosts[place].disk_free = 0);
     }

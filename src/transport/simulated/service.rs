@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::state::{SimHost, State, time_at};
+use super::etcd::DB_SIZE;
+use super::state::{Process, SimHost, State, time_at};
 use crate::base::clock::rfc3339;
 use crate::call::configured::{self, ConfigKind, ConfigSeen, ConfigText};
 use crate::call::host::{ServiceSeen, Setting, SettingFrom};
@@ -172,6 +173,9 @@ impl State {
             }),
             data_dir_exists: entry.is_some(),
             data_dir_empty: empty,
+            data_size: entry
+                .and_then(|entry| entry.copy)
+                .map(|_| process.map_or(DB_SIZE, |process| self.received(process))),
             data_dir_is_mount: data_dir.as_ref().is_some_and(|path| target.mounts.contains(path)),
             data_dir,
             holders: process
@@ -199,6 +203,14 @@ impl State {
                 .map(|(name, (value, from))| (name, Setting { value, from }))
                 .collect(),
             unreadable: None,
+        }
+    }
+
+    /// Bytes of its database that a process has by now.
+    fn received(&self, process: &Process) -> u64 {
+        match process.sync {
+            Some((0, since, until)) if until > since => DB_SIZE * (self.now.min(until) - since) / (until - since),
+            _ => DB_SIZE,
         }
     }
 

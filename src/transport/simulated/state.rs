@@ -112,6 +112,8 @@ pub(super) struct SimHost {
     pub(super) mounts: BTreeSet<String>,
     pub(super) disk_total: u64,
     pub(super) disk_free: u64,
+    /// Folders with disks of their own, and the bytes that are free there.
+    pub(super) disks: BTreeMap<String, u64>,
     pub(super) unit: Unit,
     pub(super) process: Option<Process>,
     /// There is a configuration management agent, and how to freeze it is configured.

@@ -19,6 +19,8 @@ one_dir() {
   [ -d "$1" ] || { [ ! -e "$1" ] || put file "$1"; return; }
   [ -n "$(ls -A -- "$1" 2>/dev/null)" ] && put dir "$1" || { put dir "$1"; put dir_empty "$1"; }
   is_mount "$1" && put dir_mount "$1"
+  put dir_size "$1
+$(du -skc -- "$1/member" "$1"/*.wal 2>/dev/null | sed -n '$s/[^0-9].*//p')"
   holders "$1"
 }
 versions() {
