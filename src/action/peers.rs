@@ -145,11 +145,11 @@ impl Condition for Peers {
             .map(String::as_str)
             .collect();
         let at = self.at.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
-        format!(
-            "{} and {}{at} reach each other's peer ports{how}",
-            others.join(", "),
-            self.and
-        )
+        let others = match others.as_slice() {
+            [] => "the other members".to_owned(),
+            others => others.join(", "),
+        };
+        format!("{others} and {}{at} reach each other's peer ports{how}", self.and)
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {

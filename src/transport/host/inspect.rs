@@ -295,16 +295,9 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
 /// Of its files in the data directory, and in the log's where that is elsewhere.
 fn data_size(service: &ServiceSeen, frame: &Frame) -> Option<u64> {
     let sizes: BTreeMap<String, String> = frame.all("dir_size").iter().map(|text| titled(text)).collect();
-    let of = |path: &String| {
-        sizes
-            .get(path)?
-            .trim()
-            .parse::<u64>()
-            .ok()
-            .map(|kibibytes| kibibytes * 1024)
-    };
-    let data = service.data_dir.as_ref().and_then(of)?;
-    Some(data + service.wal_dir.as_ref().and_then(of).unwrap_or(0))
+    let kibibytes = |path: &String| sizes.get(path)?.trim().parse::<u64>().ok();
+    let data = service.data_dir.as_ref().and_then(kibibytes)?;
+    Some((data + service.wal_dir.as_ref().and_then(kibibytes).unwrap_or(0)) * 1024)
 }
 
 /// etcd makes its data directory where there is none, and a new log always beside its place, under another name first.
