@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::duration::Span;
 use crate::base::secret::Secret;
 use crate::cluster::member::Member;
+use crate::cluster::model::needed;
 
 /// How the host's shell is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -301,6 +302,17 @@ impl ClusterConfig {
                 let mut hosts = self.hosts.iter().filter(named);
                 hosts.next().filter(|_| hosts.next().is_none())
             })
+    }
+
+    /// Whether these hosts carry so many of the voters that they are a quorum by themselves.
+    pub fn quorum_on<'m>(&self, voters: impl Iterator<Item = &'m Member>, hosts: &[String]) -> bool {
+        let (mut all, mut there) = (0, 0);
+        for voter in voters {
+            all += 1;
+            let host = self.host_of_member(voter);
+            there += usize::from(host.is_some_and(|host| hosts.contains(&host.name)));
+        }
+        all > 0 && there >= needed(all)
     }
 }
 

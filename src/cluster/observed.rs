@@ -106,6 +106,15 @@ impl MemberSeen {
     }
 }
 
+/// What was known of the cluster before anybody looked now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    pub cluster_id: Option<Id>,
+    /// The highest revision that was seen; 0: none is known.
+    pub revision: u64,
+    pub members: Vec<Member>,
+}
+
 /// Everything that the members told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observed {
@@ -127,6 +136,15 @@ impl Observed {
 
     pub fn on_host(&self, host: &str) -> Option<&MemberSeen> {
         self.members.iter().find(|seen| seen.host.as_deref() == Some(host))
+    }
+
+    /// The members as they are listed now; where nobody lists any, as they were before.
+    pub fn members_or<'a>(&'a self, before: &'a Remembered) -> Vec<&'a Member> {
+        let listed: Vec<&Member> = self.members.iter().filter_map(|seen| seen.member.as_ref()).collect();
+        if listed.is_empty() {
+            return before.members.iter().collect();
+        }
+        listed
     }
 
     /// The model that a plan starts from: members that etcd lists, up when they answered as healthy or proved that they take part.

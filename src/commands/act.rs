@@ -54,6 +54,13 @@ pub struct ActOptions {
     pub accept: Vec<String>,
 }
 
+impl ActOptions {
+    /// The plan is shown or kept, and nothing is carried out.
+    pub fn only_shows(&self) -> bool {
+        self.plan || self.manual || self.plan_out.is_some()
+    }
+}
+
 /// Parameters as a door or `--set` gives them.
 pub type Parameters = BTreeMap<String, Value>;
 
@@ -113,6 +120,8 @@ pub(super) async fn planned(
             .map_err(|error| error.to_string())
     };
     let run = RunId::new(context.now());
+    let remembered = recalled(&settings.cluster.name).map(|record| record.remembered());
+    let remembered = remembered.unwrap_or_default();
     let request = Request {
         name: &name,
         runbook: &document,
@@ -121,9 +130,7 @@ pub(super) async fn planned(
         parameters,
         run: &run,
         dead: &options.dead,
-        known_revision: recalled(&settings.cluster.name)
-            .and_then(|record| record.revision)
-            .unwrap_or_default(),
+        remembered: &remembered,
         accept: &options.accept,
     };
     unknown_dead(options, settings)?;

@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 use crate::action::{Named, Probe, Site, registry};
 use crate::base::duration::Span;
 use crate::base::id::RunId;
+use crate::base::quote::quote;
 use crate::call::{CallError, Look};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
-use crate::cluster::observed::Observed;
-use crate::runbook::types::{Fact, Runbook, Unreachable};
+use crate::cluster::observed::{Observed, Remembered};
+use crate::runbook::types::{Fact, Keyed, Runbook, Unreachable};
 use crate::snapshot::Shelf;
 
 use super::bind::{self, Roots, Scope};
@@ -37,8 +38,8 @@ pub struct Request<'a> {
     pub run: &'a RunId,
     /// Hosts that the operator declared dead.
     pub dead: &'a [String],
-    /// The highest revision that was seen of the cluster before; 0: none is known.
-    pub known_revision: u64,
+    /// What was known of the cluster before.
+    pub remembered: &'a Remembered,
     /// Guards that the operator accepts beforehand.
     pub accept: &'a [String],
 }
@@ -211,7 +212,7 @@ impl<'a> Builder<'a> {
             no_library: self.no_library,
             run: self.request.run,
             dead: self.request.dead,
-            known_revision: self.request.known_revision,
+            remembered: self.request.remembered,
         };
         let drawn = Rc::new(Drawn::new(around, self.model.clone()));
         self.drawn = Some(Rc::clone(&drawn));
@@ -241,28 +242,52 @@ impl<'a> Builder<'a> {
         Some(found)
     }
 
-    /// A host that cannot be asked, where the runbook would take another one.
+    /// Hosts that cannot be asked: what is to be done, where the runbook would do without them, or take another one.
     fn other_host(&self, fact: &Fact, scope: &Scope) -> Option<String> {
         let hosts = bind::words(scope.value(fact.hosts.as_ref()?, None).ok()?).ok()?;
         let mute = hosts
             .iter()
-            .find(|host| matches!(self.known.service(host), Some(Err(_))))?;
-        let check = format!("etcdops config check {mute}");
+            .filter(|host| matches!(self.known.service(host), Some(Err(_))));
+        let mute: Vec<&str> = mute.map(String::as_str).collect();
+        let first = *mute.first()?;
         let chosen = &self.request.runbook.parameters;
+        if self.takes_the_word_for_dead() {
+            return Some(self.without(&mute));
+        }
+        let check = "etcdops config check";
         if !chosen.contains_key("host") {
-            return Some(check);
+            return Some(check.to_owned());
         }
         let carries = |name: &str| self.model.on_host(name).is_some();
         let spare = self.request.cluster.hosts.iter().map(|host| host.name.as_str());
-        let spare: Vec<&str> = spare.filter(|name| name != mute && !carries(name)).collect();
+        let spare: Vec<&str> = spare.filter(|name| *name != first && !carries(name)).collect();
         let other = if spare.is_empty() {
             "--host HOST (the inventory names none that is free)".to_owned()
         } else {
             format!("--host {}", spare.join(" or --host "))
         };
         Some(format!(
-            "{check}; if {mute} is gone for good, take another host: {other}"
+            "{check}; if {first} is gone for good, take another host: {other}"
         ))
+    }
+
+    /// The runbook goes without hosts that are declared dead, and checks that they are.
+    pub(super) fn takes_the_word_for_dead(&self) -> bool {
+        let checks = |keyed: &Keyed| keyed.contains_key("dead") || keyed.contains_key("newest");
+        self.request.runbook.requires.iter().any(checks)
+    }
+
+    /// How to go on without hosts that do not answer.
+    pub(super) fn without(&self, mute: &[&str]) -> String {
+        let flags: Vec<String> = mute.iter().map(|host| format!("--dead {}", quote(host))).collect();
+        let elsewhere = self.request.runbook.parameters.contains_key("members");
+        let first = mute.first().filter(|_| elsewhere).map(|host| quote(host));
+        let other = first.map(|host| format!("; with another host in its place: besides --host-map {host}=NEW"));
+        let other = other.unwrap_or_default();
+        format!(
+            "reach it again (etcdops config check), or, if it is gone for good: {}, which is checked first{other}",
+            flags.join(" ")
+        )
     }
 
     /// The output of the one call; with hosts, besides, `all`: each host's output with its name.

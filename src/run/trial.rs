@@ -19,6 +19,7 @@ use crate::base::duration::Span;
 use crate::base::id::RunId;
 use crate::call::{Call, HostOp, To, Unwatched, Watch};
 use crate::cluster::host::ClusterConfig;
+use crate::cluster::observed::Remembered;
 use crate::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use crate::plan::build::Request;
 use crate::plan::types::Plan;
@@ -88,7 +89,7 @@ fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTre
         parameters,
         run: &run,
         dead: &[],
-        known_revision: 0,
+        remembered: &Remembered::default(),
         accept: &[],
     };
     world.drive(prepare(&request, world)).expect("planning ends")
@@ -345,7 +346,7 @@ fn the_first_ctrl_c_ends_a_long_wait() {
         parameters: &BTreeMap::new(),
         run: &run,
         dead: &[],
-        known_revision: 0,
+        remembered: &Remembered::default(),
         accept: &[],
     };
     let plan = world.drive(prepare(&request, &world)).unwrap().unwrap();

@@ -180,7 +180,8 @@ impl Shelf {
         self.backups.iter().find(|kept| kept.manifest.name == name)
     }
 
-    /// The newest proved backup of this cluster ID that can be restored; of any where the ID is not known (no member answers).
+    /// The newest proved backup of this cluster ID that can be restored; of any where the ID is not known (no member answers). One that
+    /// does not tell its cluster only where no other fits.
     pub fn newest_verified(&self, cluster_id: Option<Id>) -> Option<&Kept> {
         self.newest(cluster_id, Manifest::is_restorable)
     }
@@ -191,14 +192,14 @@ impl Shelf {
     }
 
     fn newest(&self, cluster_id: Option<Id>, fits: impl Fn(&Manifest) -> bool) -> Option<&Kept> {
-        let of_cluster = |kept: &&Kept| {
-            let own = kept.manifest.source.cluster_id;
-            cluster_id.is_none() || own.is_none() || own == cluster_id
+        let good = || {
+            self.backups
+                .iter()
+                .filter(|kept| kept.manifest.is_good() && fits(&kept.manifest))
         };
-        self.backups
-            .iter()
-            .filter(|kept| kept.manifest.is_good() && fits(&kept.manifest))
-            .find(of_cluster)
+        let own = |kept: &&Kept| kept.manifest.source.cluster_id;
+        let ours = |kept: &&Kept| own(kept).is_some() && (cluster_id.is_none() || own(kept) == cluster_id);
+        good().find(ours).or_else(|| good().find(|kept| own(kept).is_none()))
     }
 }
 
@@ -267,5 +268,23 @@ pub(crate) mod tests {
         assert_eq!(found(Some(Id(0x1a))), Some("own"));
         assert_eq!(found(None), Some("other"));
         assert_eq!(found(Some(Id(0x3c))), None);
+    }
+
+    #[test]
+    fn one_that_does_not_tell_its_cluster_is_chosen_only_where_no_other_is_ours() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut foreign = sample("foreign", at(9));
+        foreign.manifest.source.cluster_id = None;
+        let own = sample("own", at(7));
+        let mut shelf = Shelf {
+            backups: vec![foreign, own],
+            broken: Vec::new(),
+        };
+        let found = |shelf: &Shelf, id| shelf.newest_verified(id).map(|kept| kept.manifest.name.clone());
+        assert_eq!(found(&shelf, Some(Id(0x1a))).as_deref(), Some("own"));
+        assert_eq!(found(&shelf, None).as_deref(), Some("own"));
+        assert_eq!(found(&shelf, Some(Id(0x2b))).as_deref(), Some("foreign"));
+        shelf.backups.pop();
+        assert_eq!(found(&shelf, Some(Id(0x1a))).as_deref(), Some("foreign"));
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod bolt;
+pub mod choice;
 pub mod content;
 pub mod damage;
 pub mod data_dir;

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use etcdops::base::id::RunId;
 use etcdops::cluster::host::ClusterConfig;
 use etcdops::cluster::model::ModelMember;
+use etcdops::cluster::observed::Remembered;
 use etcdops::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use etcdops::plan::build::{Refusal, Request};
 use etcdops::plan::types::{HoldRole, Plan, PlannedCall};
@@ -276,7 +277,7 @@ impl Job<'_> {
             parameters: self.parameters,
             run: &run,
             dead: self.dead,
-            known_revision: 0,
+            remembered: &Remembered::default(),
             accept: &[],
         };
         let prepared = world
