@@ -60,6 +60,7 @@ pub mod service_start;
 pub mod service_stop;
 pub mod sight;
 pub mod talk;
+pub mod v2_data;
 pub mod version;
 
 use serde_json::Value;

@@ -56,6 +56,7 @@ use crate::action::service_restart::ServiceRestart;
 use crate::action::service_start::ServiceStart;
 use crate::action::service_stop::ServiceStop;
 use crate::action::talk::{Confirm, Note, Wait};
+use crate::action::v2_data::V2Data;
 use crate::action::version::VersionIs;
 use crate::action::{Kind, SAYS};
 
@@ -342,6 +343,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ConditionKind::of::<Restorable>(
         "restorable",
         "Hosts have the tool that restores a backup, and an etcd that can run on its data.",
+    ),
+    ConditionKind::of::<V2Data>(
+        "v2_data",
+        "No data of the v2 API lies on hosts that a backup does not hold.",
     ),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
     ConditionKind::of::<VersionIs>("version", "The etcd that a host has: may it join, is it new enough."),
