@@ -164,6 +164,7 @@ impl Builder {
             next_pid: 1000,
             alarms: BTreeSet::new(),
             backups: Vec::new(),
+            v2_data: false,
             snapshots: BTreeMap::new(),
             archives: BTreeMap::new(),
             clients_stopped: false,

@@ -35,6 +35,7 @@ impl State {
         seen.voters = applied.voters().map(|member| member.id).collect();
         seen.members = applied.members.values().cloned().collect();
         seen.db_size = 20 << 10;
+        seen.v2_data = self.v2_data;
         seen.part = match own {
             Some(member) if member.learner => Part::Learner,
             Some(_) => Part::Voter,

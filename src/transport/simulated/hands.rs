@@ -197,6 +197,16 @@ impl World {
         assert!(taken, "no member gives a snapshot");
     }
 
+    /// The library as somebody else has left it; the oldest comes first.
+    pub fn change_backups(&self, change: impl FnOnce(&mut Vec<crate::snapshot::Kept>)) {
+        change(&mut self.state().backups);
+    }
+
+    /// Clients keep keys through the v2 API as well.
+    pub fn hold_v2_data(&self) {
+        self.state().v2_data = true;
+    }
+
     /// A cold copy of the host's member is in the library, with what the etcdctl of its version makes of v2 data.
     pub fn copy_offline(&self, name: &str, host: &str) {
         let path = format!("/var/lib/etcdops/earlier/{name}.tar");

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) alarms: BTreeSet<(u64, String)>,
     /// The library, the oldest first.
     pub(super) backups: Vec<Kept>,
+    /// Every data directory holds keys of the v2 API.
+    pub(super) v2_data: bool,
     /// What each snapshot file holds, by its digest.
     pub(super) snapshots: BTreeMap<String, Snapshot>,
     /// What each archive of a data directory in the library holds, by its digest.

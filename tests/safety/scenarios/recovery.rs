@@ -68,6 +68,40 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 ..PLAIN
             },
             Way {
+                label: "on whoever is left, two being gone for good",
+                sizes: &[3, 5],
+                recovers: true,
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    lose(world, size - 1..=size);
+                },
+                dead: |size| (size - 1..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "when one is gone and nobody says so",
+                sizes: &[3],
+                refused: |_, _| true,
+                refusal: "etcd-3",
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    lose(world, size..=size);
+                },
+                ..PLAIN
+            },
+            Way {
+                label: "when there is v2 data",
+                sizes: &[3],
+                on: |_, version| version < Version::new(3, 5, 0),
+                refused: |_, _| true,
+                refusal: "data of the v2 API on etcd-1, etcd-2, etcd-3",
+                prepare: |world, _| {
+                    world.take_backup(BACKUP);
+                    world.hold_v2_data();
+                },
+                ..PLAIN
+            },
+            Way {
                 label: "when one that is called dead answers",
                 sizes: &[3],
                 refused: |_, _| true,
@@ -134,10 +168,20 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 sizes: &[3],
                 agent: false,
                 refused: |_, _| true,
+                refusal: "the copies on etcd-1, etcd-2 are intact and make a quorum",
                 prepare: |world, size| {
-                    world.allow_quorum_loss();
-                    (1..=size).for_each(|number| world.stop_etcd(&host(number)));
+                    lose(world, 3..=size);
+                    (1..=2).for_each(|number| world.stop_etcd(&host(number)));
                 },
+                dead: |_| vec![host(3)],
+                ..PLAIN
+            },
+            Way {
+                label: "of three, while two of them serve",
+                sizes: &[3],
+                refused: |_, _| true,
+                refusal: "knows a leader",
+                prepare: |world, size| lose(world, 3..=size),
                 dead: |_| vec![host(3)],
                 ..PLAIN
             },
