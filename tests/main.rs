@@ -8,6 +8,8 @@
 #![expect(unreachable_pub, reason = "the helpers in `support` are for all topics")]
 
 mod backups;
+mod backups_boot;
+mod backups_kept;
 mod cli;
 mod cli_questions;
 mod completion;
@@ -29,6 +31,7 @@ mod lab_survivor;
 mod lab_v2;
 mod lab_ways;
 mod layering;
+mod nospace;
 mod playground;
 mod readme;
 mod runbooks;

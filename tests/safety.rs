@@ -2,8 +2,10 @@
 //! misfortune at every change, healed and resumed. Same end, no promise broken, the plan's models equal to the world.
 
 mod cases;
+mod cold;
 mod harness;
 mod scenarios;
+mod stuck;
 mod tally;
 
 use std::cell::Cell;
@@ -125,6 +127,7 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     world.pass(REST);
     let mut wrong = world.check_end(End::Done, scenario.kept);
     wrong.extend(lies);
+    wrong.extend((scenario.end)(&world));
     wrong.extend(given_back_inside(&plan));
     if !is_done(ending.as_ref()) {
         wrong.push(format!("{ending:?}"));
@@ -147,6 +150,7 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     };
     sweep.as_if_never_away();
     sweep.kills();
+    sweep.never_resumed();
     sweep.ctrl_c();
     sweep.refusals_at_questions();
     sweep.kills_in_the_middle();

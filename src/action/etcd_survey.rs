@@ -35,6 +35,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("peer_url", Kind::Text),
     ("v2_data", Kind::Bool),
     ("member_hosts", Kind::List),
+    ("alarms", Kind::List),
     (SAYS, Kind::Text),
 ];
 
@@ -99,6 +100,7 @@ fn output(site: &Site<'_>, copy: &CopySeen, why: &str) -> Value {
         "version": copy.version.map(|version| version.to_string()).unwrap_or_default(),
         "peer_url": copy.peer_url().unwrap_or_default(),
         "v2_data": copy.v2_data,
+        "alarms": copy.alarms,
         SAYS: says(copy, why),
     })
 }

@@ -90,13 +90,12 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     exit
 }
 
-/// Only where the inventory says where backups are kept: others may keep theirs elsewhere.
+/// Where the inventory says where backups are kept, or where some are kept already: others may keep theirs elsewhere.
 fn backups(context: &Context, settings: &Settings, observed: &Observed) -> Vec<Problem> {
-    if settings.origins.of("backups.store") == Origin::Default {
-        return Vec::new();
-    }
+    let by_default = settings.origins.of("backups.store") == Origin::Default;
     let folder = settings.cluster.library();
     match folder.map(|folder| library::list(&folder)) {
+        Some(Ok(found)) if by_default && found.backups.is_empty() => Vec::new(),
         Some(Ok(found)) => look::backups::problems(&found, observed.cluster_id, context.now()),
         Some(Err(error)) => vec![Problem {
             severity: Severity::Warning,

@@ -132,6 +132,8 @@ struct Builder<'a> {
     including: Vec<String>,
     /// What gives back what the holds around this step have taken, and where.
     held: Vec<(Option<String>, Named)>,
+    /// What the innermost step around says of a failure.
+    stuck: Option<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -155,6 +157,7 @@ impl<'a> Builder<'a> {
             moved_from: None,
             including: vec![request.name.to_owned()],
             held: Vec::new(),
+            stuck: None,
         }
     }
 

@@ -292,8 +292,14 @@ impl<'a, 'r> Driver<'a, 'r> {
         match outcome {
             RunOutcome::Done => format!("{}: done", self.plan.title),
             RunOutcome::DoneUncleanly => format!("done, but a clean-up failed; try it again: etcdops resume {run}"),
-            RunOutcome::Failed => format!("a step failed; when its cause is gone: etcdops resume {run}"),
-            RunOutcome::InDoubt => format!("nobody knows how a call ended; look first: etcdops runs show {run}"),
+            RunOutcome::Failed => format!(
+                "a step failed; when its cause is gone: etcdops resume {run}{}",
+                self.if_stuck()
+            ),
+            RunOutcome::InDoubt => format!(
+                "nobody knows how a call ended; look first: etcdops runs show {run}{}",
+                self.if_stuck()
+            ),
             RunOutcome::Stopped => format!("stopped; go on with: etcdops resume {run}"),
             RunOutcome::Refused if self.recorder.with_state(|state| state.stopping) => {
                 "stopped before the first change; nothing was changed".to_owned()
@@ -303,6 +309,21 @@ impl<'a, 'r> Driver<'a, 'r> {
             }
             RunOutcome::Refused => "refused; nothing was changed".to_owned(),
         }
+    }
+
+    /// What the runbook says of the step that failed first.
+    fn if_stuck(&self) -> String {
+        let failed = |step: &&PlannedStep| {
+            let end = self.recorder.with_state(|state| state.steps.get(&step.path).copied());
+            end.is_some_and(|end| end != Outcome::Done)
+        };
+        let text = self
+            .plan
+            .steps
+            .iter()
+            .find(failed)
+            .and_then(|step| step.if_stuck.as_ref());
+        text.map_or_else(String::new, |text| format!("; {text}"))
     }
 
     pub(super) async fn see(&self, looks: &[Look]) -> Vec<Sight> {

@@ -7,6 +7,7 @@ pub mod content;
 pub mod damage;
 pub mod data_dir;
 pub mod file;
+pub mod hash_kv;
 pub mod manifest;
 mod proto;
 pub mod ranges;

@@ -79,6 +79,7 @@ pub(super) fn step(path: &str, risk: Risk, calls: Vec<PlannedCall>) -> PlannedSt
         model_before: None,
         model_after: None,
         outage: None,
+        if_stuck: None,
     }
 }
 

@@ -45,6 +45,8 @@ pub struct ServiceSeen {
     /// Settings in force for etcd, keyed without prefix, lower-case with dashes (`data-dir`), after systemd's quoting and precedence;
     /// of the running process where it runs, of the unit otherwise.
     pub settings: BTreeMap<String, Setting>,
+    /// Those that are configured otherwise by now: in force from the next start on.
+    pub at_next_start: BTreeMap<String, String>,
     /// What could not be read for sure; changes that need it are refused with this text.
     pub unreadable: Option<String>,
     pub data_dir: Option<String>,

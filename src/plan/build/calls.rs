@@ -62,6 +62,7 @@ impl Builder<'_> {
             hold: None,
             allow: step.allow.clone(),
             outage: None,
+            if_stuck: self.stuck.clone(),
             model_before: None,
             model_after: None,
         };

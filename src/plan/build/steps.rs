@@ -25,9 +25,11 @@ impl<'a> Builder<'a> {
                 self.refusals.push(Refusal::at(&path, "steps are nested too deep"));
                 return;
             }
+            let around = self.stuck.clone();
             if let Err(why) = self.step(step, &path, hosts, scope) {
                 self.refusals.push(Refusal::at(&path, why));
             }
+            self.stuck = around;
         }
     }
 
@@ -53,6 +55,9 @@ impl<'a> Builder<'a> {
                 self.step(&once, &format!("{path}[{key}]"), inherited, &mut inner)?;
             }
             return Ok(());
+        }
+        if let Some(text) = &step.if_stuck {
+            self.stuck = Some(scope.text(text)?);
         }
         let hosts = match &step.hosts {
             Some(hosts) => self.known_hosts(&bind::words(scope.value(hosts, None)?)?)?,

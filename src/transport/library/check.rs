@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::boot::Booted;
 use super::take::{read, write_manifest};
 use super::{Library, shelf};
 use crate::base::clock;
@@ -31,8 +32,8 @@ impl Library {
             .and_then(|verified| verified.boot.clone());
         if boot && damage.is_none() {
             match self.boot(&kept, watch).await? {
-                Ok(found) => proof = Some(found),
-                Err(why) => damage = Some(why),
+                Booted::Proof(found) => proof = Some(found),
+                Booted::Damage(why) => damage = Some(why),
             }
         }
         let mut manifest = kept.manifest;

@@ -301,6 +301,9 @@ impl State {
             process.is_some_and(|process| process.leads && process.joined)
         });
         let Some(leader) = leader else { return false };
+        if self.alarms.iter().any(|(_, alarm)| alarm == "NOSPACE") {
+            return false;
+        }
         let by = self.hosts[leader].process.as_ref().map_or(0, |process| process.cluster);
         self.next_write += 1;
         let number = self.next_write;

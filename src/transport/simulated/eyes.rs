@@ -97,6 +97,12 @@ impl World {
         self.touch(host, |state, place| state.hosts[place].unit.starts)
     }
 
+    /// Names of the backups in the library, the oldest first.
+    pub fn backups(&self) -> Vec<String> {
+        let state = self.state();
+        state.backups.iter().map(|kept| kept.manifest.name.clone()).collect()
+    }
+
     /// What distinguishes two ends of a run: members by host, what runs, settings in force, fences, leftovers. Times,
     /// IDs of members that were added, leaders and process numbers are left out.
     pub fn essence(&self) -> String {
@@ -142,6 +148,12 @@ impl World {
             .iter()
             .map(|kept| (kept.manifest.how, kept.manifest.is_good()));
         let _ = writeln!(text, "backups {:?}", backups.collect::<Vec<_>>());
+        let _ = writeln!(
+            text,
+            "alarms={} clients stopped={}",
+            state.alarms.len(),
+            state.clients_stopped
+        );
         text
     }
 }

@@ -194,6 +194,7 @@ impl State {
             } else {
                 target.unit.exit_status
             },
+            at_next_start: BTreeMap::new(),
             settings: settings
                 .into_iter()
                 .map(|(name, (value, from))| (name, Setting { value, from }))

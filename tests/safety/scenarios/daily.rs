@@ -64,12 +64,39 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
             parameters: all_hosts,
             ..PLAIN
         }],
-        "backup" => vec![PLAIN],
-        "backup-offline" => vec![Way {
-            sizes: &[3],
-            parameters: |_| json!({ "host": "etcd-1" }),
-            ..PLAIN
-        }],
+        "backup" => vec![
+            PLAIN,
+            Way {
+                label: "where the inventory keeps two",
+                sizes: &[1, 3],
+                prepare: |world, _| {
+                    ["first", "second", "third"]
+                        .iter()
+                        .for_each(|name| world.take_backup(name))
+                },
+                inventory: |cluster| cluster.backups.keep.last = Some(2),
+                end: |world| {
+                    let names = world.backups();
+                    let right = names.len() == 2 && names[0] == "third";
+                    (!right).then(|| format!("not the last two are left, but {names:?}"))
+                },
+                ..PLAIN
+            },
+        ],
+        "backup-offline" => vec![
+            Way {
+                sizes: &[1, 3],
+                parameters: |_| json!({ "host": "etcd-1" }),
+                ..PLAIN
+            },
+            Way {
+                label: "while another one is down",
+                sizes: &[3],
+                prepare: |world, size| world.scrap(&host(size)),
+                parameters: |_| json!({ "host": "etcd-1" }),
+                ..PLAIN
+            },
+        ],
         _ => return None,
     })
 }

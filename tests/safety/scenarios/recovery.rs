@@ -5,6 +5,7 @@ use serde_json::json;
 use std::time::Duration;
 
 use etcdops::cluster::version::Version;
+use etcdops::transport::simulated::World;
 
 use super::{PLAIN, Way, host, lose};
 
@@ -14,6 +15,12 @@ const BACKUP: &str = "2026-11-20-1200-k3f9-take";
 /// Long enough for clients to write a few times.
 const REST: Duration = Duration::from_secs(30);
 
+/// What was carried along is disarmed.
+fn no_alarm(world: &World) -> Option<String> {
+    let none = world.essence().contains("alarms=0");
+    (!none).then(|| "an alarm is left".to_owned())
+}
+
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each runbook")]
 pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
     Some(match name {
@@ -22,6 +29,16 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 label: "while it serves",
                 sizes: &[1, 3],
                 prepare: |world, _| world.take_backup(BACKUP),
+                ..PLAIN
+            },
+            Way {
+                label: "that carries a full database",
+                sizes: &[3],
+                prepare: |world, _| {
+                    world.raise_alarm("etcd-2", "NOSPACE");
+                    world.take_backup(BACKUP);
+                },
+                end: no_alarm,
                 ..PLAIN
             },
             Way {
@@ -112,6 +129,32 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 sizes: &[3],
                 recovers: true,
                 prepare: |world, size| lose(world, 2..=size),
+                dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "of three, the data of two lost",
+                sizes: &[3],
+                agent: false,
+                recovers: true,
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    for host in (2..=size).map(host) {
+                        world.stop_etcd(&host);
+                        world.wipe_data(&host);
+                    }
+                },
+                ..PLAIN
+            },
+            Way {
+                label: "of three, two gone for good, with a full database",
+                sizes: &[3],
+                recovers: true,
+                prepare: |world, size| {
+                    world.raise_alarm("etcd-1", "NOSPACE");
+                    lose(world, 2..=size);
+                },
+                end: no_alarm,
                 dead: |size| (2..=size).map(host).collect(),
                 ..PLAIN
             },
