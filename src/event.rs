@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::id::RunId;
+use crate::call::host::Life;
 use crate::plan::types::Plan;
 
 /// Line 1 of a journal names this; a newer major is refused.
@@ -25,6 +26,17 @@ pub struct Operator {
     pub machine: String,
     pub pid: u32,
     pub pid_started: u64,
+}
+
+impl Operator {
+    /// The process.
+    pub fn life(&self) -> Life {
+        Life {
+            machine: self.machine.clone(),
+            pid: self.pid,
+            pid_started: self.pid_started,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

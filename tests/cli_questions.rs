@@ -32,10 +32,10 @@ steps:
 ";
 
 /// A world with a playground of three members, taken down at the end.
-struct World(Cli);
+pub struct World(pub Cli);
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut cli = Cli::new();
         cli.set("TERM", "xterm");
         cli.write("never.yaml", NEVER);
@@ -48,7 +48,7 @@ impl World {
         world
     }
 
-    fn runs(&self) -> Vec<Value> {
+    pub fn runs(&self) -> Vec<Value> {
         let ran = self.0.run(["runs", "list", "-o", "json"]).code(0);
         let document: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!(document["schema"], "etcdops/runs/v1");
@@ -56,7 +56,7 @@ impl World {
     }
 
     /// The program on a terminal of its own.
-    fn terminal(&self, words: &str) -> Terminal {
+    pub fn terminal(&self, words: &str) -> Terminal {
         #[expect(clippy::disallowed_methods, reason = "tests start the program themselves")]
         let mut command = std::process::Command::new("bash");
         let program = crate::support::cli::program_path().display();
@@ -78,24 +78,24 @@ impl Drop for World {
     }
 }
 
-struct Terminal(expectrl::session::OsSession);
+pub struct Terminal(expectrl::session::OsSession);
 
 impl Terminal {
     /// Waits for this text; gives what came before it.
     #[track_caller]
-    fn sees(&mut self, text: &str) -> String {
+    pub fn sees(&mut self, text: &str) -> String {
         match self.0.expect(text) {
             Ok(found) => String::from_utf8_lossy(found.before()).into_owned(),
             Err(error) => panic!("`{text}` never came: {error}"),
         }
     }
 
-    fn types(&mut self, text: &str) {
+    pub fn types(&mut self, text: &str) {
         self.0.send(text).unwrap();
     }
 
     #[track_caller]
-    fn ends(mut self, code: u8) -> String {
+    pub fn ends(mut self, code: u8) -> String {
         self.sees(&format!("code={code}."))
     }
 }

@@ -29,6 +29,7 @@ pub fn configured(endpoints: Vec<String>, tls: TlsFiles) -> ClusterConfig {
         clients: None,
         backups: Backups::default(),
         hosts: Vec::new(),
+        discovery: None,
         call_timeout: Span::seconds(5),
     }
 }

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use rustix::process::Signal;
+
 use crate::support::lab::{Finished, Lab};
+use crate::support::runs::{begun, run_id, signal};
 use crate::support::wait_until;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -261,4 +264,59 @@ fn a_cold_copy_comes_from_a_stopped_member_which_serves_again_afterwards() {
         lab.try_exec("etcd-3", "systemctl is-active etcd").stdout == "active\n"
     });
     assert_eq!(backups(&lab).len(), 1);
+}
+
+/// The bastion dies while etcd is stopped: the host starts it again by itself (safety 36). Then `resume` takes the copy.
+#[test]
+fn a_host_whose_bastion_died_starts_etcd_again_by_itself() {
+    let Some(lab) = Lab::up(&["--members", "3"]) else {
+        return;
+    };
+    // The built-in runbook with less patience, held up while etcd is stopped.
+    let built_in = include_str!("../runbooks/backup-offline.yaml");
+    let taking = "          - {id: take,";
+    assert!(built_in.contains("start_again_after: 2h") && built_in.contains(taking));
+    let held_up = format!(
+        "          - {{id: held_up, do: {{wait: {{}}}}, expect: [{{command: {{on: etcd-3, argv: [test, -e, /run/go-on]}}}}], within: 10m}}\n{taking}"
+    );
+    let text = built_in.replace("start_again_after: 2h", "start_again_after: 20s");
+    let book = lab.folder().join("offline.yaml");
+    File::create(&book)
+        .and_then(|mut file| file.write_all(text.replace(taking, &held_up).as_bytes()))
+        .unwrap();
+    let arguments = ["run", book.to_str().unwrap(), "--set", "host=etcd-3", "--yes"];
+    let mut child = begun(lab.bastion(), &arguments, "host_work/stopped/held_up");
+    let state = |what: &str| lab.try_exec("etcd-3", &format!("systemctl is-active {what}")).stdout;
+    assert_eq!(state("etcd"), "inactive\n");
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    assert_eq!(state("'etcdops-start-again*.timer'"), "active\n");
+    wait_until("the host has started etcd", MINUTE, || state("etcd") == "active\n");
+    wait_until("all three serve", MINUTE, || lab.etcdops(&["health"]).code == Some(0));
+    assert!(backups(&lab).is_empty());
+
+    lab.exec("etcd-3", "touch /run/go-on");
+    done(&lab.etcdops(&["resume", &run_id(lab.bastion()), "--yes"]));
+    assert_eq!((state("etcd"), backups(&lab).len()), ("active\n".to_owned(), 1));
+    done(&lab.etcdops(&["health"]));
+}
+
+/// A log that lies elsewhere comes along.
+#[test]
+fn a_cold_copy_has_the_log_that_lies_elsewhere() {
+    let Some(lab) = Lab::up(&["--members", "3"]) else {
+        return;
+    };
+    lab.exec(
+        "etcd-2",
+        "systemctl stop etcd; member=$(find /var/lib/etcd -type d -name member); mv $member/wal /var/lib/etcd/log
+        echo ETCD_WAL_DIR=/var/lib/etcd/log >>/etc/default/etcd; systemctl start etcd",
+    );
+    wait_until("it is back", MINUTE, || lab.etcdops(&["health"]).code == Some(0));
+    done(&lab.etcdops(&["backup", "--offline", "etcd-2", "--yes"]));
+    let archive = path(&backups(&lab)[0]).display().to_string();
+    let names = lab.bastion().command("tar", &["-tf", &archive]).output().unwrap();
+    let names = String::from_utf8_lossy(&names.stdout).into_owned();
+    assert!(names.contains("./member/wal/0000000000000000-"), "{names}");
+    done(&lab.etcdops(&["backups", "verify"]));
 }

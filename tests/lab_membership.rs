@@ -17,7 +17,49 @@ fn fenced(lab: &Lab, host: &str) -> bool {
         == Some(0)
 }
 
+/// etcd there is fenced and disabled, its data renamed, and no start brings it back.
+fn put_away(lab: &Lab, host: &str) {
+    assert!(fenced(lab, host), "a removed member's host is fenced");
+    let enabled = lab.try_exec(host, "systemctl is-enabled etcd").stdout;
+    assert_eq!(enabled.trim(), "disabled");
+    let renamed =
+        "ls -d /var/lib/etcd/default.etcdops-*.old /var/lib/etcd/default/default.etcdops-*.old 2>/dev/null; true";
+    assert!(
+        lab.exec(host, renamed).contains(".old"),
+        "its data is kept under another name"
+    );
+    assert!(
+        !lab.exec(host, "ls /var/lib/etcd/default 2>/dev/null; true")
+            .contains("member")
+    );
+    let start = lab.try_exec(host, "systemctl start etcd");
+    assert_ne!(start.code, Some(0), "{start:#?}");
+    assert_eq!(lab.exec(host, "pgrep -x etcd; true"), "");
+}
+
+/// What `runs show` tells of the newest run, on one line.
+fn shown(lab: &Lab) -> String {
+    let text = lab.etcdops(&["runs", "show", &run_id(lab.bastion())]).good();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn tells(lab: &Lab, words: &[&str]) {
+    let shown = shown(lab);
+    for word in words {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+}
+
 /// Everything that membership commands do, one after another, on one cluster.
+fn scheme(lab: &Lab) -> &'static str {
+    if lab.folder().join("pki").exists() {
+        "https"
+    } else {
+        "http"
+    }
+}
+
 fn all_changes(version: &str, options: &[&str]) {
     let up = [&["--members", "3", "--spare", "1", "--etcd", version], options].concat();
     let Some(lab) = Lab::up(&up) else { return };
@@ -65,7 +107,7 @@ fn all_changes(version: &str, options: &[&str]) {
     // The old host comes back: what it holds is put away, and etcd there cannot start.
     lab.start("etcd-3");
     change(&lab, &["remove-member", "etcd-3"]);
-    assert!(fenced(&lab, "etcd-3"), "a removed member's host is fenced");
+    put_away(&lab, "etcd-3");
     let again = change(&lab, &["remove-member", "etcd-3"]);
     assert!(again.stdout.contains("nothing to remove"), "{}", again.stdout);
 
@@ -73,6 +115,9 @@ fn all_changes(version: &str, options: &[&str]) {
     change(&lab, &["add-member", "etcd-3"]);
     healthy_with(&lab, &["etcd-1", "etcd-2", "etcd-3", "etcd-4"]);
     assert!(!fenced(&lab, "etcd-3"));
+    // A big database takes longer than systemd would wait by itself.
+    let limit = lab.exec("etcd-3", "systemctl show -p TimeoutStartUSec --value etcd");
+    assert_eq!(limit.trim(), "infinity");
     let again = change(&lab, &["add-member", "etcd-3"]);
     assert!(again.stdout.contains("nothing to add"), "{}", again.stdout);
     change(&lab, &["remove-member", "etcd-4"]);
@@ -92,12 +137,7 @@ fn all_changes(version: &str, options: &[&str]) {
     if learners {
         promoted(&lab);
     }
-    let scheme = if lab.folder().join("pki").exists() {
-        "https"
-    } else {
-        "http"
-    };
-    let url = format!("{scheme}://etcd-1:2390");
+    let url = format!("{}://etcd-1:2390", scheme(&lab));
     change(&lab, &["update-member", "etcd-1", "--peer-url", &url]);
     assert!(
         members(&lab)
@@ -236,6 +276,14 @@ fn a_power_cut_in_the_middle_stops_the_run_before_it_makes_things_worse() {
         listed.contains("etcd-4"),
         "the old one is not removed while another is down: {listed}"
     );
+    tells(
+        &lab,
+        &[
+            "etcd-3: failed: not begun: 2 healthy voters, the plan expects at least 3",
+            "hint: etcdops health",
+            "when its cause is gone: etcdops resume",
+        ],
+    );
     lab.start("etcd-2");
     wait_until("three are healthy again", MINUTES, || {
         let health = lab.etcdops(&["health", "-o", "json"]).stdout;
@@ -254,31 +302,39 @@ fn what_goes_wrong_on_the_new_host_is_told_and_resumed() {
     let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.5.35", "--disk-mb", "700"]) else {
         return;
     };
-    let misfortunes: [(&str, Hand, Hand); 3] = [
+    let misfortunes: [(&str, Hand, Hand, &[&str]); 3] = [
         (
             "the disk is full",
             |lab, host| lab.fill(host),
             |lab, host| lab.unfill(host),
+            &["failed: write", "hint: make room on the host, then: etcdops resume"],
         ),
         (
             "sudo refuses",
             |lab, host| drop(lab.exec(host, "mv /etc/sudoers.d /etc/sudoers.gone")),
             |lab, host| drop(lab.exec(host, "mv /etc/sudoers.gone /etc/sudoers.d")),
+            &[
+                "failed: read",
+                "sudo: a password is required",
+                "hint: etcdops config check",
+            ],
         ),
         (
             "the bastion is cut off",
             |lab, host| lab.cut(host, &["--from", "bastion"]),
             |lab, host| lab.heal(host),
+            &["failed: read", "ssh: connect to host", "hint: etcdops config check"],
         ),
     ];
     let (mut old, mut new) = ("etcd-3", "etcd-4");
-    for (what, befalls, is_put_right) in misfortunes {
+    for (what, befalls, is_put_right, words) in misfortunes {
         lab.exec(old, "systemctl stop etcd");
         let replace = ["replace-member", old, "--host", new, "--no-backup", "--yes"];
         let mut child = begun(&lab, &replace, "join/joined/add");
         stilled(&child, || befalls(&lab, new));
         let code = child.wait().unwrap().code();
         assert!(matches!(code, Some(1 | 6)), "{what}: {code:?}");
+        tells(&lab, words);
         is_put_right(&lab, new);
         let resumed = lab.etcdops(&["resume", &run_id(lab.bastion()), "--yes"]);
         assert_eq!(resumed.code, Some(0), "{what}: {}{}", resumed.stdout, resumed.stderr);

@@ -89,4 +89,35 @@ fn a_way_that_etcd_could_not_go_is_found_before_anything_changes() {
         "{said}"
     );
     assert!(!said.contains("PRIVATE KEY"), "{said}");
+    another_name(&lab);
+    unseen_from_here(&lab);
+}
+
+/// A peer URL whose name leads to the member, and for which its certificate does not hold.
+fn another_name(lab: &Lab) {
+    for host in ["etcd-1", "etcd-2", "etcd-3"] {
+        lab.exec(host, "getent hosts etcd-3 | awk '{ print $1, \"moved\" }' >>/etc/hosts");
+    }
+    let text = lab.exec("etcd-3", "cat /etc/default/etcd");
+    for port in [2380, 2390] {
+        let url = format!("https://moved:{port}");
+        let done = lab.etcdops(&["update-member", "etcd-3", "--peer-url", &url, "--no-backup", "--yes"]);
+        let all = format!("{} {}", done.stdout, done.stderr);
+        let said = all.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(done.code, Some(3), "{said}");
+        let word = format!("etcd-1 does not reach etcd-3 on moved:{port}: the certificate shown there is not accepted");
+        assert!(said.contains(&word), "{said}");
+    }
+    assert_eq!(lab.exec("etcd-3", "cat /etc/default/etcd"), text, "nothing was written");
+    assert!(!lab.etcdctl(&["member", "list"]).contains("moved"));
+}
+
+/// A member that lives, with its client port closed to this machine alone.
+fn unseen_from_here(lab: &Lab) {
+    lab.cut("etcd-3", &["--from", "bastion", "--port", "2379"]);
+    let plan = lab.etcdops(&["replace-member", "etcd-3", "--no-backup", "--plan"]);
+    lab.heal("etcd-3");
+    let all = format!("{} {}", plan.stdout, plan.stderr);
+    let said = all.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("its unit is active on etcd-3"), "{said}");
 }

@@ -31,7 +31,7 @@ fn doors_are_their_runbooks(lab: &Lab) {
         let plan: Plan = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
         plan.hash()
     };
-    let doors: [(&[&str], &[&str]); 4] = [
+    let doors: [(&[&str], &[&str]); 5] = [
         (&["add-member", "etcd-4"], &["host=etcd-4"]),
         (&["remove-member", "etcd-3"], &["member=etcd-3"]),
         (
@@ -42,6 +42,7 @@ fn doors_are_their_runbooks(lab: &Lab) {
             &["update-member", "etcd-2", "--peer-url", "http://etcd-2:2390"],
             &["member=etcd-2", "peer_url=http://etcd-2:2390"],
         ),
+        (&["promote-member", "etcd-1"], &["member=etcd-1"]),
     ];
     for (door, parameters) in doors {
         let mut run = vec!["run", door[0], "--set", "take_backup=false"];
@@ -49,11 +50,6 @@ fn doors_are_their_runbooks(lab: &Lab) {
         let by_door = hash("door.json", &[door, &["--no-backup"]].concat());
         assert_eq!(by_door, hash("run.json", &run), "{door:?}");
     }
-    let promote = hash("door.json", &["promote-member", "etcd-1"]);
-    assert_eq!(
-        promote,
-        hash("run.json", &["run", "promote-member", "--set", "member=etcd-1"])
-    );
 }
 
 const PLAN: &str = "Carry out this plan on cluster lab? [y/N] ";
@@ -130,6 +126,7 @@ fn one_name_for_two(lab: &Lab) {
     };
     called("etcd-1", 2);
     refused(lab, &["add-member", "etcd-4"], "two members are called etcd-1");
+    refused(lab, &["remove-member", "etcd-1"], "`etcd-1` may mean");
     called("etcd-2", 1);
     let inventory = fs::read_to_string(lab.folder().join("etcdops.yaml")).unwrap();
     let path = lab.bastion().home().join("twice.yaml");

@@ -38,6 +38,9 @@ fn v2_data_comes_back_from_a_cold_copy_after_the_loss_of_everything() {
             (&"v2-backup".into(), &true.into()),
             "{cold:#}"
         );
+        // A snapshot in their place would drop all of it, in one step or in three.
+        let snapshot = listed["backups"][1]["name"].as_str().unwrap();
+        no_snapshot_in_its_place(&lab, snapshot);
         for host in HOSTS {
             lab.exec(
                 host,
@@ -50,6 +53,7 @@ fn v2_data_comes_back_from_a_cold_copy_after_the_loss_of_everything() {
             "{asked:?}"
         );
         let name = cold["name"].as_str().unwrap();
+        is_offered(&lab, name, snapshot);
         let done = lab.etcdops(&["recover", "--from-backup", name, "--yes"]);
         assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
         assert_eq!(lab.etcdops(&["health"]).code, Some(0));
@@ -69,4 +73,39 @@ fn v2_data_comes_back_from_a_cold_copy_after_the_loss_of_everything() {
             "{members}"
         );
     }
+}
+
+fn no_snapshot_in_its_place(lab: &Lab, snapshot: &str) {
+    for words in [
+        &["recover", "--from-backup", snapshot, "--yes"][..],
+        &["recover", "--from-survivor", "--then-restore", "--yes"],
+    ] {
+        let refused = lab.etcdops(words);
+        let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            refused.code == Some(3) && said.contains("data of the v2 API") && said.contains("--accept v2_data"),
+            "{refused:?}"
+        );
+    }
+}
+
+/// The cold copy, and the snapshot with what it would lose.
+fn is_offered(lab: &Lab, cold: &str, snapshot: &str) {
+    let offered = lab.etcdops(&["recover", "-o", "json"]);
+    let offered: Value = serde_json::from_str(&offered.stdout).unwrap();
+    let backups: Vec<(&Value, bool)> = offered["choices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|choice| choice["way"] == "from-backup")
+        .map(|choice| {
+            let loses = choice["loses"].as_str().unwrap();
+            (&choice["command"], loses.contains("all data of the v2 API"))
+        })
+        .collect();
+    let commands = [
+        format!("etcdops recover --from-backup {cold}").into(),
+        format!("etcdops recover --from-backup {snapshot} --accept v2_data").into(),
+    ];
+    assert_eq!(backups, [(&commands[0], false), (&commands[1], true)]);
 }

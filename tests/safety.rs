@@ -2,14 +2,19 @@
 //! misfortune at every change, healed and resumed. Same end, no promise broken, the plan's models equal to the world.
 
 mod cases;
+mod cold;
+mod consent;
 mod harness;
+mod members;
 mod scenarios;
+mod stuck;
 mod tally;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use etcdops::plan::build::Refusal;
 use etcdops::plan::types::Plan;
 use etcdops::run::consent::Consent;
 use etcdops::runbook::catalogue::Catalogue;
@@ -73,33 +78,39 @@ fn every_embedded_runbook_survives_kills_and_misfortunes() {
     tally.close(all.len(), began.elapsed());
 }
 
+/// Refused where that is expected, for the right reason, and nothing was changed.
+fn judge_refusal(scenario: &Scenario, tally: &Tally, refusals: &[Refusal], untouched: bool) {
+    if refusals
+        .iter()
+        .any(|refusal| refusal.why.contains("does not carry it out"))
+    {
+        tally
+            .left_out
+            .lock()
+            .unwrap()
+            .insert(format!("{} (not carried out yet)", scenario.name));
+        return;
+    }
+    tally.cases.fetch_add(1, Ordering::Relaxed);
+    let why: Vec<String> = refusals.iter().map(|refusal| refusal.why.clone()).collect();
+    if !scenario.refused {
+        tally.fail(scenario, "undisturbed", &format!("no plan: {}", why.join("; ")), None);
+    } else if !why.iter().any(|why| why.contains(scenario.refusal)) {
+        let text = format!("refused, but not for `{}`: {}", scenario.refusal, why.join("; "));
+        tally.fail(scenario, "undisturbed", &text, None);
+    } else if !untouched {
+        tally.fail(scenario, "undisturbed", "refused, and yet something was changed", None);
+    }
+}
+
 fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     let world = scenario.world.fork();
     let (before, changes) = (world.essence(), world.changes());
     let plan = match scenario.job().plan(&world, 1) {
         Ok(plan) => plan,
         Err(refusals) => {
-            if refusals
-                .iter()
-                .any(|refusal| refusal.why.contains("does not carry it out"))
-            {
-                tally
-                    .left_out
-                    .lock()
-                    .unwrap()
-                    .insert(format!("{} (not carried out yet)", scenario.name));
-                return;
-            }
-            tally.cases.fetch_add(1, Ordering::Relaxed);
-            let why: Vec<String> = refusals.iter().map(|refusal| refusal.why.clone()).collect();
-            if !scenario.refused {
-                tally.fail(scenario, "undisturbed", &format!("no plan: {}", why.join("; ")), None);
-            } else if !why.iter().any(|why| why.contains(scenario.refusal)) {
-                let text = format!("refused, but not for `{}`: {}", scenario.refusal, why.join("; "));
-                tally.fail(scenario, "undisturbed", &text, None);
-            } else if world.essence() != before || world.changes() != changes {
-                tally.fail(scenario, "undisturbed", "refused, and yet something was changed", None);
-            }
+            let untouched = world.essence() == before && world.changes() == changes;
+            judge_refusal(scenario, tally, &refusals, untouched);
             return;
         }
     };
@@ -125,6 +136,7 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     world.pass(REST);
     let mut wrong = world.check_end(End::Done, scenario.kept);
     wrong.extend(lies);
+    wrong.extend((scenario.end)(&world));
     wrong.extend(given_back_inside(&plan));
     if !is_done(ending.as_ref()) {
         wrong.push(format!("{ending:?}"));
@@ -147,10 +159,12 @@ fn sweep(scenario: &Scenario, tally: &Tally, every: u64) {
     };
     sweep.as_if_never_away();
     sweep.kills();
+    sweep.never_resumed();
     sweep.ctrl_c();
     sweep.refusals_at_questions();
     sweep.kills_in_the_middle();
     sweep.adoptions();
+    sweep.adoptions_from_the_living();
     sweep.mishaps();
     sweep.old_members_return();
 }

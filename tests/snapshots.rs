@@ -8,10 +8,11 @@ use std::process::Command;
 use etcd_client::{Client, DeleteOptions};
 use etcdops::snapshot::file::content_of;
 use etcdops::snapshot::source::ReadAt;
-use etcdops::snapshot::{Content, Damage, Form, Inspected, inspect};
+use etcdops::snapshot::{Content, Damage, Form, Inspected, Wanted, inspect};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::support::cli::Cli;
 use crate::support::etcd::{Etcds, USUAL, programs};
 
 const VERSIONS: [&str; 7] = ["3.3.25", "3.4.23", "3.5.16", "3.5.30", "3.5.35", "3.6.16", "3.7.3"];
@@ -60,7 +61,7 @@ fn write(path: &Path, content: &[u8]) {
 }
 
 fn read(path: &Path) -> Result<Inspected, Damage> {
-    inspect(File::open(path).unwrap())
+    inspect(File::open(path).unwrap(), Wanted::Both)
 }
 
 /// What etcd's own tool of this version says.
@@ -142,6 +143,7 @@ fn every_flipped_bit_and_every_cut_is_seen() {
     let (_etcds, path) = saved(USUAL);
     let whole = fs::read(&path).unwrap();
     let broken = path.with_extension("broken");
+    let known = read(&path).unwrap().blake3;
     let tries = if crate::support::soak() { 20_000 } else { 300 };
     // Fixed places, spread over the file: a prime stride.
     for number in 0..tries {
@@ -150,6 +152,12 @@ fn every_flipped_bit_and_every_cut_is_seen() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         write(&broken, &flipped);
         assert!(read(&broken).is_err(), "bit {bit} of {} was flipped", whole.len() * 8);
+        let quick = inspect(File::open(&broken).unwrap(), Wanted::Blake3);
+        assert!(
+            !quick.is_ok_and(|found| found.blake3 == known),
+            "bit {bit} of {} was flipped",
+            whole.len() * 8
+        );
     }
     for cut in [
         0,
@@ -171,6 +179,71 @@ fn every_flipped_bit_and_every_cut_is_seen() {
             "cut at {cut}: {cut_off:?}"
         );
     }
+}
+
+/// In pages in use, in free ones and in the trailer, whichever digest the manifest has; the one that it lacked is written into it.
+#[test]
+fn a_backup_with_a_flipped_bit_is_found_by_either_digest() {
+    let (_etcds, path) = saved(USUAL);
+    let cli = Cli::new();
+    cli.write(
+        "etcdops.yaml",
+        "clusters:\n  c:\n    endpoints: [http://127.0.0.1:1]\n    backups: {store: library}\n",
+    );
+    let _ = cli
+        .run(["backups", "add", &path.to_string_lossy(), "--name", "b"])
+        .code(0);
+    let file = cli.work().join("library/c/b/snapshot.db");
+    let whole = fs::read(&file).unwrap();
+    let manifest = || -> Value {
+        let text = fs::read(cli.work().join("library/c/b/manifest.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    };
+    let blake3 = manifest()["blake3"].clone();
+    assert_eq!(blake3.as_str().map(str::len), Some(64), "{:#}", manifest());
+    let is_whole = |digest: &str| {
+        etcdops::base::files::replace(&file, &whole).unwrap();
+        let verified = cli.run(["backups", "verify", "b"]);
+        assert!(
+            verified.code == 0 && verified.stderr.contains(&format!("by its {digest}")),
+            "{verified:?}"
+        );
+    };
+    let bits = whole.len() * 8;
+    let is_found = |bit: usize| {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        etcdops::base::files::replace(&file, &flipped).unwrap();
+        let told = cli.run(["backups", "verify", "b"]);
+        assert!(
+            told.code == 1 && told.stderr.contains("b: "),
+            "bit {bit} of {bits}: {told:?}"
+        );
+        assert!(!manifest()["damage"].is_null(), "bit {bit} of {bits}: {:#}", manifest());
+    };
+    is_whole("BLAKE3");
+    // The ends of the file and of its body, and places spread over all of it: a prime stride.
+    let ends = [0, bits - 1, bits - 256, bits - 257];
+    let spread = (0..60).map(|number| (number * 7_368_787 + 13) % bits);
+    ends.into_iter().chain(spread).for_each(is_found);
+    is_whole("BLAKE3");
+
+    let mut older = manifest();
+    older.as_object_mut().unwrap().remove("blake3");
+    let older = serde_json::to_string(&older).unwrap();
+    etcdops::base::files::replace(&cli.work().join("library/c/b/manifest.json"), older.as_bytes()).unwrap();
+    is_found(bits - 300);
+    assert!(manifest()["blake3"].is_null(), "{:#}", manifest());
+    is_whole("SHA-256");
+    assert_eq!(manifest()["blake3"], blake3);
+    is_whole("BLAKE3");
+    let digests = [&manifest()["verified"]["digest"], &manifest()["damage"]].map(Value::to_string);
+    assert_eq!(digests, ["\"blake3\"", "null"], "{:#}", manifest());
+    let shown = cli.run(["backups", "show", "b"]).code(0).stdout;
+    assert!(
+        shown.contains(blake3.as_str().unwrap()) && shown.contains("by its BLAKE3"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn hosts_of(cluster: &Etcds) -> Hosts {
         clients: None,
         backups: Backups::default(),
         hosts: (0..cluster.nodes.len()).map(host).collect(),
+        discovery: None,
         call_timeout: Span(Duration::from_secs(5)),
     };
     Hosts::new(Arc::new(config), None)

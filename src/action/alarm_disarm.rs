@@ -53,6 +53,7 @@ impl AlarmDisarm {
         match &self.member {
             None => Ok(observed.members.iter().filter(|seen| seen.member.is_some()).collect()),
             Some(word) => sight::member(observed, word)
+                .map_err(|twice| twice.to_string())?
                 .map(|seen| vec![seen])
                 .ok_or_else(|| format!("there is no member `{word}`")),
         }

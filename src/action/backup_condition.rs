@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Condition, Late, Site, Verdict, sight};
 use crate::base::clock::rfc3339;
 use crate::call::{Look, Sight};
-use crate::cluster::member::Id;
+use crate::snapshot::Manifest;
+use crate::snapshot::choice::doubt;
 
 /// A backup of the library.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -25,12 +26,29 @@ pub struct BackupIs {
     /// It was taken from the cluster with this ID. Nothing where no member tells the ID any more.
     #[serde(default)]
     pub of_cluster: Option<String>,
+    /// Where it has no ID (others made it): one of the members recorded in it stands in the inventory, or has one of these peer URLs.
+    #[serde(default)]
+    pub of_members: Option<Vec<String>>,
 }
 
 impl BackupIs {
+    fn asks_whose(&self) -> bool {
+        self.of_cluster.is_some() || self.of_members.is_some()
+    }
+
     /// Nothing but whose backup it is.
     fn asks_only_whose(&self) -> bool {
-        self.of_cluster.is_some() && !self.verified && !self.restorable && !self.v2_backup
+        self.asks_whose() && !self.verified && !self.restorable && !self.v2_backup
+    }
+
+    /// Why it may be another cluster's.
+    fn another_clusters(&self, site: &Site<'_>, manifest: &Manifest) -> Option<String> {
+        let id = self.of_cluster.as_ref().and_then(|id| id.parse().ok());
+        let urls = self.of_members.as_deref();
+        if manifest.source.cluster_id.is_none() && urls.is_none() {
+            return None;
+        }
+        doubt(manifest, site.cluster, id, urls.unwrap_or_default())
     }
 
     fn name(&self) -> &str {
@@ -48,9 +66,10 @@ impl Condition for BackupIs {
         if self.v2_backup {
             text.push_str(" and holds what `etcdctl backup` made");
         }
-        if let Some(id) = &self.of_cluster {
-            text.push_str(" and of cluster ");
-            text.push_str(id);
+        match &self.of_cluster {
+            Some(id) => text.push_str(&format!(" and of cluster {id}")),
+            None if self.of_members.is_some() => text.push_str(" and of this cluster"),
+            None => {}
         }
         text
     }
@@ -59,7 +78,7 @@ impl Condition for BackupIs {
         vec![Look::backup(self.name())]
     }
 
-    fn judge(&self, _site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
+    fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
         let not = |saw: String, hint: String| Verdict::Not { saw, hint: Some(hint) };
         let manifest = match sight::backup(seen) {
             Ok(Some(kept)) => &kept.manifest,
@@ -94,14 +113,8 @@ impl Condition for BackupIs {
                 format!("etcdops recover --from-backup {name}"),
             );
         }
-        if let Some(wanted) = &self.of_cluster
-            && let Some(own) = manifest.source.cluster_id
-            && wanted.parse::<Id>().ok() != Some(own)
-        {
-            return not(
-                format!("backup {name} is of cluster {own} ({}), not {wanted}", manifest.cluster),
-                "take one of this cluster: etcdops backups list".to_owned(),
-            );
+        if let Some(why) = self.another_clusters(site, manifest) {
+            return not(why, "take one of this cluster: etcdops backups list".to_owned());
         }
         Verdict::Holds(format!("taken {}", rfc3339(manifest.taken)))
     }
@@ -127,6 +140,7 @@ mod tests {
             restorable: true,
             v2_backup: false,
             of_cluster: None,
+            of_members: None,
         };
         let ours = BackupIs {
             of_cluster: Some("2b".to_owned()),
@@ -154,6 +168,28 @@ mod tests {
                 panic!("another cluster's");
             };
             assert!(saw.contains("is of cluster 1a"), "{saw}");
+        });
+    }
+
+    #[test]
+    fn one_without_an_id_is_ours_only_by_its_members() {
+        let whose = BackupIs {
+            is: Late::Known("b".to_owned()),
+            verified: false,
+            restorable: false,
+            v2_backup: false,
+            of_cluster: None,
+            of_members: Some(Vec::new()),
+        };
+        assert_eq!(whose.accept_name(), Some("backup"));
+        let mut kept = sample("b", jiff::Timestamp::UNIX_EPOCH);
+        kept.manifest.source.cluster_id = None;
+        let seen = [Sight::Library(LibraryAnswer::Found(Some(Box::new(kept))))];
+        site_of(|site| {
+            let Verdict::Not { saw, .. } = whose.judge(site, &seen, None) else {
+                panic!("a stranger's");
+            };
+            assert!(saw.contains("does not tell of which cluster it is"), "{saw}");
         });
     }
 }

@@ -66,7 +66,13 @@ impl Action for BackupVerify {
             Some(verified) if verified.run.as_ref() == Some(site.run) && (!self.boot || verified.boot.is_some()) => {
                 let boot = verified.boot.as_ref().filter(|_| self.boot);
                 let mut output = output(kept);
-                output[SAYS] = json!(format!("every page is whole{}", boot.map_or_else(String::new, says)));
+                let digest = verified
+                    .digest
+                    .map_or_else(String::new, |digest| format!(", its {} is right", digest.name()));
+                output[SAYS] = json!(format!(
+                    "every page is whole{digest}{}",
+                    boot.map_or_else(String::new, says)
+                ));
                 Probe::Done(output)
             }
             _ => Probe::NotYet(format!("backup {} is not verified by this run", manifest.name)),

@@ -1,5 +1,7 @@
 //! `configurable`: the settings with which etcd on hosts will start can be written for sure, found out before anything changes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::etcd_configure::{ClusterState, EtcdConfigure};
@@ -18,6 +20,9 @@ pub struct Configurable {
     /// The members with which they begin a new cluster, as `name=peer-url,…` (default: they join the cluster that there is).
     #[serde(default)]
     pub begins: Option<String>,
+    /// The settings that will be written there, and no others: they neither join nor begin.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 impl Configurable {
@@ -29,6 +34,15 @@ impl Configurable {
 
     /// What will be written there.
     fn configure(&self, site: &Site<'_>, seen: &[Sight], config: &ConfigSeen, host: &str) -> EtcdConfigure {
+        if !self.settings.is_empty() {
+            return EtcdConfigure {
+                initial_cluster: None,
+                state: None,
+                name: None,
+                token: None,
+                settings: self.settings.clone(),
+            };
+        }
         let (members, state) = match &self.begins {
             Some(members) => (members.clone(), ClusterState::New),
             None => (members(site, seen, host), ClusterState::Existing),
@@ -39,7 +53,7 @@ impl Configurable {
             state: Some(state),
             name: own.filter(|name| self.begins.is_some() && !name.is_empty()),
             token: None,
-            settings: std::collections::BTreeMap::new(),
+            settings: BTreeMap::new(),
         }
     }
 }

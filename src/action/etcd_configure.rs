@@ -15,6 +15,7 @@ use crate::base::duration::Span;
 use crate::call::configured::ConfigSeen;
 use crate::call::host::{Command, HostAnswer, HostOp, Stood};
 use crate::call::{Call, Look, Sight};
+pub(super) use edits::variable_of;
 use edits::{Edit, Refused};
 use wanted::Wanted;
 

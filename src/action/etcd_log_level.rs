@@ -38,19 +38,6 @@ impl EtcdLogLevel {
         self.level.to_ascii_uppercase()
     }
 
-    fn impossible(service: &ServiceSeen) -> Option<String> {
-        if service.version.is_some_and(|version| version >= Version::new(3, 5, 0)) {
-            return Some("since etcd 3.5 the level is read at start only: use service.override".to_owned());
-        }
-        let zap = service
-            .settings
-            .get("logger")
-            .is_some_and(|setting| setting.value == "zap");
-        zap.then(|| {
-            "etcd runs with `logger=zap`: it would answer 204 and do nothing; restart it with the level set".to_owned()
-        })
-    }
-
     fn lease_stands(&self, site: &Site<'_>, service: &ServiceSeen) -> bool {
         let armed = service.leases.contains_key(LEASE);
         match self.lasts {
@@ -60,8 +47,34 @@ impl EtcdLogLevel {
     }
 }
 
-/// The level that the unit configures.
-fn configured(service: &ServiceSeen) -> String {
+/// Why the level cannot be set while this etcd runs.
+pub(super) fn impossible(service: &ServiceSeen) -> Option<String> {
+    if service.version.is_some_and(Version::log_level_needs_restart) {
+        return Some("since etcd 3.5 the level is read at start only: use service.override".to_owned());
+    }
+    let zap = service
+        .settings
+        .get("logger")
+        .is_some_and(|setting| setting.value == "zap");
+    zap.then(|| {
+        "etcd runs with `logger=zap`: it would answer 204 and do nothing; restart it with the level set".to_owned()
+    })
+}
+
+/// The lines that say which level was set last.
+pub(super) fn log(site: &Site<'_>) -> Look {
+    Look::Host {
+        host: site.host_name().to_owned(),
+        op: HostOp::Log {
+            since: None,
+            lines: LOOK_BACK,
+            contains: Some(PROOF.to_owned()),
+        },
+    }
+}
+
+/// The level that the unit configures, upper-case.
+pub fn configured(service: &ServiceSeen) -> String {
     let set = |key: &str| {
         service
             .settings
@@ -76,7 +89,7 @@ fn configured(service: &ServiceSeen) -> String {
 
 /// The level as last set since this process started; what the unit configures where none was. `None`: one was set at about the time of the
 /// start, by this process or the one before.
-fn current(service: &ServiceSeen, seen: &[Sight]) -> Result<Option<String>, String> {
+pub(super) fn current(service: &ServiceSeen, seen: &[Sight]) -> Result<Option<String>, String> {
     let log = sight::pick(seen, "the log was not looked at", |sight| match sight {
         Sight::Host(HostAnswer::Log(lines)) => Some(lines),
         _ => None,
@@ -108,15 +121,7 @@ impl Action for EtcdLogLevel {
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
-        let log = Look::Host {
-            host: site.host_name().to_owned(),
-            op: HostOp::Log {
-                since: None,
-                lines: LOOK_BACK,
-                contains: Some(PROOF.to_owned()),
-            },
-        };
-        vec![Look::service(site.host_name()), log]
+        vec![Look::service(site.host_name()), log(site)]
     }
 
     fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
@@ -124,7 +129,7 @@ impl Action for EtcdLogLevel {
             Ok(service) => service,
             Err(why) => return Probe::Unknown(why),
         };
-        if let Some(why) = Self::impossible(service) {
+        if let Some(why) = impossible(service) {
             return Probe::Conflict(why);
         }
         let current = match current(service, seen) {
@@ -191,7 +196,7 @@ impl Action for EtcdLogLevel {
 mod tests {
     use super::*;
 
-    fn log(lines: &[&str]) -> Vec<Sight> {
+    fn logged(lines: &[&str]) -> Vec<Sight> {
         vec![Sight::Host(HostAnswer::Log(
             lines.iter().map(|line| (*line).to_owned()).collect(),
         ))]
@@ -209,7 +214,7 @@ mod tests {
                 .map(|time| format!("2025-11-20T{time}.900000Z etcd[1]: globalLogLevel set to \"DEBUG\""))
                 .collect();
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            current(&service, &log(&lines)).unwrap()
+            current(&service, &logged(&lines)).unwrap()
         };
         assert_eq!(set(&["11:00:00", "12:00:02"]).as_deref(), Some("DEBUG"));
         assert_eq!(set(&["11:59:58"]).as_deref(), Some("INFO"), "an earlier process set it");

@@ -12,7 +12,8 @@ use crate::call::{Call, Look, Sight};
 #[serde(deny_unknown_fields)]
 pub struct EtcdSurvey {}
 
-/// Fields of its output. `commit` is the greater of the log's commit index and the database's consistent index (safety 13).
+/// Fields of its output. `commit` is the greater of the log's commit index and the database's consistent index (safety 13); `dead_quorum`:
+/// the hosts that are declared dead carried most of the voters that it knows.
 pub const OUTPUT: &[(&str, Kind)] = &[
     ("intact", Kind::Bool),
     ("why", Kind::Text),
@@ -35,6 +36,8 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("peer_url", Kind::Text),
     ("v2_data", Kind::Bool),
     ("member_hosts", Kind::List),
+    ("dead_quorum", Kind::Bool),
+    ("alarms", Kind::List),
     (SAYS, Kind::Text),
 ];
 
@@ -77,8 +80,10 @@ fn output(site: &Site<'_>, copy: &CopySeen, why: &str) -> Value {
         .iter()
         .filter_map(|member| site.cluster.host_of_member(member));
     let member_hosts: Vec<&str> = hosts.map(|host| host.name.as_str()).collect();
+    let voters = copy.members.iter().filter(|member| copy.voters.contains(&member.id));
     json!({
         "member_hosts": member_hosts,
+        "dead_quorum": site.cluster.quorum_on(voters, site.dead),
         "intact": copy.intact(),
         "why": why,
         "running": copy.running,
@@ -99,6 +104,7 @@ fn output(site: &Site<'_>, copy: &CopySeen, why: &str) -> Value {
         "version": copy.version.map(|version| version.to_string()).unwrap_or_default(),
         "peer_url": copy.peer_url().unwrap_or_default(),
         "v2_data": copy.v2_data,
+        "alarms": copy.alarms,
         SAYS: says(copy, why),
     })
 }

@@ -37,9 +37,11 @@ impl Action for LeaderMove {
             // Nothing to hand over; whether the stop may go on is the guard's question, not ours.
             return Probe::Done(json!({ "leader": null }));
         };
-        let id = sight::member(observed, &self.away_from)
-            .and_then(|seen| seen.member.as_ref())
-            .map(|member| member.id);
+        let found = match sight::member(observed, &self.away_from) {
+            Ok(found) => found,
+            Err(twice) => return Probe::Conflict(twice.to_string()),
+        };
+        let id = found.and_then(|seen| seen.member.as_ref()).map(|member| member.id);
         if id != Some(leader) {
             return Probe::Done(json!({ "leader": leader }));
         }

@@ -48,6 +48,12 @@ impl MemberAdd {
         by_url.map_or("", |host| host.name.as_str())
     }
 
+    /// Whether a member that is listed with these peer URLs is the one that is wanted: an earlier addition that was not finished. One
+    /// that has never started votes from its beginning where it was added so.
+    fn carries_on(&self, learner: bool, unstarted: bool) -> bool {
+        self.learner && learner || unstarted && !learner
+    }
+
     fn output(&self, site: &Site<'_>, added: &Member, observed: &Observed) -> Value {
         json!({
             "id": added.id,
@@ -98,11 +104,8 @@ impl Action for MemberAdd {
         let urls = self.urls();
         let name = self.name(site);
         let same = |member: &ModelMember| membership::same_urls(&member.peer_urls, &urls);
-        if model
-            .members
-            .iter()
-            .any(|member| same(member) && member.learner && self.learner)
-        {
+        let there = |member: &ModelMember| same(member) && self.carries_on(member.learner, member.name.is_empty());
+        if model.members.iter().any(there) {
             return Ok(());
         }
         membership::refuse_urls(&urls, None, model)?;
@@ -111,8 +114,19 @@ impl Action for MemberAdd {
                 "a member is called {name} already; two of one name cannot be told apart"
             ));
         }
-        if self.learner && model.members.iter().any(|member| member.learner) {
-            return Err("there is a learner already, and etcd takes one at a time".to_owned());
+        if self.learner
+            && let Some(other) = model.members.iter().find(|member| member.learner)
+        {
+            let id = other.id.map(|id| id.to_string()).unwrap_or_default();
+            let name = if other.name.is_empty() {
+                "never started"
+            } else {
+                &other.name
+            };
+            return Err(format!(
+                "member {id} ({name}) is a learner already, and etcd takes one at a time: etcdops promote-member {id}, or etcdops \
+                 remove-member {id}"
+            ));
         }
         membership::add_is_taken(model)?;
         let host = site
@@ -159,7 +173,7 @@ impl Action for MemberAdd {
             .and_then(|before| before.get("members"))
             .and_then(|ids| serde_json::from_value(ids.clone()).ok());
         let ours = known.is_some_and(|known| !known.contains(&found.id));
-        if ours || (self.learner && found.learner) {
+        if ours || self.carries_on(found.learner, !found.started()) {
             return Probe::Done(self.output(site, found, observed));
         }
         Probe::Conflict(format!(
@@ -247,6 +261,35 @@ mod tests {
                 add(false).probe(site, Some(&before), &seen(with)),
                 Probe::Done(_)
             ));
+        });
+    }
+
+    #[test]
+    fn one_that_was_added_and_never_started_is_carried_on_with() {
+        site_of(|site| {
+            let mut with = three();
+            with.push(member(4, "", false));
+            // 3.3 knows no learners; elsewhere somebody has added it by hand.
+            for wanted in [false, true] {
+                let Probe::Done(output) = add(wanted).probe(site, None, &seen(with.clone())) else {
+                    panic!("it is there");
+                };
+                assert_eq!(output["id"], "4");
+                let mut model = crate::action::membership::tests::observed(with.clone()).model();
+                assert_eq!(add(wanted).effect(site, &mut model), Ok(()));
+                assert_eq!(model.members.len(), 4);
+            }
+            let mut other = with.clone();
+            other[3]
+                .member
+                .as_mut()
+                .unwrap()
+                .peer_urls
+                .push("http://more:2380".to_owned());
+            let mut model = crate::action::membership::tests::observed(other).model();
+            let refused = add(false).effect(site, &mut model).unwrap_err();
+            assert!(refused.contains("member 4, which has never started"), "{refused}");
+            assert!(refused.contains("etcdops remove-member 4"), "{refused}");
         });
     }
 

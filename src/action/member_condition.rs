@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::disk::readable;
-use super::{Condition, Late, Site, Verdict, sight};
+use super::{Condition, Late, Progress, Site, Verdict, sight};
 use crate::call::{Look, Sight};
 use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
 
@@ -12,6 +12,10 @@ use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
 pub struct MemberIs {
     /// Host, name or hex ID.
     pub is: Late<String>,
+    /// Its host, where the word before does not tell: while it is waited for, etcd must run there, and what it has on its disk is progress.
+    #[serde(default)]
+    #[schemars(extend("x-host" = true))]
+    pub on: Option<String>,
     /// It answers as healthy.
     #[serde(default)]
     pub healthy: bool,
@@ -32,6 +36,15 @@ pub struct MemberIs {
 impl MemberIs {
     fn word(&self) -> &str {
         self.is.known().map_or("", String::as_str)
+    }
+
+    /// The host whose etcd must run for it to come true, where that can be told before anybody is asked.
+    fn host<'a>(&'a self, site: &'a Site<'_>) -> Option<&'a str> {
+        let said = self.on.as_deref().and_then(|on| site.cluster.host(on));
+        let named = said.or_else(|| site.cluster.host(self.word())).or(site.host);
+        named
+            .filter(|_| self.started || self.caught_up)
+            .map(|host| host.name.as_str())
     }
 }
 
@@ -67,7 +80,10 @@ impl Condition for MemberIs {
         if !observed.member_list_known {
             return Verdict::Unknown("no member gave the member list".to_owned());
         }
-        let found = sight::member(observed, self.word()).filter(|seen| seen.member.is_some());
+        let found = match sight::member(observed, self.word()) {
+            Ok(found) => found,
+            Err(twice) => return Verdict::Unknown(twice.to_string()),
+        };
         let Some(found) = found else {
             let saw = format!("{} is not in the member list", self.word());
             return if self.gone {
@@ -91,6 +107,28 @@ impl Condition for MemberIs {
 
     fn polls(&self) -> u32 {
         if self.caught_up { 3 } else { 1 }
+    }
+
+    fn watched(&self, site: &Site<'_>) -> Vec<Look> {
+        self.host(site).map(Look::service).into_iter().collect()
+    }
+
+    fn progress(&self, site: &Site<'_>, seen: &[Sight], watched: &[Sight]) -> Option<Progress> {
+        if !self.started && !self.caught_up {
+            return None;
+        }
+        let found = sight::cluster(seen)
+            .ok()
+            .and_then(|seen| sight::member(seen, self.word()).ok().flatten());
+        let elsewhere = found
+            .and_then(|found| found.host.as_deref())
+            .is_some_and(|host| self.host(site) != Some(host));
+        let entries = found.and_then(|found| found.raft_applied_index.or(found.raft_index));
+        let numbers = [entries, found.and_then(|found| found.db_size)];
+        let Some(host) = self.host(site).filter(|_| !elsewhere) else {
+            return Some(Progress::unwatched(numbers));
+        };
+        Some(Progress::of_member(site, host, numbers, sight::service(watched).ok()))
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Kind, Probe, Risk, Site, membership};
 use crate::call::{Call, Look, Sight};
+use crate::cluster::called::Ambiguous;
 use crate::cluster::model::{Model, ModelMember};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -67,10 +68,10 @@ fn joined(model: &Model) -> [Model; 2] {
 }
 
 impl MemberOrder {
-    fn order(&self, model: &Model) -> Order {
-        let Some(old) = model.find(&self.member) else {
+    fn order(&self, model: &Model) -> Result<Order, Ambiguous> {
+        let Some(old) = model.find(&self.member)? else {
             let why = format!("{} is no member any more: only the new one is added", self.member);
-            return Order { add_first: true, why };
+            return Ok(Order { add_first: true, why });
         };
         let word = if old.name.is_empty() { &self.member } else { &old.name };
         let before = model.voter_count();
@@ -83,11 +84,11 @@ impl MemberOrder {
         let up = format!("{before}→{}→{before}", before + 1);
         if old.host.as_deref() == Some(&self.host) {
             let why = format!("{word} leaves first ({down}): on one host there is room for one member");
-            return Order { add_first: false, why };
+            return Ok(Order { add_first: false, why });
         }
         if let Err(why) = membership::add_is_taken(model) {
             let why = format!("{word} leaves first ({down}): {why}");
-            return Order { add_first: false, why };
+            return Ok(Order { add_first: false, why });
         }
         let tells = |least: Option<usize>| least.map_or("no quorum".to_owned(), |count| count.to_string());
         if old.up && join >= leave || join > leave {
@@ -96,7 +97,7 @@ impl MemberOrder {
                 tells(join),
                 tells(leave)
             );
-            return Order { add_first: true, why };
+            return Ok(Order { add_first: true, why });
         }
         let reason = if old.up { "runs" } else { "is down and helps nobody" };
         let why = format!(
@@ -104,7 +105,7 @@ impl MemberOrder {
             tells(leave),
             tells(join)
         );
-        Order { add_first: false, why }
+        Ok(Order { add_first: false, why })
     }
 }
 
@@ -123,10 +124,10 @@ impl Action for MemberOrder {
 
     fn probe(&self, _site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
         match membership::list(seen) {
-            Ok(observed) => {
-                let Order { add_first, why } = self.order(&observed.model());
-                Probe::Done(json!({ "add_first": add_first, "why": why }))
-            }
+            Ok(observed) => match self.order(&observed.model()) {
+                Ok(Order { add_first, why }) => Probe::Done(json!({ "add_first": add_first, "why": why })),
+                Err(twice) => Probe::Conflict(twice.to_string()),
+            },
             Err(why) => Probe::Unknown(why),
         }
     }
@@ -154,7 +155,7 @@ mod tests {
             member: format!("etcd-{size}"),
             host: host.to_owned(),
         };
-        let order = order.order(&model);
+        let order = order.order(&model).unwrap();
         (order.add_first, order.why)
     }
 

@@ -7,6 +7,7 @@ use super::{Action, Kind, Late, Probe, Risk, Site, membership, sight};
 use crate::base::duration::Span;
 use crate::call::{Call, CallError, EtcdOp, Look, Sight};
 use crate::cluster::model::{Model, ModelMember};
+use crate::cluster::version::Version;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,13 +25,16 @@ impl MemberPromote {
     }
 
     /// The learner in the model: the one named, or else the one on the step's host.
-    fn find<'m>(&self, site: &Site<'_>, model: &'m mut Model) -> Option<&'m mut ModelMember> {
-        let named = self.id.known().and_then(|word| model.find(word)).cloned();
+    fn find<'m>(&self, site: &Site<'_>, model: &'m mut Model) -> Result<Option<&'m mut ModelMember>, String> {
+        let named = match self.id.known() {
+            Some(word) => model.find(word).map_err(|twice| twice.to_string())?.cloned(),
+            None => None,
+        };
         let host = site.host_name();
-        model.members.iter_mut().find(|member| match &named {
+        Ok(model.members.iter_mut().find(|member| match &named {
             Some(named) => **member == *named,
             None => member.learner && (host.is_empty() || member.host.as_deref() == Some(host)),
-        })
+        }))
     }
 }
 
@@ -44,13 +48,26 @@ impl Action for MemberPromote {
     }
 
     fn effect(&self, site: &Site<'_>, model: &mut Model) -> Result<(), String> {
-        match self.find(site, model) {
+        match self.find(site, model)? {
             Some(member) => {
                 member.learner = false;
                 Ok(())
             }
             None => Err(format!("there is no learner {}", self.id)),
         }
+    }
+
+    fn remark(&self, model: &Model) -> Option<String> {
+        let affected = |version: &Version| version.forgets_promotions();
+        let version = model
+            .members
+            .iter()
+            .filter_map(|member| member.version)
+            .find(affected)?;
+        Some(format!(
+            "etcd {version} does not keep a promotion in the store that 3.6 reads: after an upgrade to 3.6 this voter may be a \
+             learner again. Upgrade every member to the newest 3.5 (3.5.32 or newer) before 3.6; for now nothing is amiss"
+        ))
     }
 
     fn looks(&self, _site: &Site<'_>) -> Vec<Look> {
@@ -62,7 +79,10 @@ impl Action for MemberPromote {
             Ok(observed) => observed,
             Err(why) => return Probe::Unknown(why),
         };
-        let found = sight::member(observed, self.word()).and_then(|seen| seen.member.as_ref());
+        let found = match sight::meant(observed, self.word()) {
+            Ok(found) => found,
+            Err(twice) => return Probe::Conflict(twice.to_string()),
+        };
         match found {
             None => Probe::Conflict(format!("{} is not in the member list", self.word())),
             Some(member) if member.learner => Probe::NotYet(format!("{} is a learner", self.word())),
@@ -72,7 +92,7 @@ impl Action for MemberPromote {
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let observed = sight::cluster(seen).ok()?;
-        let id = sight::member(observed, self.word())?.member.as_ref()?.id;
+        let id = sight::meant(observed, self.word()).ok()??.id;
         membership::through_leader(site, seen, EtcdOp::MemberPromote { id })
     }
 
@@ -116,5 +136,19 @@ mod tests {
             promote.effect(site, &mut model).unwrap();
             assert_eq!(model.voter_count(), 4);
         });
+    }
+
+    #[test]
+    fn it_is_said_where_a_promotion_does_not_last() {
+        let promote = MemberPromote {
+            id: Late::Known("3".to_owned()),
+        };
+        let mut model = observed(three()).model();
+        let told = promote.remark(&model).unwrap();
+        assert!(told.contains("3.5.16") && told.contains("newest 3.5"), "{told}");
+        for member in &mut model.members {
+            member.version = "3.5.35".parse().ok();
+        }
+        assert_eq!(promote.remark(&model), None);
     }
 }

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use super::{Action, Kind, Probe, Risk, Site, membership, sight};
 use crate::base::duration::Span;
 use crate::call::{Call, CallError, EtcdOp, Look, Sight};
+use crate::cluster::called::Ambiguous;
 use crate::cluster::member::Id;
 use crate::cluster::model::Model;
 use crate::cluster::observed::Observed;
+use crate::cluster::version::Version;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -22,17 +24,15 @@ pub const OUTPUT: &[(&str, Kind)] = &[("id", Kind::Text), ("members", Kind::Numb
 
 impl MemberRemove {
     /// The ID, also after the removal: an ID that was given, or the one seen before the first attempt.
-    fn id(&self, before: Option<&Value>, observed: &Observed) -> Option<Id> {
+    fn id(&self, before: Option<&Value>, observed: &Observed) -> Result<Option<Id>, Ambiguous> {
         let earlier = before
             .and_then(|before| before.get("id"))
             .and_then(Value::as_str)
             .and_then(|text| text.parse().ok());
-        earlier.or_else(|| {
-            sight::member(observed, &self.member)?
-                .member
-                .as_ref()
-                .map(|member| member.id)
-        })
+        if earlier.is_some() {
+            return Ok(earlier);
+        }
+        Ok(sight::meant(observed, &self.member)?.map(|member| member.id))
     }
 }
 
@@ -50,7 +50,8 @@ impl Action for MemberRemove {
     }
 
     fn effect(&self, _site: &Site<'_>, model: &mut Model) -> Result<(), String> {
-        let Some(place) = model.find(&self.member).cloned() else {
+        let found = model.find(&self.member).map_err(|twice| twice.to_string())?;
+        let Some(place) = found.cloned() else {
             return Ok(());
         };
         if !place.learner && model.voter_count() == 1 {
@@ -63,6 +64,19 @@ impl Action for MemberRemove {
         Ok(())
     }
 
+    fn remark(&self, model: &Model) -> Option<String> {
+        let affected = |version: &Version| version.keeps_zombies();
+        let version = model
+            .members
+            .iter()
+            .filter_map(|member| member.version)
+            .find(affected)?;
+        Some(format!(
+            "etcd {version} may keep a removed member in the store that 3.6 reads: after an upgrade to 3.6 it may be back. Upgrade \
+             every member to the newest 3.5 (3.5.32 or newer) before 3.6; for now nothing is amiss"
+        ))
+    }
+
     fn looks(&self, _site: &Site<'_>) -> Vec<Look> {
         vec![Look::Cluster]
     }
@@ -72,7 +86,10 @@ impl Action for MemberRemove {
             Ok(observed) => observed,
             Err(why) => return Probe::Unknown(why),
         };
-        let id = self.id(before, observed);
+        let id = match self.id(before, observed) {
+            Ok(id) => id,
+            Err(twice) => return Probe::Conflict(twice.to_string()),
+        };
         let members = observed.members.iter().filter(|seen| seen.member.is_some()).count();
         match id {
             Some(id) if observed.by_id(id).is_some() => Probe::NotYet(format!("{} is still a member", self.member)),
@@ -81,12 +98,14 @@ impl Action for MemberRemove {
     }
 
     fn before(&self, _site: &Site<'_>, seen: &[Sight]) -> Value {
-        let id = sight::cluster(seen).ok().and_then(|observed| self.id(None, observed));
+        let id = sight::cluster(seen)
+            .ok()
+            .and_then(|observed| self.id(None, observed).ok()?);
         json!({ "id": id })
     }
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
-        let id = self.id(None, sight::cluster(seen).ok()?)?;
+        let id = self.id(None, sight::cluster(seen).ok()?).ok()??;
         membership::through_leader(site, seen, EtcdOp::MemberRemove { id })
     }
 
@@ -135,6 +154,17 @@ mod tests {
                 Probe::Done(_)
             ));
         });
+    }
+
+    #[test]
+    fn it_is_said_where_the_removed_may_come_back() {
+        let mut model = observed(three()).model();
+        let told = remove("3").remark(&model).unwrap();
+        assert!(told.contains("3.5.16") && told.contains("newest 3.5"), "{told}");
+        for member in &mut model.members {
+            member.version = "3.5.26".parse().ok();
+        }
+        assert_eq!(remove("3").remark(&model), None);
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Action for MemberUpdate {
     fn effect(&self, _site: &Site<'_>, model: &mut Model) -> Result<(), String> {
         let urls = self.urls();
         let lowest = model.lowest_version();
-        let Some(found) = model.find(&self.member).cloned() else {
+        let found = model.find(&self.member).map_err(|twice| twice.to_string())?;
+        let Some(found) = found.cloned() else {
             return Err(format!("{} is no member", self.member));
         };
         if let Some(why) = refusal(found.learner, lowest) {
@@ -76,7 +77,10 @@ impl Action for MemberUpdate {
             Ok(observed) => observed,
             Err(why) => return Probe::Unknown(why),
         };
-        let found = sight::member(observed, &self.member).and_then(|seen| seen.member.as_ref());
+        let found = match sight::meant(observed, &self.member) {
+            Ok(found) => found,
+            Err(twice) => return Probe::Conflict(twice.to_string()),
+        };
         let Some(member) = found else {
             return Probe::Conflict(format!("{} is not in the member list", self.member));
         };
@@ -92,7 +96,7 @@ impl Action for MemberUpdate {
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let observed = sight::cluster(seen).ok()?;
-        let id = sight::member(observed, &self.member)?.member.as_ref()?.id;
+        let id = sight::meant(observed, &self.member).ok()??.id;
         let op = EtcdOp::MemberUpdate {
             id,
             peer_urls: self.urls(),

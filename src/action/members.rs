@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Late, Site, Verdict, membership};
+use crate::base::quote::quote;
 use crate::call::{Look, Sight};
-use crate::cluster::member::Member;
+use crate::cluster::member::{Id, Member};
 use crate::cluster::model::Model;
+use crate::cluster::observed::{MemberSeen, Observed, OwnList};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +35,8 @@ pub struct Members {
     /// All of these (hex ID, name or host) are members.
     #[serde(default)]
     pub include: Vec<Late<String>>,
-    /// All members that answer name the same leader and the same cluster.
+    /// All members that answer name the same leader and the same cluster, and each one's own list has the same members with the same
+    /// peer URLs and learners.
     #[serde(default)]
     pub agree: bool,
 }
@@ -41,22 +44,66 @@ pub struct Members {
 /// A member in the few words that matter here.
 struct Row<'a> {
     words: Vec<String>,
+    id: Option<Id>,
+    host: Option<&'a str>,
     name: &'a str,
     peer_urls: &'a [String],
     learner: bool,
 }
 
+/// What is not as wanted, and what to type where that is known.
+struct Wrong {
+    saw: String,
+    hint: Option<String>,
+}
+
+impl From<String> for Wrong {
+    fn from(saw: String) -> Self {
+        Self { saw, hint: None }
+    }
+}
+
+/// The learner that is in the way, and both ways out.
+fn learner(row: &Row<'_>) -> Wrong {
+    let id = row.id.map(|id| id.to_string()).unwrap_or_default();
+    let place = row.host.map(|host| format!(" on {host}")).unwrap_or_default();
+    let (saw, first) = match (row.name, row.host) {
+        ("", Some(host)) => (
+            format!("{id}{place} is a learner that has never started"),
+            format!("etcdops add-member {} carries on with it", quote(host)),
+        ),
+        ("", None) => (
+            format!("{id} is a learner that has never started"),
+            "start etcd on its host".to_owned(),
+        ),
+        (name, _) => (
+            format!("{name} ({id}){place} is a learner"),
+            format!("etcdops promote-member {id}"),
+        ),
+    };
+    Wrong {
+        saw,
+        hint: Some(format!("{first}; or take it out: etcdops remove-member {id}")),
+    }
+}
+
 impl Members {
-    fn wrong(&self, rows: &[Row<'_>]) -> Option<String> {
+    fn wrong(&self, rows: &[Row<'_>]) -> Option<Wrong> {
+        if self.no_learner
+            && let Some(row) = rows.iter().find(|row| row.learner)
+        {
+            return Some(learner(row));
+        }
+        self.differs(rows).map(Wrong::from)
+    }
+
+    fn differs(&self, rows: &[Row<'_>]) -> Option<String> {
         let voters = rows.iter().filter(|row| !row.learner).count();
         if self.count.is_some_and(|count| count != rows.len()) {
             return Some(format!("there are {} members", rows.len()));
         }
         if self.voters.is_some_and(|count| count != voters) {
             return Some(format!("there are {voters} voters"));
-        }
-        if self.no_learner && voters != rows.len() {
-            return Some("there is a learner".to_owned());
         }
         if let Some(name) = &self.no_name
             && rows.iter().any(|row| row.name == name)
@@ -85,11 +132,34 @@ impl Members {
     }
 }
 
-fn verdict(wrong: Option<String>, saw: String) -> Verdict {
+/// Where the views of those that answer differ, and whose does.
+fn disagreement(observed: &Observed) -> Option<String> {
+    let answer = |seen: &&MemberSeen| seen.member.is_some() && seen.raft_term.is_some();
+    let answering = || observed.members.iter().filter(answer);
+    let views: BTreeSet<_> = answering().map(|seen| (seen.leader, seen.cluster_id)).collect();
+    if views.len() > 1 {
+        return Some("members name different leaders or clusters".to_owned());
+    }
+    if views.iter().any(|(leader, _)| leader.is_none()) {
+        return Some("the members know no leader".to_owned());
+    }
+    answering().find_map(|seen| {
+        let member = seen.member.as_ref()?;
+        let whose = seen.host.as_ref().unwrap_or(&member.name);
+        match &seen.own_list {
+            OwnList::Other(words) => Some(format!("the member list of {whose} is another one: {words}")),
+            // Older versions have no list from a learner.
+            OwnList::Unknown if !member.learner => Some(format!("{whose} does not tell its own member list")),
+            OwnList::Unknown | OwnList::Same => None,
+        }
+    })
+}
+
+fn verdict(wrong: Option<Wrong>, saw: String) -> Verdict {
     match wrong {
-        Some(saw) => Verdict::Not {
+        Some(Wrong { saw, hint }) => Verdict::Not {
             saw,
-            hint: Some("etcdops members".to_owned()),
+            hint: hint.or_else(|| Some("etcdops members".to_owned())),
         },
         None => Verdict::Holds(saw),
     }
@@ -116,7 +186,10 @@ impl Condition for Members {
         for (wanted, text) in [
             (self.distinct, "no two members have one name"),
             (self.no_learner, "there is no learner"),
-            (self.agree, "all members name one leader and one cluster"),
+            (
+                self.agree,
+                "all members name one leader, one cluster and the same members",
+            ),
         ] {
             if wanted {
                 parts.push(text.to_owned());
@@ -148,6 +221,8 @@ impl Condition for Members {
                 let member = seen.member.as_ref()?;
                 Some(Row {
                     words: words(member, seen.host.as_ref()),
+                    id: Some(member.id),
+                    host: seen.host.as_deref(),
                     name: &member.name,
                     peer_urls: &member.peer_urls,
                     learner: member.learner,
@@ -156,17 +231,7 @@ impl Condition for Members {
             .collect();
         let mut wrong = self.wrong(&rows);
         if self.agree && wrong.is_none() {
-            let views: BTreeSet<_> = observed
-                .members
-                .iter()
-                .filter(|seen| seen.member.is_some() && seen.raft_term.is_some())
-                .map(|seen| (seen.leader, seen.cluster_id))
-                .collect();
-            if views.len() > 1 {
-                wrong = Some("members name different leaders or clusters".to_owned());
-            } else if views.iter().any(|(leader, _)| leader.is_none()) {
-                wrong = Some("the members know no leader".to_owned());
-            }
+            wrong = disagreement(observed).map(Wrong::from);
         }
         verdict(wrong, format!("{} members", rows.len()))
     }
@@ -186,6 +251,8 @@ impl Condition for Members {
                     .chain([member.name.clone()])
                     .chain(member.host.clone())
                     .collect(),
+                id: member.id,
+                host: member.host.as_deref(),
                 name: &member.name,
                 peer_urls: &member.peer_urls,
                 learner: member.learner,
@@ -200,6 +267,7 @@ mod tests {
     use super::Members;
     use crate::action::membership::tests::{member, seen, site_of, three};
     use crate::action::{Condition, Verdict};
+    use crate::cluster::observed::{MemberSeen, OwnList};
 
     fn holds(text: &str, extra: Option<(u64, &str, bool)>) -> bool {
         let condition: Members = serde_json::from_str(text).unwrap();
@@ -222,5 +290,68 @@ mod tests {
         assert!(!holds(r#"{"no_name": "etcd-2"}"#, None));
         assert!(!holds(r#"{"include": ["etcd-9"]}"#, None));
         assert!(holds(r#"{"include": ["etcd-3", "2"], "no_name": "etcd-4"}"#, None));
+    }
+
+    #[test]
+    fn a_learner_in_the_way_is_named_with_both_ways_out() {
+        let condition: Members = serde_json::from_str(r#"{"no_learner": true}"#).unwrap();
+        let told = |name: &str| {
+            let mut members = three();
+            members.push(member(0xd4, name, true));
+            members[3].host = Some("etcd-4".to_owned());
+            let mut told = (String::new(), None);
+            site_of(|site| {
+                if let Verdict::Not { saw, hint } = condition.judge(site, &seen(members), None) {
+                    told = (saw, hint);
+                }
+            });
+            (told.0, told.1.unwrap_or_default())
+        };
+        let (saw, hint) = told("etcd-4");
+        assert!(saw.contains("etcd-4 (d4)"), "{saw}");
+        assert!(
+            hint.contains("etcdops promote-member d4") && hint.contains("etcdops remove-member d4"),
+            "{hint}"
+        );
+        let (saw, hint) = told("");
+        assert!(saw.contains("d4 on etcd-4") && saw.contains("never started"), "{saw}");
+        assert!(
+            hint.contains("etcdops add-member etcd-4") && hint.contains("etcdops remove-member d4"),
+            "{hint}"
+        );
+    }
+
+    /// What `agree` saw where it does not hold.
+    fn disagreement(change: impl FnOnce(&mut [MemberSeen])) -> Option<String> {
+        let agree: Members = serde_json::from_str(r#"{"agree": true}"#).unwrap();
+        let mut members = three();
+        change(&mut members);
+        let mut saw = None;
+        site_of(|site| {
+            if let Verdict::Not { saw: found, .. } = agree.judge(site, &seen(members), None) {
+                saw = Some(found);
+            }
+        });
+        saw
+    }
+
+    #[test]
+    fn members_agree_only_when_each_ones_own_list_is_the_same() {
+        assert_eq!(disagreement(|_| {}), None);
+        let other = disagreement(|members| members[1].own_list = OwnList::Other("it does not list 4".to_owned()));
+        let text = other.unwrap();
+        assert!(text.contains("etcd-2") && text.contains("it does not list 4"), "{text}");
+        let mute = disagreement(|members| members[2].own_list = OwnList::Unknown).unwrap();
+        assert!(mute.contains("etcd-3 does not tell"), "{mute}");
+        let learner = |members: &mut [MemberSeen]| {
+            members[2].own_list = OwnList::Unknown;
+            members[2].member.as_mut().unwrap().learner = true;
+        };
+        assert_eq!(disagreement(learner), None);
+        let down = |members: &mut [MemberSeen]| {
+            members[2].own_list = OwnList::Unknown;
+            members[2].raft_term = None;
+        };
+        assert_eq!(disagreement(down), None);
     }
 }

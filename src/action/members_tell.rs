@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Kind, Probe, Risk, SAYS, Site, membership};
 use crate::call::{Call, Look, Sight};
+use crate::cluster::host::Discovery;
 use crate::cluster::member::Member;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,13 +31,27 @@ fn address(url: &str) -> String {
     url.split_once("://").map_or(url, |(_, rest)| rest).to_owned()
 }
 
-/// One discovery record; the domain is the reader's own.
-fn record(service: &str, url: &str) -> Option<String> {
+/// One discovery record, or why there can be none.
+fn record(discovery: &Discovery, service: &str, url: &str) -> Option<String> {
     let parsed = url::Url::parse(url).ok()?;
-    let secure = if parsed.scheme() == "https" { "-ssl" } else { "" };
+    let records = discovery.record_name(service, parsed.scheme() == "https");
     let port = parsed.port_or_known_default()?;
-    let host = parsed.host_str()?;
-    Some(format!("_etcd-{service}{secure}._tcp SRV 0 0 {port} {host}."))
+    Some(match parsed.host()? {
+        url::Host::Domain(host) => {
+            format!("{records}. SRV 0 0 {port} {}.", host.trim_end_matches('.'))
+        }
+        url::Host::Ipv4(_) | url::Host::Ipv6(_) => {
+            format!("{records}.: none for {url}: an SRV record needs a name, not an address")
+        }
+    })
+}
+
+/// The records' names where the inventory does not tell them.
+fn unknown() -> Discovery {
+    Discovery {
+        domain: "DOMAIN".to_owned(),
+        name: None,
+    }
 }
 
 fn sorted(urls: impl Iterator<Item = String>) -> Vec<String> {
@@ -52,7 +67,7 @@ fn missing<'a>(from: &'a [String], of: &[String]) -> Vec<&'a String> {
 }
 
 /// Before and after, in the words of those who must change something.
-fn tell(before: &MembersTell, clients: &[String], peers: &[String]) -> String {
+fn tell(before: &MembersTell, clients: &[String], peers: &[String], discovery: Option<&Discovery>) -> String {
     let was = (
         sorted(before.client_urls.iter().cloned()),
         sorted(before.peer_urls.iter().cloned()),
@@ -76,9 +91,13 @@ fn tell(before: &MembersTell, clients: &[String], peers: &[String]) -> String {
     lines
         .push("firewalls between the members (peer ports), and configuration management's list of members:".to_owned());
     lines.extend(signed(&was.1, peers, &|url| Some(address(url))));
-    lines.push("discovery records, where there are any:".to_owned());
-    lines.extend(signed(&was.0, clients, &|url| record("client", url)));
-    lines.extend(signed(&was.1, peers, &|url| record("server", url)));
+    lines.push(match discovery {
+        Some(_) => "discovery records:".to_owned(),
+        None => "discovery records, where there are any (with your DOMAIN, and -NAME after the service where theirs have one):".to_owned(),
+    });
+    let discovery = discovery.cloned().unwrap_or_else(unknown);
+    lines.extend(signed(&was.0, clients, &|url| record(&discovery, "client", url)));
+    lines.extend(signed(&was.1, peers, &|url| record(&discovery, "server", url)));
     lines.join("\n")
 }
 
@@ -95,7 +114,7 @@ impl Action for MembersTell {
         vec![Look::Cluster]
     }
 
-    fn probe(&self, _site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
+    fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
         let observed = match membership::list(seen) {
             Ok(observed) => observed,
             Err(why) => return Probe::Unknown(why),
@@ -111,7 +130,7 @@ impl Action for MembersTell {
         Probe::Done(json!({
             "gone": missing(&was, &clients),
             "new": missing(&clients, &was),
-            SAYS: tell(self, &clients, &peers),
+            SAYS: tell(self, &clients, &peers, site.cluster.discovery.as_ref()),
             "client_urls": clients,
             "peer_urls": peers,
         }))
@@ -125,6 +144,7 @@ impl Action for MembersTell {
 #[cfg(test)]
 mod tests {
     use super::{MembersTell, tell};
+    use crate::cluster::host::Discovery;
 
     fn urls(port: u16, hosts: &[u8]) -> Vec<String> {
         hosts.iter().map(|host| format!("https://etcd-{host}:{port}")).collect()
@@ -136,19 +156,48 @@ mod tests {
             client_urls: urls(2379, &[1, 2, 3]),
             peer_urls: urls(2380, &[1, 2, 3]),
         };
-        let text = tell(&before, &urls(2379, &[1, 2, 4]), &urls(2380, &[1, 2, 4]));
+        let text = tell(&before, &urls(2379, &[1, 2, 4]), &urls(2380, &[1, 2, 4]), None);
         for line in [
             "--etcd-servers=https://etcd-1:2379,https://etcd-2:2379,https://etcd-4:2379",
             "  - etcd-3:2379",
             "  + etcd-4:2379",
             "  - etcd-3:2380",
             "  + etcd-4:2380",
-            "  + _etcd-client-ssl._tcp SRV 0 0 2379 etcd-4.",
-            "  - _etcd-server-ssl._tcp SRV 0 0 2380 etcd-3.",
+            "  + _etcd-client-ssl._tcp.DOMAIN. SRV 0 0 2379 etcd-4.",
+            "  - _etcd-server-ssl._tcp.DOMAIN. SRV 0 0 2380 etcd-3.",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
-        let same = tell(&before, &urls(2379, &[1, 2, 3]), &urls(2380, &[1, 2, 3]));
+        let same = tell(&before, &urls(2379, &[1, 2, 3]), &urls(2380, &[1, 2, 3]), None);
         assert!(same.contains("nobody needs to be told"), "{same}");
+    }
+
+    #[test]
+    fn discovery_records_are_those_of_the_inventory_and_never_lead_to_an_address() {
+        let before = MembersTell {
+            client_urls: Vec::new(),
+            peer_urls: Vec::new(),
+        };
+        let urls = |urls: &[&str]| urls.iter().map(|url| (*url).to_owned()).collect::<Vec<_>>();
+        let clients = urls(&["https://etcd-4.example.org:2379"]);
+        let peers = urls(&[
+            "http://10.0.0.5:2380",
+            "http://[fd00::5]:2380",
+            "https://etcd-4.example.org:2380",
+        ]);
+        let discovery = Discovery {
+            domain: "lab.example.org.".to_owned(),
+            name: Some("c1".to_owned()),
+        };
+        let text = tell(&before, &clients, &peers, Some(&discovery));
+        for line in [
+            "  + _etcd-client-ssl-c1._tcp.lab.example.org. SRV 0 0 2379 etcd-4.example.org.",
+            "  + _etcd-server-ssl-c1._tcp.lab.example.org. SRV 0 0 2380 etcd-4.example.org.",
+            "  + _etcd-server-c1._tcp.lab.example.org.: none for http://10.0.0.5:2380: an SRV record needs a name",
+        ] {
+            assert!(text.lines().any(|told| told.starts_with(line)), "{line}\n{text}");
+        }
+        assert!(!text.contains("10.0.0.5."), "{text}");
+        assert!(!text.contains("SRV 0 0 2380 ["), "{text}");
     }
 }

@@ -71,6 +71,12 @@ pub(super) fn refuse_urls(urls: &[String], own: Option<&ModelMember>, model: &Mo
             .find(|member| Some(*member) != own && has(member, url))
         {
             let id = other.id.map(|id| id.to_string()).unwrap_or_default();
+            if other.name.is_empty() {
+                return Err(format!(
+                    "member {id}, which has never started, has the peer URL {url} already; if it is left over from an earlier try, \
+                     take it out first: etcdops remove-member {id}"
+                ));
+            }
             return Err(format!("member {id} ({}) has the peer URL {url} already", other.name));
         }
     }
@@ -118,7 +124,7 @@ pub(super) mod tests {
     use crate::call::Sight;
     use crate::cluster::host::{AuthUser, Backups, ClusterConfig, Host, Route, TlsFiles};
     use crate::cluster::member::{Id, Member};
-    use crate::cluster::observed::{MemberSeen, Observed, Role, Standing};
+    use crate::cluster::observed::{MemberSeen, Observed, OwnList, Role, Standing};
     use crate::cluster::version::Version;
 
     pub(in crate::action) fn site_of(test: impl FnOnce(&Site<'_>)) {
@@ -131,6 +137,7 @@ pub(super) mod tests {
             clients: None,
             backups: Backups::default(),
             hosts: (1..=4).map(|number| Host::named(&format!("etcd-{number}"))).collect(),
+            discovery: None,
             call_timeout: Span::seconds(5),
         };
         let run = RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 1);
@@ -171,6 +178,8 @@ pub(super) mod tests {
             }),
             version: Some(Version::new(3, 5, 16)),
             leader: Some(Id(1)),
+            raft_term: started.then_some(2),
+            own_list: if started { OwnList::Same } else { OwnList::Unknown },
             ..MemberSeen::unheard(&format!("http://etcd-{number}:2379"))
         }
     }

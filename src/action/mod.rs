@@ -35,6 +35,7 @@ pub mod http_condition;
 pub mod http_request;
 pub mod late;
 pub mod leader_move;
+pub mod listens;
 pub mod member_add;
 pub mod member_condition;
 pub mod member_order;
@@ -46,6 +47,7 @@ pub mod members_tell;
 mod membership;
 pub mod newest;
 pub mod peers;
+mod progress;
 pub mod quorum;
 pub mod quota;
 pub mod reference;
@@ -60,7 +62,9 @@ pub mod service_start;
 pub mod service_stop;
 pub mod sight;
 pub mod talk;
+pub mod v2_data;
 pub mod version;
+pub mod way_back;
 
 use serde_json::Value;
 
@@ -71,6 +75,7 @@ use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::model::Model;
 
 pub use late::Late;
+pub use progress::Progress;
 
 /// What a step may do to the cluster.
 #[derive(
@@ -156,6 +161,10 @@ pub trait Action: Send + Sync {
     fn nothing_to_do(&self, _site: &Site<'_>) -> Option<&'static str> {
         None
     }
+    /// What should be known beforehand of doing this to such a cluster, although nothing is amiss now: said once in the plan.
+    fn remark(&self, _model: &Model) -> Option<String> {
+        None
+    }
     /// What it does to the model; an error refuses the plan and says why.
     fn effect(&self, _site: &Site<'_>, _model: &mut Model) -> Result<(), String> {
         Ok(())
@@ -226,6 +235,14 @@ pub trait Condition: Send + Sync {
     /// How many polls in a row must hold, while waiting.
     fn polls(&self) -> u32 {
         1
+    }
+    /// While it is waited for: what else to look at now and then, to tell how it gets on.
+    fn watched(&self, _site: &Site<'_>) -> Vec<Look> {
+        Vec::new()
+    }
+    /// How it gets on, from what a poll and the last watching saw. `None`: it tells nothing, and is waited for as long as the step says.
+    fn progress(&self, _site: &Site<'_>, _seen: &[Sight], _watched: &[Sight]) -> Option<Progress> {
+        None
     }
     /// What the model says, where it knows; `None`: must be measured.
     fn on_model(&self, _site: &Site<'_>, _model: &Model) -> Option<Verdict> {

@@ -12,8 +12,17 @@ use crate::cluster::inventory::address::located;
 pub struct Peers {
     /// The hosts of the members.
     pub between: Vec<String>,
-    /// The new host. While it is looked at it listens on its peer port for some seconds.
+    /// The peer URLs of these members as etcd lists them, in the same order (default: those of the inventory).
+    #[serde(default)]
+    pub urls: Vec<Vec<String>>,
+    /// The peer URLs of members whose host the inventory does not know: the way from there cannot be proved.
+    #[serde(default)]
+    pub strangers: Vec<Vec<String>>,
+    /// The new host. While it is looked at it listens on its peer port for some seconds, unless etcd does already.
     pub and: String,
+    /// Its peer URL (default: the inventory's).
+    #[serde(default)]
+    pub at: Option<String>,
     /// Peers speak TLS: the hosts' own peer certificates, names and authorities are proved; with auto-TLS the ports alone.
     #[serde(default)]
     pub tls: bool,
@@ -28,37 +37,69 @@ pub struct Peers {
 /// One direction: who tries to reach whom.
 struct Path<'a> {
     from: &'a str,
-    to: &'a str,
+    to: String,
     address: String,
     port: u16,
+    tls: bool,
     /// Towards the new host, where only our listener answers.
     to_new: bool,
 }
 
 impl Peers {
-    fn paths<'a>(&'a self, site: &'a Site<'_>) -> Result<Vec<Path<'a>>, String> {
-        let place = |name: &str| {
+    fn paths<'a>(&'a self, site: &Site<'_>) -> Result<Vec<Path<'a>>, String> {
+        let inventory = |name: &str| {
             let host = site
                 .cluster
                 .host(name)
                 .ok_or_else(|| format!("the inventory knows no host {name}"))?;
-            let found = host.peer_url.as_deref().and_then(located);
+            let found = host.peer_url.clone();
             found.ok_or_else(|| format!("the inventory gives no peer URL for {name}"))
         };
+        let path = |from: &'a str, to: &str, url: &str, to_new: bool| {
+            let place = located(url).ok_or_else(|| format!("`{url}`, the peer URL of {to}, is no URL"))?;
+            Ok::<_, String>(Path {
+                from,
+                to: to.to_owned(),
+                address: place.host,
+                port: place.port,
+                tls: place.is_https,
+                to_new,
+            })
+        };
+        let own = || self.at.clone().map_or_else(|| inventory(&self.and), Ok);
         let mut paths = Vec::new();
-        for member in self.between.iter().filter(|member| **member != self.and) {
-            for (from, to, to_new) in [(&self.and, member, false), (member, &self.and, true)] {
-                let place = place(to)?;
-                paths.push(Path {
-                    from,
-                    to,
-                    address: place.host,
-                    port: place.port,
-                    to_new,
-                });
+        let listed = self.urls.iter().map(Some).chain(std::iter::repeat(None));
+        for (member, urls) in self
+            .between
+            .iter()
+            .zip(listed)
+            .filter(|(member, _)| **member != self.and)
+        {
+            let urls = match urls.filter(|urls| !urls.is_empty()) {
+                Some(urls) => urls.clone(),
+                None => vec![inventory(member)?],
+            };
+            for url in &urls {
+                paths.push(path(&self.and, member, url, false)?);
             }
+            paths.push(path(member, &self.and, &own()?, true)?);
+        }
+        for url in self.strangers.iter().flatten() {
+            paths.push(path(&self.and, url, url, false)?);
         }
         Ok(paths)
+    }
+
+    /// Members from which nobody can try, by their peer URLs.
+    fn unproved(&self) -> Option<String> {
+        let urls: Vec<String> = self.strangers.iter().map(|urls| urls.join(", ")).collect();
+        (!urls.is_empty()).then(|| {
+            format!(
+                "whether the member at {} reaches {} cannot be proved: the inventory has no host for it",
+                urls.join(" and the one at "),
+                self.and
+            )
+        })
     }
 
     /// What the ways were proved with, in words.
@@ -97,11 +138,18 @@ impl Peers {
 impl Condition for Peers {
     fn text(&self, _site: &Site<'_>) -> String {
         let how = if self.tls { " over TLS" } else { "" };
-        format!(
-            "{} and {} reach each other's peer ports{how}",
-            self.between.join(", "),
-            self.and
-        )
+        let others: Vec<&str> = self
+            .between
+            .iter()
+            .filter(|host| **host != self.and)
+            .map(String::as_str)
+            .collect();
+        let at = self.at.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+        let others = match others.as_slice() {
+            [] => "the other members".to_owned(),
+            others => others.join(", "),
+        };
+        format!("{others} and {}{at} reach each other's peer ports{how}", self.and)
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
@@ -120,7 +168,7 @@ impl Condition for Peers {
             op: HostOp::PeerReach {
                 address: path.address.clone(),
                 port: path.port,
-                tls: self.tls,
+                tls: path.tls,
                 patient: path.to_new,
             },
         });
@@ -149,7 +197,11 @@ impl Condition for Peers {
             }
             _ => None,
         });
-        let listening = peers.next().flatten().cloned();
+        let listening = if paths.iter().any(|path| path.to_new) {
+            peers.next().flatten().cloned()
+        } else {
+            Some(PeerSeen::default())
+        };
         let reached: Vec<(&Path<'_>, Option<&PeerSeen>)> = paths.iter().zip(peers).collect();
         let (Some(listening), true) = (listening, blind.is_empty()) else {
             blind.dedup();
@@ -172,7 +224,13 @@ impl Condition for Peers {
             .filter_map(|(path, seen)| path.trouble(seen, &listening, self.silent))
             .collect();
         if closed.is_empty() {
-            return Verdict::Holds(self.proof(&listening, &reached));
+            let proof = self.proof(&listening, &reached);
+            return self
+                .unproved()
+                .map_or(Verdict::Holds(proof.clone()), |unproved| Verdict::Not {
+                    saw: format!("{proof}; {unproved}"),
+                    hint: hint("add its host to the inventory, or take the word of whoever runs it: --accept peers"),
+                });
         }
         let about_certificates = closed.iter().any(|one| one.contains("certificate"));
         Verdict::Not {
@@ -228,7 +286,10 @@ mod tests {
     fn judged(seen: &[Sight; 3]) -> Verdict {
         let condition = Peers {
             between: vec!["etcd-1".to_owned()],
+            urls: Vec::new(),
+            strangers: Vec::new(),
             and: "etcd-4".to_owned(),
+            at: None,
             tls: true,
             silent: false,
             dialled: false,

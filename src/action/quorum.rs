@@ -48,16 +48,30 @@ impl Quorum {
             };
         }
         let mut after = model.clone();
-        let word = self.word(site);
+        let word = if self.survives == Change::Add {
+            ""
+        } else {
+            self.word(site)
+        };
+        let meant = match model.find_at(word) {
+            Ok(meant) => meant,
+            Err(twice) => {
+                return Verdict::Not {
+                    saw: twice.to_string(),
+                    hint: Some(twice.hint()),
+                };
+            }
+        };
+        let is = |member: &ModelMember| meant == Some(member);
         match self.survives {
             Change::Stop | Change::Restart => {
-                for member in after.members.iter_mut().filter(|member| is(member, word)) {
+                for member in after.members.iter_mut().filter(|member| is(member)) {
                     member.up = false;
                 }
             }
-            Change::Remove => after.members.retain(|member| !is(member, word)),
+            Change::Remove => after.members.retain(|member| !is(member)),
             Change::Promote => {
-                for member in after.members.iter_mut().filter(|member| is(member, word)) {
+                for member in after.members.iter_mut().filter(|member| is(member)) {
                     member.learner = false;
                 }
             }
@@ -75,12 +89,6 @@ impl Quorum {
             hint,
         }
     }
-}
-
-fn is(member: &ModelMember, word: &str) -> bool {
-    member.name == word
-        || member.host.as_deref() == Some(word)
-        || member.id.is_some_and(|id| Some(id) == word.parse().ok())
 }
 
 /// A member that was added and has not started counts as down (etcd counts it so too).

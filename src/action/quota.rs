@@ -23,10 +23,13 @@ pub struct Quota {
     pub above: u64,
 }
 
-/// `None`: the host's etcd knows no bound.
+const SETTING: &str = "quota-backend-bytes";
+
+/// That of the next start. `None`: the host's etcd knows no bound.
 fn quota(service: &ServiceSeen) -> Option<u64> {
-    let set = service.settings.get("quota-backend-bytes");
-    match set.and_then(|setting| setting.value.trim().parse::<i64>().ok()) {
+    let now = service.settings.get(SETTING).map(|setting| &setting.value);
+    let set = service.at_next_start.get(SETTING).or(now);
+    match set.and_then(|value| value.trim().parse::<i64>().ok()) {
         None | Some(0) => Some(DEFAULT),
         Some(set) => u64::try_from(set).ok(),
     }
@@ -77,19 +80,22 @@ mod tests {
     use crate::action::membership::tests::site_of;
     use crate::call::host::{Setting, SettingFrom};
 
-    fn judged(set: Option<&str>, above: u64) -> Verdict {
+    fn service_with(set: Option<&str>) -> ServiceSeen {
         let setting = set.map(|value| Setting {
             value: value.to_owned(),
             from: SettingFrom::Flag,
         });
-        let service = ServiceSeen {
+        ServiceSeen {
             settings: setting
-                .map(|setting| ("quota-backend-bytes".to_owned(), setting))
+                .map(|setting| (SETTING.to_owned(), setting))
                 .into_iter()
                 .collect(),
             ..ServiceSeen::default()
-        };
-        let sight = Sight::Host(HostAnswer::Service(Box::new(service)));
+        }
+    }
+
+    fn judged(set: Option<&str>, above: u64) -> Verdict {
+        let sight = Sight::Host(HostAnswer::Service(Box::new(service_with(set))));
         let quota = Quota {
             of: vec!["etcd-1".to_owned()],
             above,
@@ -104,6 +110,11 @@ mod tests {
         for (set, above) in [(Some("16777216"), 16 << 20), (None, 2 << 30), (Some("0"), 3 << 30)] {
             assert!(matches!(judged(set, above), Verdict::Not { .. }), "{set:?}");
         }
+        let raised = ServiceSeen {
+            at_next_start: [(SETTING.to_owned(), "33554432".to_owned())].into(),
+            ..service_with(Some("16777216"))
+        };
+        assert_eq!(quota(&raised), Some(32 << 20), "raised, and not restarted yet");
         for (set, above) in [
             (Some("16777216"), 1 << 20),
             (None, 2_000_000_000),

@@ -99,14 +99,16 @@ fn build<T: DeserializeOwned>(with: &Value) -> Result<T, String> {
 
 /// Conditions whose refusal an operator may take upon themselves with `--accept` (see [`Condition::accept_name`]), with their text.
 pub fn acceptable() -> impl Iterator<Item = (&'static str, &'static str)> {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 10] = [
         "backup",
         "bootstrap",
         "clock",
         "disk",
+        "listens",
         "peers",
         "quorum",
         "quota",
+        "v2_data",
         "version",
     ];
     let kinds = CONDITIONS.iter().filter(|kind| NAMES.contains(&kind.name));
@@ -176,5 +178,48 @@ pub fn is_literal(value: &Value) -> bool {
         Value::Array(items) => items.iter().all(is_literal),
         Value::Object(fields) => fields.values().all(is_literal),
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The least that a condition can be given so that its refusal may be accepted, if any may.
+    fn least(name: &str) -> Value {
+        match name {
+            "member" => json!({ "is": "etcd-1" }),
+            "peers" => json!({ "between": ["etcd-1"], "and": "etcd-2" }),
+            "fenced" => json!({ "members": ["etcd-1"] }),
+            "quorum" => json!({ "survives": "add" }),
+            "backup" => json!({ "is": "b", "of_cluster": "1" }),
+            "newest" => json!({ "is": "etcd-1", "among": ["etcd-1"] }),
+            "dead" => json!({ "hosts": ["etcd-1"], "asked_from": ["etcd-2"] }),
+            "bootstrap" => json!({ "none_on": ["etcd-1"] }),
+            "startable" => json!({ "hosts": ["etcd-1"] }),
+            "content" => json!({ "equal_on": ["etcd-1"] }),
+            "disk" => json!({ "free": 1 }),
+            "listens" => json!({ "at": "http://etcd-1:2380" }),
+            "v2_data" => json!({ "on": ["etcd-1"], "backup": "b" }),
+            "quota" => json!({ "above": 1 }),
+            "http" => json!({ "url": "http://etcd-1" }),
+            _ => json!({}),
+        }
+    }
+
+    #[test]
+    fn what_can_be_accepted_is_what_conditions_say() {
+        let accepted: Vec<&str> = acceptable().map(|(name, _)| name).collect();
+        for kind in CONDITIONS {
+            let condition = condition(&Named {
+                name: kind.name.to_owned(),
+                with: least(kind.name),
+            })
+            .unwrap();
+            let listed = accepted.contains(&kind.name).then_some(kind.name);
+            assert_eq!(condition.accept_name(), listed, "{}", kind.name);
+        }
     }
 }

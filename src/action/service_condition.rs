@@ -110,6 +110,21 @@ impl Condition for ServiceIs {
             let directory = service.data_dir.clone().unwrap_or_default();
             return not(format!("{directory} is {}", if empty { "empty" } else { "not empty" }));
         }
+        let known = service.data_dir.as_deref().is_some_and(|path| path.starts_with('/'));
+        if self.may_begin && !known {
+            let host = self.host(site);
+            return Verdict::Not {
+                saw: match &service.data_dir {
+                    None => format!("{host}: nothing says where etcd has its data"),
+                    Some(path) => {
+                        format!("{host}: its data directory is {path}, and from where that counts is not known")
+                    }
+                },
+                hint: Some(format!(
+                    "give etcd on {host} an absolute data-dir (ETCD_DATA_DIR=/var/lib/etcd/default), or the inventory its `data_dir:`"
+                )),
+            };
+        }
         if let Some(why) = service.cannot_begin.as_ref().filter(|_| self.may_begin) {
             return Verdict::Not {
                 saw: format!("{}: {why}", self.host(site)),

@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Action, Kind, Probe, Risk, SAYS, Site, sight};
+use super::{Action, Kind, Probe, Risk, SAYS, Site, backup_copy, etcd_log_level, sight};
 use crate::call::host::ServiceSeen;
 use crate::call::{Call, Look, Sight};
+use crate::cluster::version::Version;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ServiceInspect {}
+pub struct ServiceInspect {
+    /// Up to etcd 3.4 the level that was set while etcd ran is looked for in its log; otherwise the level that the unit configures is told.
+    #[serde(default)]
+    pub log_level: bool,
+}
 
 /// Fields of its output.
 pub const OUTPUT: &[(&str, Kind)] = &[
@@ -19,6 +24,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("data_dir", Kind::Text),
     ("data_dir_empty", Kind::Bool),
     ("data_dir_is_mount", Kind::Bool),
+    ("copy_size", Kind::Number),
     ("wal_dir", Kind::Text),
     ("wal_dir_is_mount", Kind::Bool),
     ("unit_file", Kind::Text),
@@ -43,7 +49,9 @@ impl Action for ServiceInspect {
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
-        vec![Look::service(site.host_name())]
+        let mut looks = vec![Look::service(site.host_name())];
+        looks.extend(self.log_level.then(|| etcd_log_level::log(site)));
+        looks
     }
 
     fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
@@ -56,6 +64,7 @@ impl Action for ServiceInspect {
                 "data_dir": service.data_dir,
                 "data_dir_empty": service.data_dir_empty || !service.data_dir_exists,
                 "data_dir_is_mount": service.data_dir_is_mount,
+                "copy_size": backup_copy::takes(service),
                 "wal_dir": service.wal_dir,
                 "wal_dir_is_mount": service.wal_dir_is_mount,
                 "name": name(service, site),
@@ -66,8 +75,8 @@ impl Action for ServiceInspect {
                 "overrides": service.overrides.keys().collect::<Vec<_>>(),
                 "leases": service.leases.keys().collect::<Vec<_>>(),
                 "lease_ends": service.leases,
-                "log_level": log_level(service),
-                SAYS: words(service),
+                "log_level": self.level(service, seen),
+                SAYS: words(service, &self.level(service, seen)),
             })),
         }
     }
@@ -103,8 +112,24 @@ fn as_member(service: &ServiceSeen, site: &Site<'_>) -> String {
     entries.join(",")
 }
 
+impl ServiceInspect {
+    /// The level that etcd runs with.
+    fn level(&self, service: &ServiceSeen, seen: &[Sight]) -> String {
+        let configured = etcd_log_level::configured(service).to_lowercase();
+        let set_at_start = service.version.is_none_or(Version::log_level_needs_restart);
+        if !self.log_level || set_at_start || etcd_log_level::impossible(service).is_some() || !service.is_active() {
+            return configured;
+        }
+        match etcd_log_level::current(service, seen) {
+            Ok(Some(level)) => level.to_lowercase(),
+            Ok(None) => "not known (one was set just when etcd was started)".to_owned(),
+            Err(_) => format!("{configured}, if none was set since its start (its log cannot be read)"),
+        }
+    }
+}
+
 /// One line for people.
-fn words(service: &ServiceSeen) -> String {
+fn words(service: &ServiceSeen, level: &str) -> String {
     if !service.exists {
         return "no such unit".to_owned();
     }
@@ -112,7 +137,7 @@ fn words(service: &ServiceSeen) -> String {
         .version
         .map(|version| format!("etcd {version}, "))
         .unwrap_or_default();
-    let mut text = format!("{version}{}, log level {}", service.active, log_level(service));
+    let mut text = format!("{version}{}, log level {level}", service.active);
     for (name, ends) in &service.leases {
         text.push_str(&format!("; {name} taken back by the host at {ends}"));
     }
@@ -122,10 +147,56 @@ fn words(service: &ServiceSeen) -> String {
     text
 }
 
-/// The level that etcd runs with; its own default where nothing says another.
-fn log_level(service: &ServiceSeen) -> String {
-    service
-        .settings
-        .get("log-level")
-        .map_or_else(|| "info".to_owned(), |setting| setting.value.clone())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::host::{HostAnswer, Setting, SettingFrom};
+
+    /// What `debug-log status` says of a member that has run since noon.
+    fn says(version: Version, settings: &[(&str, &str)], log: &[&str]) -> String {
+        let set = |(key, value): &(&str, &str)| {
+            let setting = Setting {
+                value: (*value).to_owned(),
+                from: SettingFrom::Process,
+            };
+            ((*key).to_owned(), setting)
+        };
+        let service = ServiceSeen {
+            exists: true,
+            active: "active".to_owned(),
+            version: Some(version),
+            started_at: Some(1_763_640_000),
+            settings: settings.iter().map(set).collect(),
+            ..ServiceSeen::default()
+        };
+        let lines = log.iter().map(|line| (*line).to_owned()).collect();
+        let seen = [
+            Sight::Host(HostAnswer::Service(Box::new(service.clone()))),
+            Sight::Host(HostAnswer::Log(lines)),
+        ];
+        let action = ServiceInspect { log_level: true };
+        words(&service, &action.level(&service, &seen))
+    }
+
+    #[test]
+    fn the_level_is_the_one_that_was_set_last_by_whichever_way() {
+        let set = |level: &str| format!("2025-11-20T12:30:00Z etcd[1]: globalLogLevel set to \"{level}\"");
+        let (old, new) = (Version::new(3, 4, 23), Version::new(3, 5, 30));
+        for (version, settings, log, level) in [
+            (old, &[][..], vec![], "info"),
+            (old, &[], vec![set("DEBUG")], "debug"),
+            (old, &[], vec![set("DEBUG"), set("INFO")], "info"),
+            (old, &[("debug", "true")], vec![], "debug"),
+            (old, &[("debug", "true")], vec![set("INFO")], "info"),
+            // It answered, logged the change, and did nothing.
+            (old, &[("logger", "zap")], vec![set("DEBUG")], "info"),
+            (new, &[("log-level", "debug")], vec![], "debug"),
+            (new, &[], vec![set("DEBUG")], "info"),
+        ] {
+            let log: Vec<&str> = log.iter().map(String::as_str).collect();
+            let said = says(version, settings, &log);
+            let expected = format!("etcd {version}, active, log level {level}");
+            assert_eq!(said, expected, "{settings:?} {log:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{Action, Kind, Probe, Risk, Site, sight};
 use crate::call::{Call, Look, Sight};
 use crate::cluster::inventory::address::{Address, located};
 
-const SETTING: &str = "listen-peer-urls";
+pub(super) const SETTING: &str = "listen-peer-urls";
 /// etcd's own default.
 const DEFAULT: &str = "http://localhost:2380";
 
@@ -27,8 +27,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[("changes", Kind::Bool), ("both", Kind::Te
 fn listening(now: &str, peer_url: &str) -> Result<Option<(String, String)>, String> {
     let wrong = |text: &str| format!("`{text}` is no URL");
     let wanted = located(peer_url).ok_or_else(|| wrong(peer_url))?;
-    let mut listens = false;
-    let mut first = None;
+    let mut places = Vec::new();
     for text in now.split(',').map(str::trim).filter(|text| !text.is_empty()) {
         let place = located(text).ok_or_else(|| wrong(text))?;
         if place.is_https != wanted.is_https {
@@ -36,27 +35,45 @@ fn listening(now: &str, peer_url: &str) -> Result<Option<(String, String)>, Stri
                 "it listens for its peers at {text}, and the new URL is {peer_url}: TLS comes first, member by member"
             ));
         }
-        listens |= place.port == wanted.port && reaches(&place, &wanted);
-        first = first.or(Some(place));
+        places.push(place);
     }
-    let mut after = first.ok_or_else(|| wrong(now))?;
-    if listens {
+    let mut after = places.first().cloned().ok_or_else(|| wrong(now))?;
+    if places.iter().any(|place| hears(place, &wanted)) {
         return Ok(None);
     }
     // etcd binds addresses, not names: the same address as now on the new port, unless the new URL has one of its own.
     if !reaches(&after, &wanted) {
-        after.host.clone_from(&wanted.host);
+        after.host = match wanted.host.parse::<IpAddr>() {
+            Ok(_) => wanted.host,
+            Err(_) => "0.0.0.0".to_owned(),
+        };
     }
     after.port = wanted.port;
-    let after = after.url();
-    Ok(Some((format!("{now},{after}"), after)))
+    // Who listens on all addresses of a port cannot listen on one of them besides.
+    let all = after
+        .host
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_unspecified());
+    let kept = places.iter().filter(|place| !(all && place.port == after.port));
+    let both: Vec<String> = kept.chain([&after]).map(Address::url).collect();
+    Ok(Some((both.join(","), after.url())))
 }
 
-/// Whether a listener on this address hears who calls that one; of a name it cannot be told, and the listener stays as it is.
+/// Whether who calls this URL reaches a listener on that one, as far as addresses tell.
+pub(super) fn hears(listener: &Address, called: &Address) -> bool {
+    listener.is_https == called.is_https && listener.port == called.port && reaches(listener, called)
+}
+
+/// Whether a listener on this address hears who calls that one. Of a name it cannot be told, but that other hosts do not reach a loopback
+/// address by it; the listener stays as it is.
 fn reaches(listener: &Address, called: &Address) -> bool {
+    let local = |place: &Address| {
+        let address = place.host.parse::<IpAddr>();
+        place.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
     match (listener.host.parse::<IpAddr>(), called.host.parse::<IpAddr>()) {
         (Ok(listener), Ok(called)) => listener.is_unspecified() || listener == called,
-        _ => true,
+        _ => !local(listener) || local(called),
     }
 }
 
@@ -131,5 +148,16 @@ mod tests {
             .unwrap();
         assert_eq!(usual.1, "https://0.0.0.0:443", "etcd wants every port said");
         assert_eq!(listening("https://0.0.0.0:443", "https://etcd-3").unwrap(), None);
+        let alone = listening("http://localhost:2380", "http://etcd-1:2380")
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            alone,
+            ("http://0.0.0.0:2380".to_owned(), "http://0.0.0.0:2380".to_owned())
+        );
+        let alone = listening("http://127.0.0.1:2380", "http://etcd-1:2390")
+            .unwrap()
+            .unwrap();
+        assert_eq!(alone.0, "http://127.0.0.1:2380,http://0.0.0.0:2390");
     }
 }

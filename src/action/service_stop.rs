@@ -39,7 +39,8 @@ impl Action for ServiceStop {
 
     fn describe(&self, _site: &Site<'_>) -> String {
         match (self.fence, self.disable) {
-            (true, _) => "stop etcd, prove it stopped, fence it".to_owned(),
+            (true, true) => "stop etcd, prove it stopped, fence and disable it".to_owned(),
+            (true, false) => "stop etcd, prove it stopped, fence it".to_owned(),
             (false, true) => "stop etcd, prove it stopped, disable it".to_owned(),
             (false, false) => "stop etcd, prove it stopped".to_owned(),
         }
@@ -75,6 +76,9 @@ impl Action for ServiceStop {
         if self.fence && !service.fenced {
             return Probe::NotYet("stopped, not fenced yet".to_owned());
         }
+        if self.disable && service.enabled == Some(true) {
+            return Probe::NotYet("stopped, still started at boot".to_owned());
+        }
         Probe::Done(json!({ "data_dir": service.data_dir, "fenced": service.fenced }))
     }
 
@@ -92,7 +96,9 @@ impl Action for ServiceStop {
                 },
             ));
         }
-        None
+        // It had stopped by itself: a removed member ends without us.
+        let comes_back = self.disable && service.enabled == Some(true);
+        comes_back.then(|| sight::on_host(site, self.stop()))
     }
 
     fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
@@ -152,8 +158,48 @@ fn still_running(service: &crate::call::host::ServiceSeen) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::still_running;
-    use crate::call::host::ServiceSeen;
+    use super::{ServiceStop, still_running};
+    use crate::action::membership::tests::site_of;
+    use crate::action::{Action, Probe};
+    use crate::call::host::{HostAnswer, HostOp, ServiceSeen};
+    use crate::call::{Sight, To};
+
+    #[test]
+    fn what_stopped_by_itself_is_disabled_all_the_same() {
+        let stop = ServiceStop {
+            fence: true,
+            disable: true,
+            start_again_after: None,
+        };
+        let seen = |enabled| {
+            [Sight::Host(HostAnswer::Service(Box::new(ServiceSeen {
+                exists: true,
+                active: "inactive".to_owned(),
+                fenced: true,
+                enabled,
+                ..ServiceSeen::default()
+            })))]
+        };
+        site_of(|site| {
+            let enabled = seen(Some(true));
+            assert!(matches!(stop.probe(site, None, &enabled), Probe::NotYet(_)));
+            let call = stop.call(site, &enabled).map(|call| call.to);
+            let disables = |to: &To| {
+                matches!(
+                    to,
+                    To::Host {
+                        op: HostOp::Stop { disable: true, .. },
+                        ..
+                    }
+                )
+            };
+            assert!(call.as_ref().is_some_and(disables), "{call:?}");
+            // A unit that cannot be enabled is not asked for more.
+            for enabled in [Some(false), None] {
+                assert!(matches!(stop.probe(site, None, &seen(enabled)), Probe::Done(_)));
+            }
+        });
+    }
 
     #[test]
     fn an_inactive_unit_with_a_holder_is_not_stopped() {

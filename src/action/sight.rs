@@ -3,6 +3,8 @@
 use crate::base::duration::Span;
 use crate::call::host::{HostAnswer, HostOp, ServiceSeen, StatSeen};
 use crate::call::{Call, LibraryAnswer, Sight, To};
+use crate::cluster::called::{self, Ambiguous};
+use crate::cluster::member::Member;
 use crate::cluster::observed::{MemberSeen, Observed};
 use crate::snapshot::Kept;
 
@@ -62,21 +64,15 @@ pub fn pick<'a, T: ?Sized>(
     Err(blind.unwrap_or_else(|| missing.to_owned()))
 }
 
-/// The member that a word names: host, name or hex ID.
-pub fn member<'a>(observed: &'a Observed, word: &str) -> Option<&'a MemberSeen> {
-    let id = word.parse::<crate::cluster::member::Id>().ok();
-    observed
-        .members
-        .iter()
-        .find(|seen| {
-            seen.host.as_deref() == Some(word) || seen.member.as_ref().is_some_and(|member| member.name == word)
-        })
-        .or_else(|| {
-            observed
-                .members
-                .iter()
-                .find(|seen| seen.member.as_ref().is_some_and(|m| Some(m.id) == id))
-        })
+/// The member that a word names: hex ID, host or name. A word that may stand for a host means the member there.
+pub fn member<'a>(observed: &'a Observed, word: &str) -> Result<Option<&'a MemberSeen>, Ambiguous> {
+    called::find_at(&observed.members, word)
+}
+
+/// The one member that is meant to change: hex ID, name or host, and nobody else is called so.
+pub fn meant<'a>(observed: &'a Observed, word: &str) -> Result<Option<&'a Member>, Ambiguous> {
+    let found = called::find(&observed.members, word)?;
+    Ok(found.and_then(|seen| seen.member.as_ref()))
 }
 
 /// A call on the site's host with the site's bound.

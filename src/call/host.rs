@@ -14,7 +14,8 @@ use crate::base::hash::sha256_hex;
 use crate::base::id::RunId;
 
 pub use seen::{
-    DetachedState, LeftoversSeen, Marker, PeerProof, PeerSeen, RunOutput, ServiceSeen, Setting, SettingFrom, StatSeen,
+    DetachedState, LeftoversSeen, Life, Marker, PeerProof, PeerSeen, RunOutput, ServiceSeen, Setting, SettingFrom,
+    StatSeen,
 };
 
 /// Names a change so that it can be found again after a crash: `/var/lib/etcdops/<run>/<key>/`.
@@ -194,13 +195,16 @@ pub enum HostOp {
         cluster: String,
         marker: Marker,
     },
+    /// Only this process's where one is named: another may have gone on with the run.
     ClearMarker {
         cluster: String,
         run: RunId,
+        life: Option<Life>,
     },
-    /// A copy of the journal, without secrets, for `resume --from`.
+    /// A copy of the journal, without secrets, for `resume --from`. Refused where the marker is not this process's.
     AppendJournal {
         run: RunId,
+        life: Option<Life>,
         from_seq: u64,
         text: String,
     },
@@ -318,6 +322,9 @@ pub enum HostAnswer {
     Disk {
         free: u64,
         total: u64,
+        /// Which file system it is; another path with the same one shares its space.
+        #[serde(default)]
+        device: Option<String>,
     },
     /// Nanoseconds since the epoch, and the round trip in milliseconds (safety 7).
     Clock {

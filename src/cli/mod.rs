@@ -4,6 +4,7 @@
 
 mod candidates;
 mod complete;
+mod nagios;
 
 use std::ffi::OsString;
 use std::sync::Once;
@@ -145,14 +146,27 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         return Exit::Done.code();
     }
     catch_panics();
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse_and_run(words)));
-    outcome.unwrap_or(Exit::Bug).code()
+    let words: Vec<OsString> = words.into_iter().collect();
+    let for_monitoring = nagios::is_asked(&words);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parse_and_run(words, for_monitoring)));
+    match outcome {
+        Ok(exit) => exit.code(),
+        Err(_) if for_monitoring => nagios::unknown("a bug in etcdops: stderr says which").code(),
+        Err(_) => Exit::Bug.code(),
+    }
 }
 
-fn parse_and_run(words: impl IntoIterator<Item = OsString>) -> Exit {
+fn parse_and_run(words: Vec<OsString>, for_monitoring: bool) -> Exit {
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
-        Err(error) => return explain(&error),
+        Err(error) => {
+            let exit = explain(&error);
+            return if for_monitoring && exit != Exit::Done {
+                nagios::unknown(&error.to_string())
+            } else {
+                exit
+            };
+        }
     };
     let context = Context::new(cli.global);
     let mut builder = if cli.command.is_short_look() {
@@ -175,6 +189,9 @@ fn parse_and_run(words: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(exit) => exit,
         Err(failure) => {
             show(&context.ui, &failure);
+            if for_monitoring {
+                return nagios::unknown(&nagios::told(&failure));
+            }
             failure.exit
         }
     }

@@ -54,7 +54,7 @@ pub async fn endpoints(
     resolver: Option<SocketAddr>,
     bound: Duration,
 ) -> Result<Found, DiscoveryError> {
-    let (ssl, plain) = (record_name(discovery, true), record_name(discovery, false));
+    let [ssl, plain] = [true, false].map(|is_ssl| discovery.record_name("client", is_ssl));
     let resolver = make_resolver(resolver, bound)?;
     let ask = async {
         let secure = ask(&resolver, &ssl, true).await?;
@@ -88,16 +88,6 @@ pub async fn endpoints(
             why: format!("no answer within {}", crate::base::duration::Span(bound)),
         })
     })
-}
-
-/// `_etcd-client-ssl-NAME._tcp.DOMAIN`, as etcdctl asks since 3.4.
-fn record_name(discovery: &Discovery, is_ssl: bool) -> String {
-    let service = if is_ssl { "_etcd-client-ssl" } else { "_etcd-client" };
-    let name = discovery
-        .name
-        .as_ref()
-        .map_or_else(String::new, |name| format!("-{name}"));
-    format!("{service}{name}._tcp.{}", discovery.domain.trim_end_matches('.'))
 }
 
 fn make_resolver(address: Option<SocketAddr>, bound: Duration) -> Result<TokioResolver, DiscoveryError> {

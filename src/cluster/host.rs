@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::duration::Span;
 use crate::base::secret::Secret;
 use crate::cluster::member::Member;
+use crate::cluster::model::needed;
 
 /// How the host's shell is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,6 +238,23 @@ pub struct Backups {
     pub keep: Keep,
 }
 
+/// A domain whose SRV records name the endpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovery {
+    pub domain: String,
+    /// The name of the cluster within the domain, as in etcdctl's `--discovery-srv-name`.
+    pub name: Option<String>,
+}
+
+impl Discovery {
+    /// `_etcd-SERVICE-ssl-NAME._tcp.DOMAIN`, as etcdctl and etcd ask.
+    pub fn record_name(&self, service: &str, is_ssl: bool) -> String {
+        let ssl = if is_ssl { "-ssl" } else { "" };
+        let name = self.name.as_ref().map_or_else(String::new, |name| format!("-{name}"));
+        format!("_etcd-{service}{ssl}{name}._tcp.{}", self.domain.trim_end_matches('.'))
+    }
+}
+
 /// One cluster of the inventory, resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterConfig {
@@ -249,6 +267,9 @@ pub struct ClusterConfig {
     pub clients: Option<Clients>,
     pub backups: Backups,
     pub hosts: Vec<Host>,
+    /// Where the endpoints were asked for, if that was DNS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<Discovery>,
     /// The bound of each etcd call.
     pub call_timeout: Span,
 }
@@ -301,6 +322,17 @@ impl ClusterConfig {
                 let mut hosts = self.hosts.iter().filter(named);
                 hosts.next().filter(|_| hosts.next().is_none())
             })
+    }
+
+    /// Whether these hosts carry so many of the voters that they are a quorum by themselves.
+    pub fn quorum_on<'m>(&self, voters: impl Iterator<Item = &'m Member>, hosts: &[String]) -> bool {
+        let (mut all, mut there) = (0, 0);
+        for voter in voters {
+            all += 1;
+            let host = self.host_of_member(voter);
+            there += usize::from(host.is_some_and(|host| hosts.contains(&host.name)));
+        }
+        all > 0 && there >= needed(all)
     }
 }
 

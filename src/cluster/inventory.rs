@@ -18,20 +18,13 @@ mod origin;
 mod reader;
 mod resolve;
 
+pub use super::host::Discovery;
 pub use origin::{Origin, Origins};
 
 use reader::{Node, Reader};
 
 /// The bound of each etcd call where nothing else is said.
 pub const DEFAULT_CALL_TIMEOUT: Span = Span::seconds(5);
-
-/// A domain whose SRV records name the endpoints.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Discovery {
-    pub domain: String,
-    /// The name of the cluster within the domain, as in etcdctl's `--discovery-srv-name`.
-    pub name: Option<String>,
-}
 
 /// A cluster of the inventory, with what the configuration itself does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +55,7 @@ impl Entry {
                 clients: None,
                 backups: crate::cluster::host::Backups::default(),
                 hosts: Vec::new(),
+                discovery: None,
                 call_timeout: DEFAULT_CALL_TIMEOUT,
             },
             discovery: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::called::{self, Ambiguous};
 use super::member::Id;
 use super::version::Version;
 
@@ -74,16 +75,19 @@ impl Model {
     }
 
     /// By hex ID, name or host.
-    pub fn find(&self, word: &str) -> Option<&ModelMember> {
-        let id = word.parse::<Id>().ok();
-        self.members
-            .iter()
-            .find(|member| member.name == word || member.host.as_deref() == Some(word))
-            .or_else(|| {
-                self.members
-                    .iter()
-                    .find(|member| member.id.is_some() && member.id == id)
-            })
+    ///
+    /// # Errors
+    /// The word fits several members.
+    pub fn find(&self, word: &str) -> Result<Option<&ModelMember>, Ambiguous> {
+        called::find(&self.members, word)
+    }
+
+    /// By hex ID, host or name: for words that may stand for hosts.
+    ///
+    /// # Errors
+    /// The word fits several members.
+    pub fn find_at(&self, word: &str) -> Result<Option<&ModelMember>, Ambiguous> {
+        called::find_at(&self.members, word)
     }
 
     /// The lowest version among members that are up: what the cluster behaves like.

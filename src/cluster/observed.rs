@@ -76,7 +76,22 @@ pub struct MemberSeen {
     pub cluster_id: Option<Id>,
     /// When the certificate of its client port ends; `None` without TLS, or not seen.
     pub certificate_not_after: Option<jiff::Timestamp>,
+    /// Who is a member in its own view.
+    #[serde(default)]
+    pub own_list: OwnList,
     pub cause: Option<Cause>,
+}
+
+/// A member's own member list (IDs, peer URLs, who is a learner) beside that of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnList {
+    /// It did not tell it: a learner of older versions never does.
+    #[default]
+    Unknown,
+    Same,
+    /// What it says otherwise.
+    Other(String),
 }
 
 impl MemberSeen {
@@ -101,9 +116,19 @@ impl MemberSeen {
             leader: None,
             cluster_id: None,
             certificate_not_after: None,
+            own_list: OwnList::Unknown,
             cause: None,
         }
     }
+}
+
+/// What was known of the cluster before anybody looked now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    pub cluster_id: Option<Id>,
+    /// The highest revision that was seen; 0: none is known.
+    pub revision: u64,
+    pub members: Vec<Member>,
 }
 
 /// Everything that the members told.
@@ -127,6 +152,15 @@ impl Observed {
 
     pub fn on_host(&self, host: &str) -> Option<&MemberSeen> {
         self.members.iter().find(|seen| seen.host.as_deref() == Some(host))
+    }
+
+    /// The members as they are listed now; where nobody lists any, as they were before.
+    pub fn members_or<'a>(&'a self, before: &'a Remembered) -> Vec<&'a Member> {
+        let listed: Vec<&Member> = self.members.iter().filter_map(|seen| seen.member.as_ref()).collect();
+        if listed.is_empty() {
+            return before.members.iter().collect();
+        }
+        listed
     }
 
     /// The model that a plan starts from: members that etcd lists, up when they answered as healthy or proved that they take part.

@@ -38,6 +38,16 @@ impl Version {
         }
     }
 
+    /// 3.5.1 to 3.5.19 do not keep a learner's promotion in the store from which 3.6 reads who is a member.
+    pub fn forgets_promotions(self) -> bool {
+        (Self::new(3, 5, 1)..=Self::new(3, 5, 19)).contains(&self)
+    }
+
+    /// 3.5 before 3.5.26: the store from which 3.6 reads who is a member may still have members that were removed.
+    pub fn keeps_zombies(self) -> bool {
+        (Self::new(3, 5, 0)..Self::new(3, 5, 26)).contains(&self)
+    }
+
     /// Since 3.5.30, 3.6.11 and 3.7.0 an add needs a healthy quorum of the enlarged cluster; before, every voter.
     pub fn add_needs_only_quorum(self) -> bool {
         match (self.major, self.minor) {
@@ -102,6 +112,27 @@ mod tests {
         assert!(old < "3.5.0".parse().unwrap());
         assert_eq!(old.to_string(), "3.4.23");
         assert!("3.x".parse::<Version>().is_err());
+    }
+
+    #[test]
+    fn what_3_6_will_read_depends_on_the_patch_release_of_3_5() {
+        for (text, forgets, keeps) in [
+            ("3.4.45", false, false),
+            ("3.5.0", false, true),
+            ("3.5.1", true, true),
+            ("3.5.19", true, true),
+            ("3.5.20", false, true),
+            ("3.5.25", false, true),
+            ("3.5.26", false, false),
+            ("3.6.0", false, false),
+        ] {
+            let version: Version = text.parse().unwrap();
+            assert_eq!(
+                (version.forgets_promotions(), version.keeps_zombies()),
+                (forgets, keeps),
+                "{text}"
+            );
+        }
     }
 
     #[test]

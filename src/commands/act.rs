@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::health::recalled;
+use super::refusal::{refused, unknown_dead, unknown_guard};
 use super::settings::Settings;
 use super::{Context, Exit, Failure};
 use crate::action::{Site, registry};
@@ -15,7 +16,7 @@ use crate::call::host::{HostAnswer, ServiceSeen};
 use crate::call::{Look, Sight};
 use crate::event::RunOutcome;
 use crate::look;
-use crate::plan::build::{CALL_BOUND, Refusal, Request};
+use crate::plan::build::{CALL_BOUND, Request};
 use crate::plan::types::{Plan, PlannedCall, PlannedStep};
 use crate::run::begin::{Means, begin};
 use crate::run::consent::{self, Consent, NoConsent};
@@ -52,6 +53,13 @@ pub struct ActOptions {
     /// Turn the refusal of this guard into a typed consent (repeatable)
     #[arg(long, value_name = "GUARD")]
     pub accept: Vec<String>,
+}
+
+impl ActOptions {
+    /// The plan is shown or kept, and nothing is carried out.
+    pub fn only_shows(&self) -> bool {
+        self.plan || self.manual || self.plan_out.is_some()
+    }
 }
 
 /// Parameters as a door or `--set` gives them.
@@ -113,6 +121,8 @@ pub(super) async fn planned(
             .map_err(|error| error.to_string())
     };
     let run = RunId::new(context.now());
+    let remembered = recalled(&settings.cluster.name).map(|record| record.remembered());
+    let remembered = remembered.unwrap_or_default();
     let request = Request {
         name: &name,
         runbook: &document,
@@ -121,27 +131,14 @@ pub(super) async fn planned(
         parameters,
         run: &run,
         dead: &options.dead,
-        known_revision: recalled(&settings.cluster.name)
-            .and_then(|record| record.revision)
-            .unwrap_or_default(),
+        remembered: &remembered,
         accept: &options.accept,
     };
     unknown_dead(options, settings)?;
+    unknown_guard(options)?;
     prepare(&request, transport)
         .await
         .map_err(|refusals| refused(&refusals))
-}
-
-fn unknown_dead(options: &ActOptions, settings: &Settings) -> Result<(), Failure> {
-    let names: Vec<&str> = settings.cluster.hosts.iter().map(|host| host.name.as_str()).collect();
-    let Some(unknown) = options.dead.iter().find(|dead| !names.contains(&dead.as_str())) else {
-        return Ok(());
-    };
-    let failure = Failure::usage(format!("--dead {unknown}: there is no such host in the inventory"));
-    Err(match crate::base::nearest::nearest(unknown, names.iter().copied()) {
-        Some(close) => failure.hint(format!("did you mean `--dead {close}`?")),
-        None => failure,
-    })
 }
 
 /// Embedded runbooks, and the user's own.
@@ -168,33 +165,6 @@ fn load(context: &Context, catalogue: &Catalogue, name: &str) -> Result<crate::r
         return Err(shown(&found));
     }
     Ok(document.runbook.clone())
-}
-
-/// All refusals at once: what was found, why that is dangerous, and the next command.
-fn refused(refusals: &[Refusal]) -> Failure {
-    let usage = refusals.iter().all(|refusal| refusal.usage);
-    let mut failure = if usage {
-        Failure::usage("the parameters do not fit")
-    } else {
-        Failure::refused("refused; nothing was changed")
-    };
-    for refusal in refusals {
-        let at = if refusal.at.is_empty() {
-            String::new()
-        } else {
-            format!("{}: ", refusal.at)
-        };
-        let accept = refusal
-            .accept
-            .as_ref()
-            .map(|name| format!(" (--accept {name} asks for your typed consent instead)"));
-        failure = failure.cause(format!("{at}{}{}", refusal.why, accept.unwrap_or_default()));
-    }
-    let hints: Vec<&str> = refusals.iter().filter_map(|refusal| refusal.hint.as_deref()).collect();
-    match hints.first() {
-        Some(hint) => failure.hint((*hint).to_owned()),
-        None => failure,
-    }
 }
 
 /// Shows or writes the plan; `true`: that was all that was asked.
@@ -312,6 +282,19 @@ pub(super) async fn carry_out(
     if ending.outcome == RunOutcome::Refused {
         super::unfenced::forget(plan);
     }
+    ended(context, plan, transport, ending).await
+}
+
+/// The exit code of a run that has ended, and a word where it is done and the cluster is not whole.
+pub(super) async fn ended(
+    context: &Context,
+    plan: &Plan,
+    transport: &dyn Transport,
+    ending: Ending,
+) -> Result<Exit, Failure> {
+    if ending.outcome == RunOutcome::Done {
+        super::aftermath::tell(context, plan, transport).await;
+    }
     finish(ending)
 }
 
@@ -337,7 +320,10 @@ pub(super) async fn agreed<'p>(
 }
 
 /// The exit code of an ending; a bad one is told as a failure.
-pub(super) fn finish(ending: Ending) -> Result<Exit, Failure> {
+fn finish(ending: Ending) -> Result<Exit, Failure> {
+    if ending.bug {
+        return Err(Failure::bug(ending.text));
+    }
     let exit = match ending.outcome {
         RunOutcome::Done => return Ok(Exit::Done),
         RunOutcome::DoneUncleanly | RunOutcome::Failed => Exit::Failed,
@@ -352,5 +338,21 @@ impl Context {
     /// The folder of runs on this bastion.
     pub fn runs(&self) -> Store {
         Store::new(self.state_folder().join("runs"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_of_etcdops_ends_as_one() {
+        let ending = Ending {
+            bug: true,
+            ..Ending::new(RunOutcome::Failed, "a mistake in etcdops: no such condition")
+        };
+        assert_eq!(finish(ending).unwrap_err().exit.code(), 70);
+        let failed = Ending::new(RunOutcome::Failed, "a step failed");
+        assert_eq!(finish(failed).unwrap_err().exit.code(), 1);
     }
 }

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::act::{ActOptions, Parameters, act};
+use super::act::{ActOptions, Parameters, act_on};
+use super::health::remember;
 use super::{Context, Exit, Failure, backup_timer};
 use crate::base::duration::Span;
+use crate::look::{Depth, investigate};
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct BackupArgs {
@@ -32,7 +34,16 @@ pub async fn run(context: &Context, args: &BackupArgs) -> Result<Exit, Failure> 
         return backup_timer::remove(context, &args.act).await;
     }
     let (runbook, parameters) = door(args);
-    act(context, &args.act, runbook, parameters).await
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let ended = act_on(context, &args.act, &settings, &transport, (runbook, &parameters)).await?;
+    let Some((_, exit)) = ended else {
+        return Ok(Exit::Done);
+    };
+    // What a recovery would lose is told from it (safety 23).
+    let evidence = investigate(&settings.cluster, &transport, settings.look_timeout(), Depth::Brief).await;
+    remember(context, &settings, &evidence.observed);
+    Ok(exit)
 }
 
 fn door(args: &BackupArgs) -> (&'static str, Parameters) {

@@ -235,18 +235,25 @@ impl Desk<'_> {
             told.filter(|kept| kept.manifest.damage.is_none())
                 .for_each(|kept| ui.say(&backups_view::proved(kept)));
         }
-        let damaged: Vec<String> = rows
-            .iter()
-            .filter_map(|(name, error)| error.as_ref().map(|error| format!("{name}: {}", error.message)))
-            .collect();
-        if damaged.is_empty() {
-            return Ok(Exit::Done);
-        }
-        let what = format!("{} cannot be trusted", text::count(damaged.len(), "backup"));
-        let failure = damaged
-            .into_iter()
+        let failed = rows.iter().filter_map(|(name, error)| Some((name, error.as_ref()?)));
+        let is_damaged = |name: &str| after.find(name).is_none_or(|kept| kept.manifest.damage.is_some());
+        let (damaged, unchecked): (Vec<_>, Vec<_>) = failed.partition(|(name, _)| is_damaged(name));
+        let (what, hint) = match (damaged.len(), unchecked.len()) {
+            (0, 0) => return Ok(Exit::Done),
+            (0, open) => (
+                format!("{} could not be checked", text::count(open, "backup")),
+                "this says nothing about it, and nothing is recorded: put right what is in the way, then etcdops backups verify",
+            ),
+            (damaged, _) => (
+                format!("{} cannot be trusted", text::count(damaged, "backup")),
+                "take another one: etcdops backup",
+            ),
+        };
+        let causes = damaged.into_iter().chain(unchecked);
+        let failure = causes
+            .map(|(name, error)| format!("{name}: {}", error.message))
             .fold(Failure::new(Exit::Failed, what), Failure::cause);
-        Err(failure.hint("take another one: etcdops backup"))
+        Err(failure.hint(hint))
     }
 
     async fn prune(&self, plan: bool, yes: bool) -> Result<Exit, Failure> {

@@ -1,13 +1,13 @@
 //! `etcdops health`: the state of every member and of the cluster, whatever is down.
 
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::settings::Settings;
 use super::{Context, Exit, Failure, signals};
 use super::{folders, touched, unfenced};
 use crate::base::duration::Span;
-use crate::cluster::host::Host;
+use crate::cluster::host::{ClusterConfig, Host};
 use crate::cluster::inventory::Origin;
 use crate::cluster::observed::Observed;
 use crate::look;
@@ -16,6 +16,9 @@ use crate::look::verdict::{Circumstances, Health, Problem, Severity, Verdict, ve
 use crate::look::{Depth, Evidence, investigate, leftovers};
 use crate::transport::{Transport, library};
 use crate::ui::{Format, health_view};
+
+/// Members that are well have answered by then.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Clears a terminal and starts at its top.
 const FROM_THE_TOP: &str = "\x1b[H\x1b[2J\x1b[3J";
@@ -63,8 +66,9 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     let first = hosts(settings, |host| {
         context.ui.manner.verbose > 0 || touched.contains(&host.name)
     });
-    let (evidence, mut left) = tokio::join!(
-        investigate(cluster, transport, bound, Depth::Thorough),
+    let rest = hosts(settings, |host| !first.iter().any(|asked| asked.name == host.name));
+    let ((evidence, early), mut left) = tokio::join!(
+        look_and_ask(cluster, &rest, transport, bound),
         leftovers::ask(cluster, &first, transport, bound)
     );
     let mut health = verdict(
@@ -76,9 +80,14 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
         },
     );
     if health.verdict != Verdict::Healthy {
-        let rest = hosts(settings, |host| !left.iter().any(|(asked, _)| *asked == host.name));
-        let remaining = Span(bound.0.saturating_sub(started.elapsed()));
-        left.extend(leftovers::ask(cluster, &rest, transport, remaining).await);
+        left.extend(match early {
+            Some(early) => early,
+            None => {
+                let remaining = Span(bound.0.saturating_sub(started.elapsed()));
+                leftovers::ask(cluster, &rest, transport, remaining).await
+            }
+        });
+        health.add(leftovers::not_asked(&left));
     }
     touched::forget(&cluster.name, &left);
     health.add(leftovers::problems(&left));
@@ -90,13 +99,32 @@ async fn once(context: &Context, settings: &Settings, transport: &dyn Transport,
     exit
 }
 
-/// Only where the inventory says where backups are kept: others may keep theirs elsewhere.
-fn backups(context: &Context, settings: &Settings, observed: &Observed) -> Vec<Problem> {
-    if settings.origins.of("backups.store") == Origin::Default {
-        return Vec::new();
+/// The state of the cluster. A member that lets us wait for so long is sick: then these hosts are asked at once what runs left on them, while
+/// there is time.
+async fn look_and_ask(
+    cluster: &ClusterConfig,
+    hosts: &[&Host],
+    transport: &dyn Transport,
+    bound: Span,
+) -> (Evidence, Option<Vec<leftovers::Found>>) {
+    let late = LATE.min(bound.0 / 3);
+    let mut look = std::pin::pin!(investigate(cluster, transport, bound, Depth::Thorough));
+    tokio::select! {
+        evidence = &mut look => (evidence, None),
+        () = transport.pause(late) => {
+            let remaining = Span(bound.0.saturating_sub(late));
+            let (evidence, found) = tokio::join!(look, leftovers::ask(cluster, hosts, transport, remaining));
+            (evidence, Some(found))
+        }
     }
+}
+
+/// Where the inventory says where backups are kept, or where some are kept already: others may keep theirs elsewhere.
+fn backups(context: &Context, settings: &Settings, observed: &Observed) -> Vec<Problem> {
+    let by_default = settings.origins.of("backups.store") == Origin::Default;
     let folder = settings.cluster.library();
     match folder.map(|folder| library::list(&folder)) {
+        Some(Ok(found)) if by_default && found.backups.is_empty() => Vec::new(),
         Some(Ok(found)) => look::backups::problems(&found, observed.cluster_id, context.now()),
         Some(Err(error)) => vec![Problem {
             severity: Severity::Warning,
@@ -157,7 +185,14 @@ fn nagios(health: &Health) -> u8 {
         Verdict::Unknown => 3,
         Verdict::NoQuorum => 2,
         _ if refuses => 2,
-        Verdict::Healthy if health.problems.is_empty() => 0,
+        Verdict::Healthy
+            if health
+                .problems
+                .iter()
+                .all(|problem| problem.severity == Severity::Notice) =>
+        {
+            0
+        }
         Verdict::Healthy | Verdict::Degraded => 1,
     }
 }

@@ -21,6 +21,38 @@ struct Change {
     peers: Vec<(String, String)>,
 }
 
+/// Whether the plan is about who is a member: one of the membership commands, or a runbook that says so to others at its end.
+fn tells(plan: &Plan) -> bool {
+    const OURS: [&str; 5] = [
+        "add-member",
+        "remove-member",
+        "replace-member",
+        "promote-member",
+        "update-member",
+    ];
+    let mut calls = plan.steps.iter().flat_map(|step| &step.calls);
+    OURS.contains(&plan.runbook.as_str()) || calls.any(|call| call.action.name == "members.tell")
+}
+
+/// After a run that ended well: shows what the inventory should say now; with `write`, writes it.
+pub(super) async fn after(
+    context: &Context,
+    settings: &Settings,
+    transport: &dyn Transport,
+    plan: &Plan,
+    write: bool,
+) -> Result<(), Failure> {
+    if tells(plan) {
+        return tell(context, settings, transport, plan, write).await;
+    }
+    if write {
+        context
+            .ui
+            .talk("The run changed no members: the inventory is as it was.");
+    }
+    Ok(())
+}
+
 /// Shows what the inventory should say now; with `write`, writes it.
 pub(super) async fn tell(
     context: &Context,
@@ -62,7 +94,8 @@ pub(super) async fn tell(
     context.ui.talk(&edited.diff);
     if !write {
         context.ui.talk(&format!(
-            "{file} is as it was: change it so, or next time give --write-inventory."
+            "{file} is as it was: change it so by hand, or type: etcdops resume {} --write-inventory",
+            plan.run
         ));
         return Ok(());
     }
@@ -108,11 +141,12 @@ fn change(cluster: &ClusterConfig, before: &Model, after: &Model) -> Change {
     let all =
         |model: &Model| -> Vec<String> { model.members.iter().flat_map(|member| urls(cluster, member)).collect() };
     let (was, is) = (all(before), all(after));
+    // A learner serves no clients: it comes in when it votes.
+    let voted: Vec<String> = before.voters().flat_map(|member| urls(cluster, member)).collect();
     let new = after
-        .members
-        .iter()
+        .voters()
         .map(|member| urls(cluster, member))
-        .filter(|urls| !urls.iter().any(|url| was.contains(url)))
+        .filter(|urls| !urls.iter().any(|url| voted.contains(url)))
         .filter_map(|urls| urls.into_iter().next());
     Change {
         new: new.collect(),
@@ -157,6 +191,7 @@ mod tests {
             clients: None,
             backups: Backups::default(),
             hosts: (1..=4).map(host).collect(),
+            discovery: None,
             call_timeout: Span::seconds(5),
         }
     }
@@ -185,6 +220,13 @@ mod tests {
         assert_eq!(found.new, ["http://etcd-4:2379"]);
         assert_eq!(found.gone, ["http://etcd-3:2379", "http://10.0.0.3:2379"]);
         assert_eq!(change(&cluster(), &model(&[1, 2]), &model(&[1, 2])), Change::default());
+        let mut learning = model(&[1, 2, 4]);
+        learning.members[2].learner = true;
+        assert_eq!(change(&cluster(), &model(&[1, 2]), &learning).new, [""; 0]);
+        assert_eq!(
+            change(&cluster(), &learning, &model(&[1, 2, 4])).new,
+            ["http://etcd-4:2379"]
+        );
         let mut moved = model(&[1, 2]);
         moved.members[1].peer_urls = vec!["http://etcd-2:2390".to_owned()];
         assert_eq!(

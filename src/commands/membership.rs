@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use super::act::{ActOptions, Parameters, act, act_on};
+use super::act::{ActOptions, Parameters, act_on};
 use super::{Context, Exit, Failure, inventory_change};
 use crate::call::{Look, Sight};
+use crate::cluster::called;
+use crate::cluster::member::Id;
 use crate::cluster::observed::{MemberSeen, Observed, Standing};
 use crate::look;
 use crate::ui::prompt::Prompt;
@@ -58,7 +60,7 @@ pub struct PromoteArgs {
     #[arg(value_name = "MEMBER")]
     pub member: Option<String>,
     #[command(flatten)]
-    pub act: ActOptions,
+    pub change: ChangeOptions,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -97,7 +99,7 @@ pub async fn promote(context: &Context, args: &PromoteArgs) -> Result<Exit, Fail
         Some(member) => member.clone(),
         None => chosen(context, "Which learner becomes a voter?", learner).await?,
     };
-    act(context, &args.act, "promote-member", parameters([("member", &member)])).await
+    change(context, &args.change, "promote-member", [("member", &member)]).await
 }
 
 pub async fn update(context: &Context, args: &UpdateArgs) -> Result<Exit, Failure> {
@@ -128,7 +130,7 @@ async fn change<'a>(
     let Some((plan, exit)) = ended else {
         return Ok(Exit::Done);
     };
-    inventory_change::tell(context, &settings, &transport, &plan, options.write_inventory).await?;
+    inventory_change::after(context, &settings, &transport, &plan, options.write_inventory).await?;
     Ok(exit)
 }
 
@@ -144,11 +146,13 @@ async fn chosen(context: &Context, question: &str, wanted: impl Fn(&MemberSeen) 
     let rows = rows(&observed, wanted);
     match rows.as_slice() {
         [] => return Err(Failure::usage("there is no such member").hint("etcdops members")),
-        [(only, _)] => return Ok(only.clone()),
+        [(only, _)] => return Ok(only.to_string()),
         _ => {}
     }
-    match Prompt::new(&context.ui).choose(question, &rows).await {
-        Ok(Some(place)) => Ok(rows[place].0.clone()),
+    let shown: Vec<(String, String)> = rows.iter().map(|(_, row)| row.clone()).collect();
+    match Prompt::new(&context.ui).choose(question, &shown).await {
+        // By ID: another member may be called as this one is.
+        Ok(Some(place)) => Ok(rows[place].0.to_string()),
         Ok(None) => Err(Failure::new(Exit::Declined, "declined; nothing was changed")),
         Err(_) => {
             Err(Failure::usage("a member must be named where there is no terminal to ask at").hint("etcdops members"))
@@ -156,34 +160,32 @@ async fn chosen(context: &Context, question: &str, wanted: impl Fn(&MemberSeen) 
     }
 }
 
-/// Name and what is known of it; the sick first, the first of them proposed.
-fn rows(observed: &Observed, wanted: impl Fn(&MemberSeen) -> bool) -> Vec<(String, String)> {
+/// ID, name and what is known of it; the sick first, the first of them proposed.
+fn rows(observed: &Observed, wanted: impl Fn(&MemberSeen) -> bool) -> Vec<(Id, (String, String))> {
     let mut members: Vec<&MemberSeen> = observed
         .members
         .iter()
         .filter(|seen| seen.member.is_some() && wanted(seen))
         .collect();
     members.sort_by_key(|seen| seen.standing == Standing::Healthy);
-    let mut rows: Vec<(String, String)> = members
+    let mut rows: Vec<(Id, (String, String))> = members
         .iter()
-        .filter_map(|seen| Some((word(seen)?, standing(seen))))
+        .filter_map(|seen| Some((seen.member.as_ref()?.id, (word(observed, seen)?, standing(seen)))))
         .collect();
     if let (Some(sick), Some(first)) = (members.first(), rows.first_mut())
         && sick.standing != Standing::Healthy
     {
-        first.1.push_str(" (proposed)");
+        first.1.1.push_str(" (proposed)");
     }
     rows
 }
 
-fn word(seen: &MemberSeen) -> Option<String> {
+/// Its host, else its name; its ID where that may mean somebody else, too.
+fn word(observed: &Observed, seen: &MemberSeen) -> Option<String> {
     let member = seen.member.as_ref()?;
-    let id = || member.id.to_string();
-    Some(match (&seen.host, member.name.as_str()) {
-        (Some(host), _) => host.clone(),
-        (None, "") => id(),
-        (None, name) => name.to_owned(),
-    })
+    let word = seen.host.as_ref().unwrap_or(&member.name);
+    let alone = matches!(called::find(&observed.members, word), Ok(Some(_)));
+    Some(if alone { word.clone() } else { member.id.to_string() })
 }
 
 fn standing(seen: &MemberSeen) -> String {

@@ -2,6 +2,8 @@
 //! (without `async` where nothing is waited for).
 
 pub mod act;
+mod adopt;
+mod aftermath;
 pub mod backup;
 pub mod backup_timer;
 pub mod backups;
@@ -20,6 +22,7 @@ pub mod members;
 pub mod membership;
 pub mod playground;
 pub mod recover;
+mod refusal;
 pub mod resume;
 pub mod run;
 pub mod runbooks;

@@ -1,5 +1,6 @@
 //! `etcdops recover`: looks at everything that is left, shows what can be done and what each way would lose, and leads to it.
 
+mod file;
 mod guided;
 
 use std::path::Path;
@@ -7,17 +8,14 @@ use std::path::Path;
 use serde_json::json;
 
 use self::guided::guided;
-use super::act::{ActOptions, Parameters, act};
-use super::backups::own_name;
+use super::act::{ActOptions, Parameters, act, act_on};
+use super::health::recalled;
 use super::{Context, Exit, Failure};
 use crate::base::duration::Span;
-use crate::call::library::Add;
-use crate::call::{Call, LibraryOp, To, Unwatched};
 use crate::cluster::host::ClusterConfig;
 use crate::look::recovery;
 use crate::snapshot::Shelf;
-use crate::transport::Transport;
-use crate::transport::library::list;
+use crate::transport::library::{With, list};
 
 /// Bound of reading and verifying a file.
 const ADDING: Span = Span::seconds(3600);
@@ -59,8 +57,7 @@ pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure>
         return act(context, &args.act, "recover-start", Parameters::new()).await;
     }
     if let Some(backup) = &args.from_backup {
-        let (runbook, parameters) = from_backup(context, args, backup).await?;
-        return act(context, &args.act, runbook, parameters).await;
+        return from_backup(context, args, backup).await;
     }
     if let Some(host) = &args.from_survivor {
         if args.then_restore {
@@ -71,27 +68,81 @@ pub async fn run(context: &Context, args: &RecoverArgs) -> Result<Exit, Failure>
     guided(context, &args.act).await
 }
 
-/// The runbook that the backup needs, and its parameters.
-async fn from_backup(
-    context: &Context,
-    args: &RecoverArgs,
-    backup: &str,
-) -> Result<(&'static str, Parameters), Failure> {
+/// The way of a backup: a name, or a file, which comes into the library first unless the plan is only shown.
+async fn from_backup(context: &Context, args: &RecoverArgs, backup: &str) -> Result<Exit, Failure> {
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let mut found = shelf(&settings.cluster)?;
     let mut parameters = Parameters::new();
+    let mut shown = None;
     if backup.contains('/') || Path::new(backup).is_file() {
-        let name = taken_in(context, Path::new(backup)).await?;
+        let file = Path::new(backup);
+        let name = match file::known(&found, file)? {
+            Some(name) => {
+                let text = format!("{} is in the library as {name}.", file.display());
+                context.ui.say(&text);
+                name
+            }
+            None if args.act.only_shows() => {
+                let kept = file::preview(context, &settings.cluster, &args.act, file)?;
+                let name = kept.manifest.name.clone();
+                found.backups.insert(0, kept.clone());
+                shown = Some(kept);
+                name
+            }
+            None => {
+                let name = file::taken_in(context, &transport, file).await?;
+                found = shelf(&settings.cluster)?;
+                name
+            }
+        };
         parameters.insert("backup".to_owned(), json!(name));
     } else if !backup.is_empty() {
         parameters.insert("backup".to_owned(), json!(backup));
     }
     let named = parameters.get("backup").and_then(serde_json::Value::as_str);
-    if of_v2(context, named).await? {
-        return v2_way(args, parameters);
-    }
+    let (runbook, parameters) = if of_v2(&settings.cluster.name, &found, named)? {
+        v2_way(args, parameters)?
+    } else {
+        snapshot_way(&settings.cluster, args, parameters)?
+    };
+    let what = (runbook, &parameters);
+    let done = match shown {
+        Some(kept) => {
+            let with = With::new(&transport, kept);
+            act_on(context, &args.act, &settings, &with, what).await?
+        }
+        None => act_on(context, &args.act, &settings, &transport, what).await?,
+    };
+    Ok(done.map_or(Exit::Done, |(_, exit)| exit))
+}
+
+fn shelf(cluster: &ClusterConfig) -> Result<Shelf, Failure> {
+    let folder = cluster.library();
+    let found = folder.map_or_else(|| Ok(Shelf::default()), |folder| list(&folder));
+    found.map_err(|error| Failure::of(Exit::Refused, &error))
+}
+
+/// All members at once, from a snapshot.
+fn snapshot_way(
+    cluster: &ClusterConfig,
+    args: &RecoverArgs,
+    mut parameters: Parameters,
+) -> Result<(&'static str, Parameters), Failure> {
     parameters.extend(bumped(args));
+    let dead = &args.act.dead;
+    if let Some(host) = args.members.iter().find(|host| dead.contains(host)) {
+        return Err(Failure::usage(format!(
+            "--members names {host}, and --dead says that it is gone"
+        )));
+    }
     let members = match args.host_map.as_slice() {
         [] => args.members.clone(),
-        moves => moved(&context.settings().await?.cluster, moves)?,
+        moves => {
+            let mut hosts = moved(cluster, moves)?;
+            hosts.retain(|host| !dead.contains(host));
+            hosts
+        }
     };
     if !members.is_empty() {
         parameters.insert("members".to_owned(), json!(members.join(",")));
@@ -100,18 +151,16 @@ async fn from_backup(
 }
 
 /// Whether the backup comes back the way of v2 data. Where none is named and there is one with v2 data, the operator has to say.
-async fn of_v2(context: &Context, named: Option<&str>) -> Result<bool, Failure> {
-    let settings = context.settings().await?;
-    let folder = settings.cluster.library();
-    let shelf = folder.map_or_else(|| Ok(Shelf::default()), |folder| list(&folder))?;
+fn of_v2(cluster: &str, shelf: &Shelf, named: Option<&str>) -> Result<bool, Failure> {
     if let Some(name) = named {
         return Ok(shelf.find(name).is_some_and(|kept| kept.manifest.is_v2_backup()));
     }
-    let Some(v2) = shelf.newest_v2(None) else {
+    let own = recalled(cluster).and_then(|record| record.cluster_id);
+    let Some(v2) = shelf.newest_v2(own) else {
         return Ok(false);
     };
     let snapshot = shelf
-        .newest_verified(None)
+        .newest_verified(own)
         .map_or_else(|| "NAME".to_owned(), |kept| kept.manifest.name.clone());
     Err(
         Failure::usage("the cluster had data of the v2 API, of which a snapshot holds nothing: which backup?")
@@ -136,30 +185,6 @@ fn v2_way(args: &RecoverArgs, mut parameters: Parameters) -> Result<(&'static st
         parameters.insert("host".to_owned(), json!(host));
     }
     Ok(("recover-from-v2-backup", parameters))
-}
-
-/// A file that others made comes into the library first, where it is read and verified. Its name there.
-async fn taken_in(context: &Context, file: &Path) -> Result<String, Failure> {
-    let name = own_name(file);
-    let settings = context.settings().await?;
-    let transport = context.connect(&settings).await?;
-    let add = Add {
-        name: name.clone(),
-        from: file.display().to_string(),
-        ..Add::default()
-    };
-    let call = Call {
-        to: To::Library(LibraryOp::Add(add)),
-        timeout: ADDING,
-    };
-    let added = transport.perform(&call, &Unwatched).await;
-    added.map_err(|error| {
-        Failure::of(Exit::Refused, &error).hint("nothing was changed; `etcdops backups list` shows what there is")
-    })?;
-    context
-        .ui
-        .say(&format!("{} is in the library as {name}.", file.display()));
-    Ok(name)
 }
 
 /// The inventory's hosts that are not named as new, each old one replaced.
@@ -207,15 +232,12 @@ fn bumped(args: &RecoverArgs) -> Parameters {
 /// The survivor alone, a backup of it, and all members from that backup: three runs, each planned when the one before has ended.
 async fn restored_anew(context: &Context, args: &RecoverArgs, host: &str) -> Result<Exit, Failure> {
     let mut parameters = bumped(args);
-    parameters.insert(
-        "members".to_owned(),
-        json!(living(context, args, host).await?.join(",")),
-    );
+    let living = living(context, args, host).await?;
+    parameters.insert("members".to_owned(), json!(living.join(",")));
     let mut alone = survivor(host);
     alone.insert("grow".to_owned(), json!(false));
-    let shown = args.act.plan || args.act.manual || args.act.plan_out.is_some();
     let exit = act(context, &args.act, "recover-from-survivor", alone).await?;
-    if shown {
+    if args.act.only_shows() {
         let bump = match args.bump_revision {
             None => String::new(),
             Some(0) => " --bump-revision".to_owned(),
@@ -237,7 +259,7 @@ async fn restored_anew(context: &Context, args: &RecoverArgs, host: &str) -> Res
     act(context, &args.act, "recover-from-backup", parameters).await
 }
 
-/// The hosts of the members that the copy knows, apart from the dead.
+/// The hosts of the members that the copy knows, apart from the dead. Refused where the way would lose data of the v2 API.
 async fn living(context: &Context, args: &RecoverArgs, host: &str) -> Result<Vec<String>, Failure> {
     let settings = context.settings().await?;
     let transport = context.connect(&settings).await?;
@@ -248,6 +270,13 @@ async fn living(context: &Context, args: &RecoverArgs, host: &str) -> Result<Vec
     } else {
         copies.on(host)
     };
+    if copy.is_some_and(|copy| copy.v2_data) && !args.act.accept.iter().any(|guard| guard == "v2_data") {
+        return Err(Failure::refused(
+            "refused; nothing was changed",
+        )
+        .cause("the copy holds data of the v2 API, of which a snapshot of the survivor holds nothing: all of it would be lost to clients (--accept v2_data asks for your typed consent instead)")
+        .hint("without --then-restore it stays: etcdops recover --from-survivor"));
+    }
     let members = copy.map(|copy| copy.members.as_slice()).unwrap_or_default();
     let hosts = members
         .iter()

@@ -1,15 +1,13 @@
 //! `resume RUN`: carry on after a crash, a stop or a failure; also from another bastion.
 
 use super::act;
-use super::{Context, Exit, Failure};
-use crate::call::host::HostAnswer;
-use crate::call::{Call, HostOp, Reply, To, Unwatched};
+use super::adopt::{self, Adopted};
+use super::{Context, Exit, Failure, inventory_change};
 use crate::event::{CallEnd, RunOutcome};
 use crate::run::begin::{self, Means};
 use crate::run::journal::Record;
 use crate::run::operator;
 use crate::run::store::Stored;
-use crate::transport::Transport;
 use crate::ui::live;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -19,32 +17,46 @@ pub struct ResumeArgs {
     /// Adopt the run from the copy of its record on this host
     #[arg(long, value_name = "HOST", requires = "run")]
     pub from: Option<String>,
+    /// Where members have changed: write the change of the list of endpoints into the inventory, also after a run that has ended
+    #[arg(long)]
+    pub write_inventory: bool,
     /// Agree to everything that remains, typed names included; overrides no refusal
     #[arg(long, short = 'y')]
     pub yes: bool,
 }
 
 pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> {
-    let stored = match &args.from {
-        None => own(context, args)?,
+    let run = match &args.from {
+        None => Adopted::own(own(context, args)?),
         Some(host) => {
             let settings = context.settings().await?;
             let transport = context.connect(&settings).await?;
-            adopted(context, args.run.as_deref().unwrap_or_default(), host, &transport).await?
+            let which = (args.run.as_deref().unwrap_or_default(), host.as_str());
+            adopt::adopted(context, which, &settings.cluster, &transport).await?
         }
     };
+    let stored = &run.stored;
     if matches!(stored.state.ended, Some(RunOutcome::Done)) {
         context.ui.say(&format!(
             "Run {} has ended well; nothing remains to be done.",
             stored.id
         ));
+        if args.write_inventory {
+            let settings = context.settings_of(&stored.plan.cluster).await?;
+            let transport = context.connect(&settings).await?;
+            inventory_change::after(context, &settings, &transport, &stored.plan, true).await?;
+        }
         return Ok(Exit::Done);
     }
-    refuse_abandoned_or_living(&stored)?;
+    refuse_abandoned_or_living(stored)?;
     let settings = context.settings_of(&stored.plan.cluster).await?;
     let transport = context.connect(&settings).await?;
+    let store = context.runs();
+    if args.from.is_none() {
+        adopt::refuse_what_went_on_elsewhere(&store, &run, &transport).await?;
+    }
     if !context.ui.is_json() {
-        context.ui.talk(&remains(&stored));
+        context.ui.talk(&remains(stored));
         let is_done = |path: &&String| stored.state.is_done(path);
         let done: Vec<String> = stored
             .plan
@@ -57,8 +69,10 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
         act::tell(context, &stored.plan, &done);
     }
     let consent = act::agreed(context, args.yes, &stored.plan, &stored.state).await?;
-    let journal = context
-        .runs()
+    // The answer may have taken its time.
+    adopt::refuse_what_went_on_elsewhere(&store, &run, &transport).await?;
+    run.keep(&store)?;
+    let journal = store
         .open(&stored.id)
         .map_err(|error| Failure::of(Exit::Refused, &error))?;
     super::touched::note(&stored.plan);
@@ -72,7 +86,10 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Exit, Failure> 
     };
     let records: Result<Vec<Record>, _> = stored.events.iter().cloned().map(Record::of).collect();
     let records = records.map_err(|error| Failure::of(Exit::Refused, &error))?;
-    act::finish(begin::resume(&consent, &records, args.from.clone(), means).await)
+    let ending = begin::resume(&consent, &records, args.from.clone(), means).await;
+    let exit = act::ended(context, &stored.plan, &transport, ending).await?;
+    inventory_change::after(context, &settings, &transport, &stored.plan, args.write_inventory).await?;
+    Ok(exit)
 }
 
 fn own(context: &Context, args: &ResumeArgs) -> Result<Stored, Failure> {
@@ -95,51 +112,11 @@ fn own(context: &Context, args: &ResumeArgs) -> Result<Stored, Failure> {
     Err(Failure::usage("there is no run that could go on").hint("etcdops runs list"))
 }
 
-/// Takes over the record that a host has of a run.
-pub(super) async fn adopted(
-    context: &Context,
-    name: &str,
-    host: &str,
-    transport: &dyn Transport,
-) -> Result<Stored, Failure> {
-    let run = name.parse().map_err(|_| {
-        Failure::usage(format!("`{name}` is no whole name of a run"))
-            .hint("its marker on the host names it: etcdops health")
-    })?;
-    let op = HostOp::ReadJournal { run };
-    let call = Call {
-        to: To::Host {
-            host: host.to_owned(),
-            op,
-            tag: None,
-        },
-        timeout: crate::call::look::HOST_LOOK_BOUND,
-    };
-    match transport.perform(&call, &Unwatched).await? {
-        Reply::Host(HostAnswer::Journal(Some(text))) => context
-            .runs()
-            .adopt(&text)
-            .map_err(|error| Failure::of(Exit::Refused, &error)),
-        _ => Err(Failure::usage(format!("{host} has no record of run {name}")).cause("nothing was changed")),
-    }
-}
-
 fn refuse_abandoned_or_living(stored: &Stored) -> Result<(), Failure> {
     if stored.state.abandoned {
         return Err(Failure::refused(format!("run {} was abandoned", stored.id)).cause("nothing was changed"));
     }
-    let Some(by) = &stored.state.operator else {
-        return Ok(());
-    };
-    if stored.state.ended.is_none() && operator::lives(by) == Some(true) {
-        return Err(Failure::refused(format!(
-            "run {} is under way: process {} of {}",
-            stored.id, by.pid, by.who
-        ))
-        .cause("nothing was changed")
-        .hint("wait for it, or interrupt it there with Ctrl-C"));
-    }
-    Ok(())
+    adopt::refuse_living(stored)
 }
 
 /// What remains, and what was in doubt.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::act::{self, ActOptions, Parameters, act};
-use super::{Context, Exit, Failure};
+use super::act::{self, ActOptions, Parameters, act, act_on};
+use super::{Context, Exit, Failure, inventory_change};
 use crate::plan::types::{Plan, SCHEMA};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -15,6 +15,9 @@ pub struct RunArgs {
     /// A parameter; a list as a,b,c (repeatable)
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub parameters: Vec<String>,
+    /// Where members have changed: write the change of the list of endpoints into the inventory; without it, it is only shown
+    #[arg(long)]
+    pub write_inventory: bool,
     #[command(flatten)]
     pub act: ActOptions,
 }
@@ -23,13 +26,24 @@ pub struct RunArgs {
 pub struct ApplyArgs {
     /// A file that `plan` or `--plan-out` wrote
     pub file: PathBuf,
+    /// Where members have changed: write the change of the list of endpoints into the inventory; without it, it is only shown
+    #[arg(long)]
+    pub write_inventory: bool,
     /// Agree to everything that the plan shows, typed names included; overrides no refusal
     #[arg(long, short = 'y')]
     pub yes: bool,
 }
 
 pub async fn run(context: &Context, args: &RunArgs) -> Result<Exit, Failure> {
-    act(context, &args.act, &args.runbook, parameters(&args.parameters)?).await
+    let parameters = parameters(&args.parameters)?;
+    let settings = context.settings().await?;
+    let transport = context.connect(&settings).await?;
+    let what = (args.runbook.as_str(), &parameters);
+    let Some((plan, exit)) = act_on(context, &args.act, &settings, &transport, what).await? else {
+        return Ok(Exit::Done);
+    };
+    inventory_change::after(context, &settings, &transport, &plan, args.write_inventory).await?;
+    Ok(exit)
 }
 
 /// The same as `run --plan`.
@@ -81,5 +95,7 @@ pub async fn apply(context: &Context, args: &ApplyArgs) -> Result<Exit, Failure>
     if !context.ui.is_json() {
         act::tell(context, &plan, &[]);
     }
-    act::carry_out(context, args.yes, &plan, &transport).await
+    let exit = act::carry_out(context, args.yes, &plan, &transport).await?;
+    inventory_change::after(context, &settings, &transport, &plan, args.write_inventory).await?;
+    Ok(exit)
 }

@@ -12,6 +12,7 @@ use crate::ui::prompt::Prompt;
 use crate::ui::runs_view::{self, Row, Standing};
 use serde_json::json;
 
+use super::adopt::{self, Adopted};
 use super::{Context, Exit, Failure, act};
 
 /// Names the form of `runs list -o json`.
@@ -144,16 +145,17 @@ fn wrong(error: &StoreError) -> Failure {
 }
 
 async fn abandon(context: &Context, run: &str, from: Option<&str>, yes: bool) -> Result<Exit, Failure> {
-    let stored = match from {
-        None => find(&context.runs(), Some(run)).map_err(|failure| {
+    let run = match from {
+        None => Adopted::own(find(&context.runs(), Some(run)).map_err(|failure| {
             failure.hint("of a run begun on another bastion: `etcdops runs abandon RUN --from HOST`")
-        })?,
+        })?),
         Some(host) => {
             let settings = context.settings().await?;
             let transport = context.connect(&settings).await?;
-            super::resume::adopted(context, run, host, &transport).await?
+            adopt::adopted(context, (run, host), &settings.cluster, &transport).await?
         }
     };
+    let stored = &run.stored;
     let state = runs_view::standing(&stored.state);
     if matches!(state, Standing::Done | Standing::Refused) {
         context
@@ -167,8 +169,9 @@ async fn abandon(context: &Context, run: &str, from: Option<&str>, yes: bool) ->
                 .hint("interrupt it there with Ctrl-C first"),
         );
     }
-    agree(context, &stored, yes).await?;
-    give_up(context, &stored, state).await
+    agree(context, stored, yes).await?;
+    run.keep(&context.runs())?;
+    give_up(context, stored, state).await
 }
 
 /// Typed: a run that is given up can never be resumed, and what it holds stays.
@@ -225,7 +228,8 @@ async fn give_up(context: &Context, stored: &Stored, state: Standing) -> Result<
     }
     let mut hosts: Vec<String> = stored.plan.cluster.hosts.iter().map(|host| host.name.clone()).collect();
     hosts.sort_unstable();
-    lock::clear(&stored.plan, &transport, &hosts).await;
+    let left: Vec<lock::Left> = hosts.iter().map(|host| (host.clone(), None)).collect();
+    lock::clear(&stored.plan, &transport, &left).await;
     let looks = hosts.iter().map(|host| lock::read(&stored.plan, &transport, host));
     let found = futures_util::future::join_all(looks).await;
     let mut uncleared = Vec::new();

@@ -188,6 +188,7 @@ async fn discover_endpoints(
     notes.extend(found.note);
     let how = format!("SRV records {}", found.records);
     entry.set_endpoints(found.endpoints, Origin::Discovered(how));
+    entry.config.discovery = Some(discovery);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What an operator should know about the backups of a cluster that says where they are kept.
+//! What an operator should know about the backups of a cluster that keeps some, or says where they are kept.
 
 use jiff::Timestamp;
 

@@ -57,6 +57,22 @@ pub fn problems(found: &[Found]) -> Vec<Problem> {
         .collect()
 }
 
+/// The hosts that did not tell: what stands there is not known.
+pub fn not_asked(found: &[Found]) -> Vec<Problem> {
+    let silent: Vec<String> = found
+        .iter()
+        .filter_map(|(host, left)| Some(format!("{host} ({})", left.as_ref().err()?.message)))
+        .collect();
+    if silent.is_empty() {
+        return Vec::new();
+    }
+    vec![Problem {
+        severity: Severity::Warning,
+        text: format!("not asked what runs left there: {}", silent.join(", ")),
+        hint: "etcdops config check".to_owned(),
+    }]
+}
+
 fn on_host(host: &str, left: &LeftoversSeen) -> Vec<Problem> {
     let warning = |text: String, hint: String| Problem {
         severity: Severity::Warning,
@@ -126,6 +142,18 @@ mod tests {
             .into_iter()
             .map(|problem| format!("{} -> {}", problem.text, problem.hint))
             .collect()
+    }
+
+    #[test]
+    fn a_host_that_could_not_be_asked_is_named() {
+        let asked = ("etcd-1".to_owned(), Ok(LeftoversSeen::default()));
+        assert_eq!(not_asked(std::slice::from_ref(&asked)), Vec::new());
+        let error = CallError::new(Fault::Timeout, "look for what was left", "etcd-2", "no answer in time");
+        let told = not_asked(&[asked, ("etcd-2".to_owned(), Err(error))]);
+        assert_eq!(
+            told[0].text,
+            "not asked what runs left there: etcd-2 (no answer in time)"
+        );
     }
 
     #[test]

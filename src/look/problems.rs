@@ -45,6 +45,7 @@ pub(super) fn all(
         found.extend(members.iter().filter_map(|seen| unknown_to_inventory(cluster, seen)));
     }
     found.extend(versions(evidence));
+    found.extend(stale_store(evidence));
     found.extend(even(quorum));
     found.extend(old_data(evidence));
     found.extend(views(evidence));
@@ -312,6 +313,32 @@ fn versions(evidence: &Evidence) -> Option<Problem> {
         warning(
             format!("members run different versions: {}", all.join(", ")),
             "finish the upgrade: the same version on every host",
+        )
+    })
+}
+
+/// What 3.6 will read of these versions' store is not what they say themselves.
+fn stale_store(evidence: &Evidence) -> Option<Problem> {
+    let members = evidence.observed.members.iter().filter(|seen| seen.member.is_some());
+    let affected: Vec<(&MemberSeen, Version)> = members
+        .filter_map(|seen| Some((seen, seen.version.filter(|version| version.keeps_zombies())?)))
+        .collect();
+    let (_, lowest) = affected.iter().min_by_key(|(_, version)| *version)?;
+    let names: Vec<String> = affected.iter().map(|(seen, _)| name(seen)).collect();
+    let forgets = affected.iter().any(|(_, version)| version.forgets_promotions());
+    let also = if forgets {
+        " and learners that were promoted may be learners"
+    } else {
+        ""
+    };
+    Some(Problem {
+        severity: Severity::Notice,
+        ..warning(
+            format!(
+                "{} of etcd {lowest}: after an upgrade to 3.6 members that were removed may be back{also}; until then nothing is amiss",
+                names.join(", ")
+            ),
+            "before 3.6, upgrade every member to the newest 3.5 (3.5.32 or newer), one at a time: it corrects its store",
         )
     })
 }

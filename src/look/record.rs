@@ -8,7 +8,7 @@ use crate::base::clock::rfc3339;
 use crate::base::files::{FileError, create_private_dir, write_private};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::member::{Id, Member};
-use crate::cluster::observed::Observed;
+use crate::cluster::observed::{Observed, Remembered};
 
 /// The format of the file.
 pub const SCHEMA: &str = "etcdops/record/v1";
@@ -52,6 +52,15 @@ impl Record {
             members: seen.members.iter().filter_map(|row| row.member.clone()).collect(),
             hosts: cluster.hosts.iter().map(|host| host.name.clone()).collect(),
         })
+    }
+
+    /// What a plan needs of it.
+    pub fn remembered(&self) -> Remembered {
+        Remembered {
+            cluster_id: self.cluster_id,
+            revision: self.revision.unwrap_or_default(),
+            members: self.members.clone(),
+        }
     }
 
     /// Nothing but the time has changed, and that not by much: not worth the disk.

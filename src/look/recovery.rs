@@ -16,6 +16,9 @@ use crate::call::copy::CopySeen;
 use crate::call::host::{HostAnswer, HostOp};
 use crate::call::{CallError, Fault, Look, Sight};
 use crate::cluster::host::ClusterConfig;
+use crate::cluster::observed::Remembered;
+use crate::snapshot::Shelf;
+use crate::snapshot::choice::doubt;
 use crate::transport::Transport;
 
 /// What was found on the hosts and from the members.
@@ -32,6 +35,36 @@ pub struct BackupFound {
     pub name: String,
     pub taken: Timestamp,
     pub revision: u64,
+    /// It is what `etcdctl backup` made, with data of the v2 API.
+    pub v2: bool,
+    /// Why it may be another cluster's.
+    pub doubt: Option<String>,
+    /// Where it holds far fewer keys than the one before it.
+    pub fell: Option<String>,
+}
+
+impl BackupFound {
+    /// What there is to choose from: the newest with v2 data, if there is one, and the newest snapshot.
+    pub fn of(shelf: &Shelf, cluster: &ClusterConfig, known: &Remembered) -> Vec<Self> {
+        let urls: Vec<String> = known
+            .members
+            .iter()
+            .flat_map(|member| member.peer_urls.clone())
+            .collect();
+        let found = [
+            shelf.newest_v2(known.cluster_id),
+            shelf.newest_verified(known.cluster_id),
+        ];
+        let found = found.into_iter().flatten().map(|kept| Self {
+            name: kept.manifest.name.clone(),
+            taken: kept.manifest.taken,
+            revision: kept.manifest.content.revision,
+            v2: kept.manifest.is_v2_backup(),
+            doubt: doubt(&kept.manifest, cluster, known.cluster_id, &urls),
+            fell: shelf.fell(kept),
+        });
+        found.collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,6 +94,12 @@ pub struct Choice {
     /// Hosts to be declared dead for it.
     #[serde(skip)]
     pub dead: Vec<String>,
+    /// Guards to be accepted for it.
+    #[serde(skip)]
+    pub accept: Vec<String>,
+    /// It begins from a backup with v2 data.
+    #[serde(skip)]
+    pub v2: bool,
 }
 
 /// Every way, the one that loses least first, and which one is recommended.
@@ -118,6 +157,12 @@ impl Found {
         copies.chain(members).chain(known).max().unwrap_or_default()
     }
 
+    /// etcd on this host said something.
+    fn serves(&self, host: &str) -> bool {
+        let seen = self.evidence.observed.on_host(host);
+        seen.is_some_and(|seen| seen.version.is_some() || seen.raft_term.is_some())
+    }
+
     /// What can be done, and what each would lose.
     pub fn choices(
         &self,
@@ -134,9 +179,13 @@ impl Found {
         let copies = ours.map_or_else(|| all.clone(), |ours| all.clone().of(ours));
         let highest = self.highest_revision(record);
         let start = ways::start(&all);
-        let backup = backups.first().map(|backup| ways::from_backup(backup, highest, now));
+        let absence = ways::absence(&all, |host| self.serves(host));
+        let v2_lost = all.read.iter().any(|(_, copy)| copy.v2_data) || backups.iter().any(|backup| backup.v2);
+        let backups = backups
+            .iter()
+            .map(|backup| ways::from_backup(backup, &absence, v2_lost, highest, now));
         let survivor = ways::from_survivor(&copies, cluster, highest);
-        let all: Vec<Choice> = [Some(start), survivor, backup].into_iter().flatten().collect();
+        let all: Vec<Choice> = [Some(start), survivor].into_iter().flatten().chain(backups).collect();
         let recommended = all.iter().position(|choice| choice.refused.is_none());
         Choices { all, recommended }
     }

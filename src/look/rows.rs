@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Evidence;
 use super::answers::{Answers, EndpointAnswers};
-use super::views::views;
+use super::views::{common, own_list, views};
 use crate::call::etcd::StatusAnswer;
 use crate::call::{Fault, HttpAnswer};
 use crate::cluster::host::{ClusterConfig, Host};
@@ -95,10 +95,11 @@ pub fn evidence(cluster: &ClusterConfig, answers: Answers) -> Evidence {
     members.sort_by(|left, right| {
         (left.name.is_empty(), &left.name, left.id).cmp(&(right.name.is_empty(), &right.name, right.id))
     });
+    let common = common(&endpoints, cluster_id).unwrap_or(&members);
     let mut rows = Vec::new();
     let mut used = vec![false; endpoints.len()];
     for member in &members {
-        rows.push(member_row(cluster, member, cluster_id, &endpoints, &mut used));
+        rows.push(member_row(cluster, member, cluster_id, (&endpoints, common), &mut used));
     }
     for (index, endpoint) in endpoints.iter().enumerate() {
         if !used[index] {
@@ -187,7 +188,7 @@ fn member_row(
     cluster: &ClusterConfig,
     member: &Member,
     cluster_id: Option<Id>,
-    endpoints: &[EndpointAnswers],
+    (endpoints, common): (&[EndpointAnswers], &[Member]),
     used: &mut [bool],
 ) -> MemberSeen {
     let host = host_of(cluster, member);
@@ -222,6 +223,14 @@ fn member_row(
     let mut row = best.map_or_else(|| MemberSeen::unheard(&url), fill);
     if row.cause.is_none() && best.is_none() {
         row.cause = Some(not_asked(member, impostor));
+    }
+    let told = endpoints.iter().find_map(|endpoint| {
+        let status = endpoint.status_ok()?;
+        let own = status.member_id == member.id.0 && belongs(status, cluster_id);
+        endpoint.members.as_ref().filter(|_| own)?.as_ref().ok()
+    });
+    if let Some((_, list)) = told {
+        row.own_list = own_list(list, common);
     }
     if !member.started() {
         row.standing = Standing::Unhealthy;

@@ -41,6 +41,9 @@ pub enum Severity {
     Critical,
     /// It is worse than it should be, or will be.
     Warning,
+    /// All is well, and it matters for a change to come: nobody is woken by it.
+    #[serde(rename = "warning")]
+    Notice,
 }
 
 /// Something that is not as it should be, and what to type.

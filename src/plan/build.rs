@@ -9,14 +9,15 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use crate::action::{Named, Probe, Site, registry};
+use crate::action::{Named, Probe, Risk, Site, registry};
 use crate::base::duration::Span;
 use crate::base::id::RunId;
+use crate::base::quote::quote;
 use crate::call::{CallError, Look};
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::model::Model;
-use crate::cluster::observed::Observed;
-use crate::runbook::types::{Fact, Runbook, Unreachable};
+use crate::cluster::observed::{Observed, Remembered};
+use crate::runbook::types::{Fact, Keyed, Runbook, Unreachable};
 use crate::snapshot::Shelf;
 
 use super::bind::{self, Roots, Scope};
@@ -37,8 +38,8 @@ pub struct Request<'a> {
     pub run: &'a RunId,
     /// Hosts that the operator declared dead.
     pub dead: &'a [String],
-    /// The highest revision that was seen of the cluster before; 0: none is known.
-    pub known_revision: u64,
+    /// What was known of the cluster before.
+    pub remembered: &'a Remembered,
     /// Guards that the operator accepts beforehand.
     pub accept: &'a [String],
 }
@@ -63,6 +64,13 @@ pub struct Refusal {
     pub accept: Option<String>,
     /// A mistake in what was asked, not in the state of the cluster.
     pub usage: bool,
+}
+
+impl From<String> for Refusal {
+    /// A mistake in what was asked.
+    fn from(why: String) -> Self {
+        Self::usage(why)
+    }
 }
 
 impl Refusal {
@@ -98,6 +106,7 @@ pub fn build(request: &Request<'_>, known: &Known) -> Built {
         Err(error) => builder.no_library = Some(error),
     }
     builder.whole();
+    builder.look_at_hosts();
     let missing = known.take_missing();
     if !missing.is_empty() {
         return Built::Missing(missing);
@@ -132,6 +141,8 @@ struct Builder<'a> {
     including: Vec<String>,
     /// What gives back what the holds around this step have taken, and where.
     held: Vec<(Option<String>, Named)>,
+    /// What the innermost step around says of a failure.
+    stuck: Option<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -155,6 +166,7 @@ impl<'a> Builder<'a> {
             moved_from: None,
             including: vec![request.name.to_owned()],
             held: Vec::new(),
+            stuck: None,
         }
     }
 
@@ -189,7 +201,7 @@ impl<'a> Builder<'a> {
                 }
             }
             Err(problems) => {
-                self.refusals.extend(problems.into_iter().map(Refusal::usage));
+                self.refusals.extend(problems);
                 return None;
             }
         }
@@ -211,7 +223,7 @@ impl<'a> Builder<'a> {
             no_library: self.no_library,
             run: self.request.run,
             dead: self.request.dead,
-            known_revision: self.request.known_revision,
+            remembered: self.request.remembered,
         };
         let drawn = Rc::new(Drawn::new(around, self.model.clone()));
         self.drawn = Some(Rc::clone(&drawn));
@@ -241,28 +253,52 @@ impl<'a> Builder<'a> {
         Some(found)
     }
 
-    /// A host that cannot be asked, where the runbook would take another one.
+    /// Hosts that cannot be asked: what is to be done, where the runbook would do without them, or take another one.
     fn other_host(&self, fact: &Fact, scope: &Scope) -> Option<String> {
         let hosts = bind::words(scope.value(fact.hosts.as_ref()?, None).ok()?).ok()?;
         let mute = hosts
             .iter()
-            .find(|host| matches!(self.known.service(host), Some(Err(_))))?;
-        let check = format!("etcdops config check {mute}");
+            .filter(|host| matches!(self.known.service(host), Some(Err(_))));
+        let mute: Vec<&str> = mute.map(String::as_str).collect();
+        let first = *mute.first()?;
         let chosen = &self.request.runbook.parameters;
+        if self.takes_the_word_for_dead() {
+            return Some(self.without(&mute));
+        }
+        let check = "etcdops config check";
         if !chosen.contains_key("host") {
-            return Some(check);
+            return Some(check.to_owned());
         }
         let carries = |name: &str| self.model.on_host(name).is_some();
         let spare = self.request.cluster.hosts.iter().map(|host| host.name.as_str());
-        let spare: Vec<&str> = spare.filter(|name| name != mute && !carries(name)).collect();
+        let spare: Vec<&str> = spare.filter(|name| *name != first && !carries(name)).collect();
         let other = if spare.is_empty() {
             "--host HOST (the inventory names none that is free)".to_owned()
         } else {
             format!("--host {}", spare.join(" or --host "))
         };
         Some(format!(
-            "{check}; if {mute} is gone for good, take another host: {other}"
+            "{check}; if {first} is gone for good, take another host: {other}"
         ))
+    }
+
+    /// The runbook goes without hosts that are declared dead, and checks that they are.
+    pub(super) fn takes_the_word_for_dead(&self) -> bool {
+        let checks = |keyed: &Keyed| keyed.contains_key("dead") || keyed.contains_key("newest");
+        self.request.runbook.requires.iter().any(checks)
+    }
+
+    /// How to go on without hosts that do not answer.
+    pub(super) fn without(&self, mute: &[&str]) -> String {
+        let flags: Vec<String> = mute.iter().map(|host| format!("--dead {}", quote(host))).collect();
+        let elsewhere = self.request.runbook.parameters.contains_key("members");
+        let first = mute.first().filter(|_| elsewhere).map(|host| quote(host));
+        let other = first.map(|host| format!("; with another host in its place: besides --host-map {host}=NEW"));
+        let other = other.unwrap_or_default();
+        format!(
+            "reach it again (etcdops config check), or, if it is gone for good: {}, which is checked first{other}",
+            flags.join(" ")
+        )
     }
 
     /// The output of the one call; with hosts, besides, `all`: each host's output with its name.
@@ -318,15 +354,46 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(self) -> Plan {
-        let mut hosts: Vec<String> = self
-            .steps
-            .iter()
-            .flat_map(|step| &step.calls)
-            .filter_map(|call| call.host.clone())
-            .collect();
+    /// The hosts that something is done on, in name order.
+    fn hosts(&self) -> Vec<String> {
+        let calls = self.steps.iter().flat_map(|step| &step.calls);
+        let mut hosts: Vec<String> = calls.filter_map(|call| call.host.clone()).collect();
         hosts.sort();
         hosts.dedup();
+        hosts
+    }
+
+    /// Whatever is changed on a host, its unit is looked at first: it must be the same when the run begins, and what the host will do by
+    /// itself is told (safety 28).
+    fn look_at_hosts(&self) {
+        if self.steps.iter().any(|step| step.risk > Risk::Look) {
+            for host in self.hosts() {
+                let _noted = self.known.service(&host);
+            }
+        }
+    }
+
+    /// What hosts will take back by themselves.
+    fn leases(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        for host in &self.request.cluster.hosts {
+            let Some(Ok(service)) = self.known.service(&host.name) else {
+                continue;
+            };
+            told.extend(service.leases.iter().map(|(name, ends)| {
+                format!(
+                    "{} takes {name} back by itself at {ends}, or as soon after that as nobody works on it",
+                    host.name
+                )
+            }));
+        }
+        told
+    }
+
+    fn finish(mut self) -> Plan {
+        let hosts = self.hosts();
+        let leases = self.leases();
+        self.notes.extend(leases);
         Plan {
             schema: SCHEMA.to_owned(),
             made_by: env!("CARGO_PKG_VERSION").to_owned(),

@@ -87,3 +87,136 @@ fn membership(then: &Model, now: &Model) -> Vec<String> {
 fn up(is_up: bool) -> &'static str {
     if is_up { "healthy" } else { "not healthy" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::member::Id;
+    use crate::cluster::model::ModelMember;
+    use crate::cluster::version::Version;
+
+    fn before() -> Baseline {
+        let member = |number: u64| ModelMember {
+            id: Some(Id(number)),
+            name: format!("etcd-{number}"),
+            host: Some(format!("etcd-{number}")),
+            peer_urls: vec![format!("http://etcd-{number}:2380")],
+            client_urls: vec![format!("http://etcd-{number}:2379")],
+            learner: false,
+            up: true,
+            version: Some(Version::new(3, 5, 30)),
+        };
+        Baseline {
+            cluster_id: Some(Id(7)),
+            model: Model {
+                cluster_id: Some(Id(7)),
+                members: (1..=3).map(member).collect(),
+                ..Model::default()
+            },
+            alarms: [("1".to_owned(), Vec::new())].into(),
+            services: [("etcd-1".to_owned(), "/lib/etcd.service||/var/lib/etcd".to_owned())].into(),
+        }
+    }
+
+    /// What is told after this change.
+    fn after(change: impl FnOnce(&mut Baseline)) -> String {
+        let mut now = before();
+        change(&mut now);
+        differences(&before(), &now).join("; ")
+    }
+
+    #[test]
+    fn each_kind_of_drift_is_refused() {
+        let service = |is: &str| {
+            let is = is.to_owned();
+            after(move |now| {
+                now.services.insert("etcd-1".to_owned(), is);
+            })
+        };
+        for (told, expected) in [
+            (after(|now| now.cluster_id = Some(Id(8))), "the cluster ID is another"),
+            (
+                after(|now| drop(now.model.members.pop())),
+                "etcd-3 is no member any more",
+            ),
+            (
+                after(|now| {
+                    let mut new = now.model.members[0].clone();
+                    (new.id, new.name) = (Some(Id(4)), "etcd-4".to_owned());
+                    now.model.members.push(new);
+                }),
+                "etcd-4 is a new member",
+            ),
+            (
+                // The same name and URLs under another ID.
+                after(|now| now.model.members[0].id = Some(Id(9))),
+                "etcd-1 is no member any more; etcd-1 is a new member",
+            ),
+            (
+                after(|now| now.model.members[0].peer_urls = vec!["http://other:2380".to_owned()]),
+                "etcd-1 has other peer URLs",
+            ),
+            (
+                after(|now| now.model.members[1].learner = true),
+                "etcd-2 changed between learner and voter",
+            ),
+            (
+                after(|now| now.model.members[1].version = Some(Version::new(3, 5, 35))),
+                "etcd-2 runs another version",
+            ),
+            (
+                after(|now| now.model.members[2].up = false),
+                "etcd-3 was healthy, now it is not healthy",
+            ),
+            (
+                after(|now| drop(now.alarms.insert("1".to_owned(), vec!["NOSPACE".to_owned()]))),
+                "the alarms are others",
+            ),
+            (
+                service("/etc/etcd.service||/var/lib/etcd"),
+                "etcd-1: the unit or its data directory is another",
+            ),
+            (after(|now| now.services.clear()), "etcd-1: can no longer be asked"),
+        ] {
+            assert_eq!(told, expected);
+        }
+        assert_eq!(after(|_| {}), "");
+    }
+
+    #[test]
+    fn who_leads_at_which_term_and_how_much_there_is_are_no_drift() {
+        use crate::cluster::member::Member;
+        use crate::cluster::observed::{MemberSeen, Role, Standing};
+
+        let seen = |leads: bool, term: u64, size: u64| {
+            let member = Member {
+                id: Id(1),
+                name: "etcd-1".to_owned(),
+                peer_urls: vec!["http://etcd-1:2380".to_owned()],
+                client_urls: Vec::new(),
+                learner: false,
+            };
+            let found = MemberSeen {
+                member: Some(member),
+                standing: Standing::Healthy,
+                role: Some(if leads { Role::Leader } else { Role::Follower }),
+                raft_term: Some(term),
+                raft_index: Some(term * 100),
+                raft_applied_index: Some(term * 100),
+                db_size: Some(size),
+                db_size_in_use: Some(size),
+                ..MemberSeen::unheard("http://etcd-1:2379")
+            };
+            let observed = Observed {
+                members: vec![found],
+                member_list_known: true,
+                ..Observed::default()
+            };
+            baseline(&observed, &Known::default(), &[])
+        };
+        assert_eq!(
+            differences(&seen(true, 2, 20_480), &seen(false, 5, 4_096_000)),
+            Vec::<String>::new()
+        );
+    }
+}

@@ -16,23 +16,24 @@ use crate::runbook::types::{DefaultValue, Parameter, ParameterType};
 use crate::runbook::scope::plain;
 
 use super::bind::Roots;
+use super::build::Refusal;
 use super::scope::{self, Drawn, Ground};
 
 /// Binds every declared parameter. A `default:` sees the roots and the other parameters.
 ///
 /// # Errors
-/// All problems, each a sentence.
+/// All problems.
 pub fn bind(
     declared: &BTreeMap<String, Parameter>,
     given: &BTreeMap<String, Value>,
     drawn: &Drawn<'_>,
-) -> Result<BTreeMap<String, Value>, Vec<String>> {
+) -> Result<BTreeMap<String, Value>, Vec<Refusal>> {
     let ground = &drawn.ground();
     let mut seen = Roots::new();
     let mut bound = BTreeMap::new();
     let mut problems = Vec::new();
     for name in given.keys().filter(|name| !declared.contains_key(*name)) {
-        problems.push(unknown(name, declared));
+        problems.push(unknown(name, declared).into());
     }
     let mut without = BTreeSet::new();
     // A default may read other parameters: those that need nothing more come first.
@@ -95,7 +96,7 @@ fn one(
     given: Option<&Value>,
     ground: &Ground<'_>,
     known: &dyn Fn(&str) -> Option<Seen>,
-) -> Result<Value, String> {
+) -> Result<Value, Refusal> {
     let value = match (given, parameter.default_value()) {
         (Some(value), _) => value.clone(),
         (None, Some(DefaultValue::Expression(text))) => {
@@ -109,17 +110,17 @@ fn one(
                 .eval_with(seen.iter().map(|(root, seen)| (*root, seen)))
                 .map_err(wrong)?;
             if value.is_null() && parameter.kind == ParameterType::Backup && text.trim() != "none" {
-                return Err(no_backup(name, ground.around.no_library));
+                return Err(no_backup(name, ground.around.no_library).into());
             }
             if value.is_null() && text.trim() != "none" {
-                return Err(format!(
-                    "parameter `{name}` is needed: --set {name}=… (its default, `{text}`, is nothing here)"
-                ));
+                let why =
+                    format!("parameter `{name}` is needed: --set {name}=… (its default, `{text}`, is nothing here)");
+                return Err(why.into());
             }
             value
         }
         (None, Some(DefaultValue::Value(literal))) => literal,
-        (None, None) => return Err(format!("parameter `{name}` is needed: --set {name}=…")),
+        (None, None) => return Err(format!("parameter `{name}` is needed: --set {name}=…").into()),
     };
     let value = plain(value);
     if value.is_null() {
@@ -129,7 +130,7 @@ fn one(
     let check = |value: &Value| typed(name, parameter, value, ground);
     match (&value, parameter.many) {
         (Value::Array(items), true) => items.iter().map(check).collect::<Result<_, _>>().map(Value::Array),
-        (Value::Array(_), false) => Err(format!("parameter `{name}` takes one value, not a list")),
+        (Value::Array(_), false) => Err(format!("parameter `{name}` takes one value, not a list").into()),
         _ => check(&value),
     }
 }
@@ -149,10 +150,10 @@ fn listed(value: Value) -> Value {
     }
 }
 
-fn typed(name: &str, parameter: &Parameter, value: &Value, ground: &Ground<'_>) -> Result<Value, String> {
+fn typed(name: &str, parameter: &Parameter, value: &Value, ground: &Ground<'_>) -> Result<Value, Refusal> {
     let (config, model) = (ground.around.config, ground.model);
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let wrong = |what: &str| Err(format!("parameter `{name}`: `{text}` is no {what}"));
+    let wrong = |what: &str| Err(format!("parameter `{name}`: `{text}` is no {what}").into());
     match parameter.kind {
         ParameterType::Text | ParameterType::Path => Ok(Value::String(text)),
         ParameterType::Number => match text.parse::<i64>() {
@@ -166,7 +167,7 @@ fn typed(name: &str, parameter: &Parameter, value: &Value, ground: &Ground<'_>) 
         },
         ParameterType::Duration => match text.parse::<Span>() {
             Ok(span) => Ok(Value::String(span.to_string())),
-            Err(error) => Err(format!("parameter `{name}`: {error}")),
+            Err(error) => Err(format!("parameter `{name}`: {error}").into()),
         },
         ParameterType::Url => match url::Url::parse(&text) {
             Ok(url) if ["http", "https"].contains(&url.scheme()) => Ok(Value::String(text)),
@@ -178,10 +179,10 @@ fn typed(name: &str, parameter: &Parameter, value: &Value, ground: &Ground<'_>) 
             }
             wrong(&format!("choice; one of: {}", parameter.values.join(", ")))
         }
-        ParameterType::Host => known_host(name, &text, config),
-        ParameterType::Backup => known_backup(name, &text, ground),
+        ParameterType::Host => Ok(known_host(name, &text, config)?),
+        ParameterType::Backup => Ok(known_backup(name, &text, ground)?),
         ParameterType::Member => match known_member(name, &text, model) {
-            Err(_) if parameter.gone && may_be_gone(&text, config) => Ok(Value::String(text)),
+            Err(no) if no.usage && parameter.gone && may_be_gone(&text, config) => Ok(Value::String(text)),
             known => known,
         },
     }
@@ -239,10 +240,15 @@ fn may_be_gone(text: &str, config: &ClusterConfig) -> bool {
     config.host(text).is_some() || (text.len() >= SHORTEST_ID && text.parse::<Id>().is_ok())
 }
 
-/// Members are called by host, name or hex ID; the value is the word that the model uses.
-fn known_member(name: &str, text: &str, model: &Model) -> Result<Value, String> {
-    if let Some(member) = model.find(text) {
-        return Ok(Value::String(scope::word(member)));
+/// Members are called by host, name or hex ID. The value is the ID: no other member answers to it.
+fn known_member(name: &str, text: &str, model: &Model) -> Result<Value, Refusal> {
+    let found = model.find(text).map_err(|twice| Refusal {
+        hint: Some(twice.hint()),
+        ..Refusal::at("", format!("parameter `{name}`: {twice}"))
+    })?;
+    if let Some(member) = found {
+        let id = member.id.map(|id| id.to_string());
+        return Ok(Value::String(id.unwrap_or_else(|| scope::word(member))));
     }
     let words: Vec<String> = model.members.iter().map(scope::word).collect();
     Err(match nearest(text, words.iter().map(String::as_str)) {
@@ -251,5 +257,6 @@ fn known_member(name: &str, text: &str, model: &Model) -> Result<Value, String> 
             "parameter `{name}`: there is no member `{text}`; the cluster has: {}",
             words.join(", ")
         ),
-    })
+    }
+    .into())
 }

@@ -10,9 +10,9 @@ use crate::base::expr::Seen;
 use crate::base::id::RunId;
 use crate::call::CallError;
 use crate::cluster::host::{ClusterConfig, Host, Keep, ServiceKind};
-use crate::cluster::member::Member;
+use crate::cluster::member::{Id, Member};
 use crate::cluster::model::{Model, ModelMember};
-use crate::cluster::observed::Observed;
+use crate::cluster::observed::{Observed, Remembered};
 use crate::cluster::version::Version;
 use crate::runbook::scope::entity;
 use crate::runbook::types::ParameterType;
@@ -28,8 +28,8 @@ pub struct Around<'a> {
     pub no_library: Option<&'a CallError>,
     pub run: &'a RunId,
     pub dead: &'a [String],
-    /// The highest revision that was seen before.
-    pub known_revision: u64,
+    /// What was known of the cluster before.
+    pub remembered: &'a Remembered,
 }
 
 /// What values are made from, at one place in the plan.
@@ -99,12 +99,17 @@ impl Ground<'_> {
             "cluster" => self.cluster(),
             "inventory" => self.inventory(),
             "backups" => self.backups(),
-            "run" => json!({ "id": self.around.run.as_str(), "dead": self.around.dead }),
+            "run" => json!({
+                "id": self.around.run.as_str(),
+                "dead": self.around.dead,
+                "dead_quorum": self.dead_quorum(self.around.observed.members_or(self.around.remembered)),
+            }),
             _ => return None,
         })
     }
 
     pub fn cluster(&self) -> Value {
+        let known = self.around.observed.members_or(self.around.remembered);
         let version = self.model.lowest_version();
         let leader = self.model.members.iter().find(|member| self.leads(member));
         let tolerates = self
@@ -114,6 +119,9 @@ impl Ground<'_> {
         json!({
             "name": self.around.config.name,
             "id": self.model.cluster_id,
+            "known_id": self.known_id(),
+            "known_peer_urls": known.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
+            "login": self.around.config.auth.user,
             "endpoints": self.around.config.endpoints,
             "members": self.members(|_| true),
             "voters": self.members(|member| !member.learner),
@@ -140,7 +148,18 @@ impl Ground<'_> {
             .iter()
             .filter_map(|seen| seen.revision)
             .max();
-        told.unwrap_or_default().max(self.around.known_revision)
+        told.unwrap_or_default().max(self.around.remembered.revision)
+    }
+
+    /// The cluster's ID as it is before anything that the plan does, or was when somebody answered last.
+    fn known_id(&self) -> Option<Id> {
+        self.around.observed.cluster_id.or(self.around.remembered.cluster_id)
+    }
+
+    /// Whether the hosts that are called dead could serve by themselves.
+    fn dead_quorum<'m>(&self, members: impl IntoIterator<Item = &'m Member>) -> bool {
+        let voters = members.into_iter().filter(|member| !member.learner);
+        self.around.config.quorum_on(voters, self.around.dead)
     }
 
     /// URLs of all members as they were seen, before anything that the plan does.
@@ -232,8 +251,8 @@ impl Ground<'_> {
             .iter()
             .map(|kept| self.backup(kept))
             .collect();
-        let verified = self.around.library.newest_verified(self.model.cluster_id);
-        let v2 = self.around.library.newest_v2(self.model.cluster_id);
+        let verified = self.around.library.newest_verified(self.known_id());
+        let v2 = self.around.library.newest_v2(self.known_id());
         json!({
             "newest": all.first(),
             "newest_verified": verified.map(|kept| self.backup(kept)),
@@ -271,10 +290,11 @@ impl Ground<'_> {
                 .config
                 .host(name)
                 .map_or_else(|| value.clone(), |host| self.host(host)),
-            (ParameterType::Member, Value::String(name)) => self
-                .model
-                .find(name)
-                .map_or_else(|| self.gone(name), |member| self.member(member)),
+            (ParameterType::Member, Value::String(name)) => match self.model.find(name) {
+                Ok(Some(member)) => self.member(member),
+                Ok(None) => self.gone(name),
+                Err(_) => value.clone(),
+            },
             (ParameterType::Backup, Value::String(name)) => {
                 let found = self.around.library.find(name);
                 found.map_or_else(|| value.clone(), |kept| self.backup(kept))
@@ -300,6 +320,9 @@ impl Ground<'_> {
             "peer_urls": manifest.content.members.iter().flat_map(|member| &member.peer_urls).collect::<Vec<_>>(),
             "alarms": manifest.content.alarms,
             "auth": manifest.content.auth,
+            "v2_data": manifest.v2_data,
+            "fell": self.around.library.fell(kept).unwrap_or_default(),
+            "dead_quorum": self.dead_quorum(&manifest.content.members),
             "forced_member": manifest.forced.map(|forced| forced.member_id.to_string()).unwrap_or_default(),
             "forced_cluster": manifest.forced.map(|forced| forced.cluster_id.to_string()).unwrap_or_default(),
         });
@@ -320,7 +343,7 @@ mod tests {
     use crate::base::duration::Span;
     use crate::cluster::host::{AuthUser, Backups, Become, ClusterConfig, Host, Route, Shell, TlsFiles};
     use crate::cluster::model::{Model, ModelMember};
-    use crate::cluster::observed::Observed;
+    use crate::cluster::observed::{Observed, Remembered};
     use crate::runbook::scope::{ROOTS, differences};
 
     #[test]
@@ -339,6 +362,7 @@ mod tests {
             clients: None,
             backups: Backups::default(),
             hosts: vec![host],
+            discovery: None,
             call_timeout: Span(std::time::Duration::from_secs(5)),
         };
         let member = ModelMember {
@@ -365,7 +389,7 @@ mod tests {
             no_library: None,
             run: &run,
             dead: &[],
-            known_revision: 0,
+            remembered: &Remembered::default(),
         };
         let ground = Ground { around, model: &model };
         let found: Vec<String> = ROOTS

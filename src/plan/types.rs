@@ -76,6 +76,9 @@ pub struct PlannedStep {
     pub allow: Vec<Allow>,
     /// Quorum is lost during or after this step, and the runbook allows it: what the typed consent is about.
     pub outage: Option<String>,
+    /// What else can be done where it fails and its cause cannot be put right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_stuck: Option<String>,
     /// The model before this step, for steps that change something.
     pub model_before: Option<Model>,
     pub model_after: Option<Model>,

@@ -143,6 +143,7 @@ pub fn cluster_config(root: &Path, state: &State) -> ClusterConfig {
         clients: None,
         backups: Backups::default(),
         hosts: hosts.collect(),
+        discovery: None,
         call_timeout: Span::seconds(5),
     }
 }

@@ -3,6 +3,7 @@
 
 mod giving;
 mod holding;
+mod patience;
 mod reply;
 
 use std::sync::Mutex;

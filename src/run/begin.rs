@@ -90,7 +90,7 @@ async fn carry_on(
                     unreachable: taken.unreachable,
                 };
                 if let Err(error) = recorder.record(event) {
-                    let left = lock::clear(plan, transport, &locked.to_clear()).await;
+                    let left = lock::clear(plan, transport, &locked.to_clear(&operator.life())).await;
                     let mut ending = unrecorded(&error);
                     ending.text.push_str(&lock::left_behind(plan, &left));
                     return ending;
@@ -102,7 +102,9 @@ async fn carry_on(
             }
         }
     }
-    Driver::new(consent, transport, recorder, interrupt, locked).run().await
+    Driver::new(consent, transport, recorder, (operator, interrupt), locked)
+        .run()
+        .await
 }
 
 /// Goes on in the life of a run that has just ended a step, as if it had never been away: what a driver knows beyond its records is
@@ -123,7 +125,8 @@ pub async fn go_on(consent: &Consent<'_>, records: &[Record], means: Means<'_>) 
     let from = records.iter().rposition(copied).map_or(0, |place| place + 1);
     recorder.owe_copies_of(&records[from..]);
     let locked = locked.unwrap_or_default();
-    Driver::new(consent, means.transport, &recorder, means.interrupt, locked)
+    let own = (&means.operator, means.interrupt);
+    Driver::new(consent, means.transport, &recorder, own, locked)
         .go_on()
         .await
 }
@@ -150,12 +153,9 @@ fn refused(recorder: &Recorder<'_>, text: String) -> Ending {
     if recorder.record(ended.clone()).is_err() {
         recorder.show(ended);
     }
-    Ending { outcome, text }
+    Ending::new(outcome, text)
 }
 
 fn unrecorded(error: &JournalError) -> Ending {
-    Ending {
-        outcome: RunOutcome::Refused,
-        text: format!("{error}; nothing was changed"),
-    }
+    Ending::new(RunOutcome::Refused, format!("{error}; nothing was changed"))
 }

@@ -132,7 +132,7 @@ fn typed(plan: &Plan, open: &[&crate::plan::types::PlannedStep]) -> Option<Quest
         .filter_map(|step| Some(format!("{}: {}", step.path, step.outage.as_ref()?)))
         .collect();
     let outage = !detail.is_empty();
-    detail.extend(even_end(plan));
+    detail.extend(even_end(plan).or_else(|| bare_end(plan)));
     detail.extend(plan.requires.iter().filter(|check| check.accepted).map(|check| {
         format!(
             "accepted although it does not hold: {}; found: {}",
@@ -176,6 +176,15 @@ fn even_end(plan: &Plan) -> Option<String> {
             end.strip()
         )
     })
+}
+
+/// Several voters at the end of which none may fail, where that was not so before: it stays so when the change is over (safety 11).
+fn bare_end(plan: &Plan) -> Option<String> {
+    let end = plan.steps.iter().rev().find_map(|step| step.model_after.as_ref())?;
+    let begin = &plan.baseline.model;
+    let bare = end.voter_count() > 1 && end.tolerates() == Some(0);
+    let ours = end.voter_count() != begin.voter_count() || begin.tolerates().is_some_and(|count| count > 0);
+    (bare && ours).then(|| format!("it ends where no voter may fail ({})", end.strip()))
 }
 
 /// Asks everything, or takes `--yes` for it.

@@ -1,45 +1,26 @@
 //! The small driver: asks `next`, carries it out, records it.
 
+mod halt;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use crate::call::host::HostOp;
+use crate::call::host::{HostOp, Life};
 use crate::call::{Call, CallError, Fault, Look, Reply, Sight, Watch};
-use crate::event::{CallEnd, EventKind, Outcome, RunOutcome};
+use crate::event::{CallEnd, EventKind, Operator, Outcome, RunOutcome};
 use crate::plan::types::{Plan, PlannedCall, PlannedStep};
 use crate::transport::Transport;
 
+pub use self::halt::{Ending, Halt};
 use super::attempt::{self, Attempt};
 use super::consent::Consent;
 use super::interrupt::Interrupt;
-use super::journal::JournalError;
 use super::lock::{self, Locked};
 use super::next::{Next, next};
 use super::recorder::Recorder;
-use super::state::doubtful_holds;
-
-/// Why a step could not be carried to an end of its own.
-#[derive(Debug)]
-pub enum Halt {
-    /// The first Ctrl-C: nothing of this call was begun.
-    Stop,
-    /// The second Ctrl-C, in the middle of a call.
-    Now,
-    /// A record could not be kept: nothing more may be changed.
-    Journal(JournalError),
-    /// Something of an earlier life still runs.
-    Doubt(String),
-    /// A plan that does not fit its own actions.
-    Bug(String),
-}
-
-impl From<JournalError> for Halt {
-    fn from(error: JournalError) -> Self {
-        Self::Journal(error)
-    }
-}
+use super::state::{CallState, doubtful_holds};
 
 /// Carries out one consented plan.
 pub struct Driver<'a, 'r> {
@@ -47,19 +28,12 @@ pub struct Driver<'a, 'r> {
     pub(super) transport: &'a dyn Transport,
     pub(super) recorder: &'a Recorder<'r>,
     pub(super) interrupt: &'a Interrupt,
-    /// Hosts whose marker is ours.
-    locked: Vec<String>,
-    /// Hosts whose marker is ours, or may be.
-    to_clear: Vec<String>,
+    /// This process, as its markers name it.
+    life: Life,
+    /// Hosts whose marker is ours, and where it may be.
+    locked: Locked,
     /// What each host's copy of the record still lacks: first sequence number and lines. Copies go one after another.
     lacking: tokio::sync::Mutex<BTreeMap<String, (u64, String)>>,
-}
-
-/// How a run ended, and the words for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
-    pub outcome: RunOutcome,
-    pub text: String,
 }
 
 impl<'a, 'r> Driver<'a, 'r> {
@@ -67,7 +41,7 @@ impl<'a, 'r> Driver<'a, 'r> {
         consent: &Consent<'a>,
         transport: &'a dyn Transport,
         recorder: &'a Recorder<'r>,
-        interrupt: &'a Interrupt,
+        (operator, interrupt): (&Operator, &'a Interrupt),
         locked: Locked,
     ) -> Self {
         Self {
@@ -75,8 +49,8 @@ impl<'a, 'r> Driver<'a, 'r> {
             transport,
             recorder,
             interrupt,
-            to_clear: locked.to_clear(),
-            locked: locked.hosts,
+            life: operator.life(),
+            locked,
             lacking: tokio::sync::Mutex::default(),
         }
     }
@@ -99,15 +73,17 @@ impl<'a, 'r> Driver<'a, 'r> {
     }
 
     async fn ended(&self, end: Result<RunOutcome, Halt>) -> Ending {
+        let taken = matches!(end, Err(Halt::Taken(_)));
         let ending = match end {
-            Ok(outcome) => Ending {
-                outcome,
-                text: self.words(outcome),
-            },
+            Ok(outcome) => Ending::new(outcome, self.words(outcome)),
             Err(halt) => self.halted(halt).await,
         };
         let over = matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused);
-        let ending = if over { self.unlocked(ending).await } else { ending };
+        let ending = if over && !taken {
+            self.unlocked(ending).await
+        } else {
+            ending
+        };
         let ended = EventKind::Ended {
             outcome: ending.outcome,
             text: ending.text.clone(),
@@ -115,13 +91,16 @@ impl<'a, 'r> Driver<'a, 'r> {
         if self.recorder.record(ended.clone()).is_err() {
             self.recorder.show(ended);
         }
-        self.copy_journal().await;
+        // Whoever goes on with the run keeps its record from now on.
+        if !taken {
+            self.copy_journal().await;
+        }
         ending
     }
 
     /// The markers are taken away before the end is recorded: a run that ended leaves nothing that stops the next one.
     async fn unlocked(&self, ending: Ending) -> Ending {
-        let left = lock::clear(self.plan, self.transport, &self.to_clear).await;
+        let left = lock::clear(self.plan, self.transport, &self.locked.to_clear(&self.life)).await;
         if left.is_empty() {
             return ending;
         }
@@ -130,7 +109,11 @@ impl<'a, 'r> Driver<'a, 'r> {
             RunOutcome::Done => RunOutcome::DoneUncleanly,
             other => other,
         };
-        Ending { outcome, text }
+        Ending {
+            outcome,
+            text,
+            bug: ending.bug,
+        }
     }
 
     /// What an earlier life took for the steps that remain is looked at: a restart of the host, or a give-back that could not be recorded,
@@ -240,40 +223,49 @@ impl<'a, 'r> Driver<'a, 'r> {
             Halt::Now => {
                 let text = "stopped now, in the middle of a call: look before acting".to_owned();
                 let _kept = self.recorder.record(EventKind::Interrupted { how: "now".to_owned() });
-                Ending {
-                    outcome: RunOutcome::InDoubt,
-                    text,
-                }
+                Ending::new(RunOutcome::InDoubt, text)
             }
             Halt::Journal(error) => {
                 let given = self.give_back_unrecorded().await;
                 let text = format!("{error}; nothing more was changed{given}");
-                Ending {
-                    outcome: if began {
-                        RunOutcome::InDoubt
-                    } else {
-                        RunOutcome::Refused
-                    },
-                    text,
-                }
+                let outcome = if began {
+                    RunOutcome::InDoubt
+                } else {
+                    RunOutcome::Refused
+                };
+                Ending::new(outcome, text)
             }
-            Halt::Doubt(why) => Ending {
-                outcome: RunOutcome::InDoubt,
-                text: why,
-            },
-            Halt::Stop => Ending {
-                outcome: RunOutcome::Stopped,
-                text: self.words(RunOutcome::Stopped),
-            },
+            Halt::Doubt(why) => Ending::new(RunOutcome::InDoubt, why),
+            Halt::Taken(why) => self.taken(&why),
+            Halt::Stop => Ending::new(RunOutcome::Stopped, self.words(RunOutcome::Stopped)),
             Halt::Bug(why) => Ending {
-                outcome: RunOutcome::Failed,
-                text: format!("a mistake in etcdops: {why}"),
+                bug: true,
+                ..Ending::new(RunOutcome::Failed, format!("a mistake in etcdops: {why}"))
             },
         }
     }
 
+    fn taken(&self, why: &str) -> Ending {
+        let (began, doubt) = self
+            .recorder
+            .with_state(|state| (state.changes_began, state.calls.values().any(CallState::in_doubt)));
+        let run = &self.plan.run;
+        let (outcome, nothing) = match (doubt, began) {
+            (true, _) => (RunOutcome::InDoubt, "nothing more was changed from here"),
+            (false, true) => (RunOutcome::Stopped, "nothing more was changed from here"),
+            (false, false) => (RunOutcome::Refused, "nothing was changed from here"),
+        };
+        let text = format!(
+            "{why}; {nothing}; two must not work on one run: see how it goes on with etcdops health, and take it back with etcdops resume {run} --from HOST only when nobody works on it"
+        );
+        Ending::new(outcome, text)
+    }
+
     /// With no journal to write to: start what was stopped, best effort, and say so.
     async fn give_back_unrecorded(&self) -> String {
+        if let Some(why) = self.lock_is_ours().await {
+            return format!("; {why}: nothing was given back");
+        }
         let state = self.recorder.state();
         let mut said = String::new();
         for step in super::next::owed_all(self.plan, &state) {
@@ -292,8 +284,14 @@ impl<'a, 'r> Driver<'a, 'r> {
         match outcome {
             RunOutcome::Done => format!("{}: done", self.plan.title),
             RunOutcome::DoneUncleanly => format!("done, but a clean-up failed; try it again: etcdops resume {run}"),
-            RunOutcome::Failed => format!("a step failed; when its cause is gone: etcdops resume {run}"),
-            RunOutcome::InDoubt => format!("nobody knows how a call ended; look first: etcdops runs show {run}"),
+            RunOutcome::Failed => format!(
+                "a step failed; when its cause is gone: etcdops resume {run}{}",
+                self.if_stuck()
+            ),
+            RunOutcome::InDoubt => format!(
+                "nobody knows how a call ended; look first: etcdops runs show {run}{}",
+                self.if_stuck()
+            ),
             RunOutcome::Stopped => format!("stopped; go on with: etcdops resume {run}"),
             RunOutcome::Refused if self.recorder.with_state(|state| state.stopping) => {
                 "stopped before the first change; nothing was changed".to_owned()
@@ -303,6 +301,21 @@ impl<'a, 'r> Driver<'a, 'r> {
             }
             RunOutcome::Refused => "refused; nothing was changed".to_owned(),
         }
+    }
+
+    /// What the runbook says of the step that failed first.
+    fn if_stuck(&self) -> String {
+        let failed = |step: &&PlannedStep| {
+            let end = self.recorder.with_state(|state| state.steps.get(&step.path).copied());
+            end.is_some_and(|end| end != Outcome::Done)
+        };
+        let text = self
+            .plan
+            .steps
+            .iter()
+            .find(failed)
+            .and_then(|step| step.if_stuck.as_ref());
+        text.map_or_else(String::new, |text| format!("; {text}"))
     }
 
     pub(super) async fn see(&self, looks: &[Look]) -> Vec<Sight> {
@@ -328,15 +341,15 @@ impl<'a, 'r> Driver<'a, 'r> {
         self.transport.now().checked_add(span).unwrap_or(jiff::Timestamp::MAX)
     }
 
-    /// `Some`: another run has taken a host.
+    /// `Some`: another run has taken a host, or another process this run.
     pub(super) async fn lock_is_ours(&self) -> Option<String> {
-        lock::still_ours(self.plan, self.transport, &self.locked).await
+        lock::still_ours(self.plan, &self.life, self.transport, &self.locked.hosts).await
     }
 
     /// Copies new records to the hosts, so that another bastion can go on. A host that cannot be reached does without: then
     /// the answer is false.
     pub(super) async fn copy_journal(&self) -> bool {
-        if self.locked.is_empty() {
+        if self.locked.hosts.is_empty() {
             return true;
         }
         let mut lacking = self.lacking.lock().await;
@@ -344,13 +357,14 @@ impl<'a, 'r> Driver<'a, 'r> {
             return true;
         };
         let mut everywhere = true;
-        for host in &self.locked {
+        for host in &self.locked.hosts {
             let part = lacking.entry(host.clone()).or_insert_with(|| (from_seq, String::new()));
             part.1.push_str(&text);
         }
         let copies = lacking.iter().map(|(host, (from_seq, text))| {
             let op = HostOp::AppendJournal {
                 run: self.plan.run.clone(),
+                life: Some(self.life.clone()),
                 from_seq: *from_seq,
                 text: text.clone(),
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::base::duration::Span;
-use crate::call::host::{HostAnswer, HostOp, Marker};
+use crate::call::host::{HostAnswer, HostOp, Life, Marker};
 use crate::call::{Call, CallError, Fault, Reply, To, Unwatched};
 use crate::event::Operator;
 use crate::plan::types::Plan;
@@ -39,10 +39,15 @@ pub struct Locked {
     pub perhaps: Vec<String>,
 }
 
+/// A host where a marker is left, and of which process of the run; `None`: of any.
+pub type Left = (String, Option<Life>);
+
 impl Locked {
-    /// Where our marker stands, or may stand.
-    pub fn to_clear(&self) -> Vec<String> {
-        self.hosts.iter().chain(&self.perhaps).cloned().collect()
+    /// Where our marker stands, or may stand. In the latter case it may be that of an earlier process of the run.
+    pub(super) fn to_clear(&self, life: &Life) -> Vec<Left> {
+        let ours = self.hosts.iter().map(|host| (host.clone(), Some(life.clone())));
+        ours.chain(self.perhaps.iter().map(|host| (host.clone(), None)))
+            .collect()
     }
 }
 
@@ -70,7 +75,7 @@ pub async fn take(
     // It was just found that nothing of these answers: the dead are not tried again, the others hold up nobody.
     let is_away = |host: &&str| {
         let dead = plan.dead.iter().any(|dead| dead == host);
-        (dead || is_silent(plan, transport, host)) && !needed.iter().any(|needed| needed == host)
+        (dead || is_silent(plan, transport, host)) && !needed.contains(host)
     };
     let (away, there): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_away);
     let silent = away.iter().filter(|host| !plan.dead.iter().any(|dead| dead == *host));
@@ -82,7 +87,7 @@ pub async fn take(
     let in_order = async {
         let mut ends = Vec::new();
         for host in there {
-            let needed = needed.iter().any(|needed| needed == host);
+            let needed = needed.contains(&host);
             let end = taking.on(host, needed).await;
             let failed = matches!(end, Taken::Failed { .. });
             ends.push((host, end));
@@ -111,7 +116,7 @@ pub async fn take(
             }
             Taken::Failed { error, perhaps } => {
                 if perhaps {
-                    locked.perhaps.push(host);
+                    locked.hosts.push(host);
                 }
                 failure = failure.or(Some(error));
             }
@@ -120,7 +125,10 @@ pub async fn take(
     locked.hosts.sort_unstable();
     locked.unreachable.sort_unstable();
     match failure {
-        Some(error) => Err((error, clear(plan, transport, &locked.to_clear()).await)),
+        Some(error) => {
+            let left = locked.to_clear(&operator.life());
+            Err((error, clear(plan, transport, &left).await))
+        }
         None => Ok(locked),
     }
 }
@@ -175,7 +183,7 @@ impl Taking<'_> {
                 }
             }
             // The reply was lost, the marker was not.
-            Ok(Some(_)) => Taken::Ours,
+            Ok(Some(own)) if own.life() == self.marker.life() => Taken::Ours,
             Err(_) if !needed => Taken::Away {
                 perhaps: failed.maybe_done,
             },
@@ -206,24 +214,36 @@ pub async fn read(plan: &Plan, transport: &dyn Transport, host: &str) -> Result<
     }
 }
 
-/// `Some`: a host's marker is not ours any more. A host that cannot be asked is not proof of the contrary.
-pub async fn still_ours(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> Option<String> {
+/// `Some`: a host's marker is not this process's any more. A host that cannot be asked is not proof of the contrary.
+pub(super) async fn still_ours(
+    plan: &Plan,
+    life: &Life,
+    transport: &dyn Transport,
+    hosts: &[String],
+) -> Option<String> {
     let asked = hosts
         .iter()
         .map(|host| async move { (host, read(plan, transport, host).await) });
     for (host, marker) in join_all(asked).await {
         match marker {
-            Ok(Some(marker)) if marker.run == plan.run => {}
-            Ok(Some(marker)) => return Some(format!("{host} was taken over by run {} of {}", marker.run, marker.who)),
+            Ok(Some(marker)) if marker.run != plan.run => {
+                return Some(format!("{host} was taken over by run {} of {}", marker.run, marker.who));
+            }
+            Ok(Some(marker)) if marker.life() != *life => {
+                return Some(format!(
+                    "{} has taken this run over, from {host}, as process {} since {}",
+                    marker.who, marker.pid, marker.since
+                ));
+            }
             Ok(None) => return Some(format!("the run's marker on {host} is gone; was it abandoned?")),
-            Err(_) => {}
+            Ok(Some(_)) | Err(_) => {}
         }
     }
     None
 }
 
 /// What is said of markers that are left: empty when there is none.
-pub fn left_behind(plan: &Plan, hosts: &[String]) -> String {
+pub(super) fn left_behind(plan: &Plan, hosts: &[String]) -> String {
     if hosts.is_empty() {
         return String::new();
     }
@@ -235,27 +255,31 @@ pub fn left_behind(plan: &Plan, hosts: &[String]) -> String {
 }
 
 /// Removes our markers; others' are left alone. The hosts where ours may still stand.
-pub async fn clear(plan: &Plan, transport: &dyn Transport, hosts: &[String]) -> Vec<String> {
-    let mut left = hosts.to_vec();
+pub async fn clear(plan: &Plan, transport: &dyn Transport, left: &[Left]) -> Vec<String> {
+    let mut left = left.to_vec();
     for attempt in 0..CLEAR_ATTEMPTS {
         if attempt > 0 {
             transport.pause(Duration::from_secs(1)).await;
         }
-        let op = HostOp::ClearMarker {
-            cluster: plan.cluster.name.clone(),
-            run: plan.run.clone(),
-        };
-        let cleared = join_all(left.iter().map(|host| on(transport, host, op.clone()))).await;
+        let clears = left.iter().map(|(host, life)| {
+            let op = HostOp::ClearMarker {
+                cluster: plan.cluster.name.clone(),
+                run: plan.run.clone(),
+                life: life.clone(),
+            };
+            on(transport, host, op)
+        });
+        let cleared = join_all(clears).await;
         left = left
             .into_iter()
             .zip(cleared)
-            .filter_map(|(host, cleared)| cleared.is_err().then_some(host))
+            .filter_map(|(left, cleared)| cleared.is_err().then_some(left))
             .collect();
         if left.is_empty() {
             break;
         }
     }
-    left
+    left.into_iter().map(|(host, _)| host).collect()
 }
 
 /// A bookkeeping call on a host.

@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod begin;
 pub mod consent;
+pub mod copies;
 pub mod driver;
 pub mod guard;
 pub mod interrupt;

@@ -80,6 +80,9 @@ fn named_hosts(request: &Request<'_>) -> Vec<Look> {
     hosts.map(Look::service).collect()
 }
 
+/// Looks that are made together, and what they see.
+type Looking<'a> = Pin<Box<dyn Future<Output = Vec<(Look, Sight)>> + 'a>>;
+
 /// Looks under way for one plan.
 struct Gathering<'a> {
     request: &'a Request<'a>,
@@ -88,7 +91,7 @@ struct Gathering<'a> {
     asked: Vec<Look>,
     /// Peer ports are being proved.
     proves: bool,
-    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Vec<(Look, Sight)>> + 'a>>>,
+    pending: FuturesUnordered<Looking<'a>>,
 }
 
 impl<'a> Gathering<'a> {

@@ -110,14 +110,32 @@ impl Store {
         stored(&path, events)
     }
 
-    /// A host's copy becomes a run of this bastion.
-    pub fn adopt(&self, text: &str) -> Result<Stored, StoreError> {
+    /// Where the record of a run is kept.
+    pub fn journal_of(&self, run: &RunId) -> PathBuf {
+        self.folder_of(run).join(JOURNAL)
+    }
+
+    /// The record of a run as it stands here; `None`: there is none.
+    pub fn text(&self, run: &RunId) -> Result<Option<String>, StoreError> {
+        let path = self.journal_of(run);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(JournalError::Read { path, source }.into()),
+        }
+    }
+
+    /// A run as a host's copy tells it; nothing is written.
+    pub fn parsed(text: &str) -> Result<Stored, StoreError> {
         let origin = Path::new("the host's copy of the journal");
-        let run = stored(origin, journal::parse(origin, text.as_bytes())?)?;
-        let folder = self.folder_of(&run.id);
-        files::create_private_dir(&folder)?;
-        files::write_private(&folder.join(JOURNAL), text.as_bytes())?;
-        Ok(run)
+        stored(origin, journal::parse(origin, text.as_bytes())?)
+    }
+
+    /// A host's copy becomes the record of this bastion.
+    pub fn keep(&self, run: &RunId, text: &str) -> Result<(), StoreError> {
+        files::create_private_dir(&self.folder_of(run))?;
+        files::write_private(&self.journal_of(run), text.as_bytes())?;
+        Ok(())
     }
 }
 

@@ -1,5 +1,9 @@
 //! The engine on the simulated world: the first proofs; the sweep over every runbook is `tests/safety.rs`.
 
+mod refusals;
+mod takeover;
+mod waits;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +23,7 @@ use crate::base::duration::Span;
 use crate::base::id::RunId;
 use crate::call::{Call, HostOp, To, Unwatched, Watch};
 use crate::cluster::host::ClusterConfig;
+use crate::cluster::observed::Remembered;
 use crate::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use crate::plan::build::Request;
 use crate::plan::types::Plan;
@@ -71,6 +76,15 @@ fn operator() -> Operator {
 }
 
 fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTreeMap<String, Value>) -> Prepared {
+    accepting(world, cluster, (name, parameters), &[])
+}
+
+fn accepting(
+    world: &World,
+    cluster: &ClusterConfig,
+    (name, parameters): (&str, &BTreeMap<String, Value>),
+    accept: &[String],
+) -> Prepared {
     let catalogue = Catalogue::embedded();
     let document = catalogue.load(name).unwrap();
     let run = RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 7);
@@ -88,8 +102,8 @@ fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTre
         parameters,
         run: &run,
         dead: &[],
-        known_revision: 0,
-        accept: &[],
+        remembered: &Remembered::default(),
+        accept,
     };
     world.drive(prepare(&request, world)).expect("planning ends")
 }
@@ -220,6 +234,19 @@ fn what_somebody_else_has_thawed_is_frozen_again_before_the_work_inside_goes_on(
 }
 
 #[test]
+fn a_plan_tells_what_its_hosts_will_take_back_by_themselves() {
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
+    let plan = planned(&world, &cluster, "restart", &restart_all()).unwrap();
+    assert_eq!(plan.notes, Vec::<String>::new());
+    world.debug_log("etcd-2", Duration::from_mins(30));
+    let plan = planned(&world, &cluster, "restart", &restart_all()).unwrap();
+    let [note] = plan.notes.as_slice() else {
+        panic!("{:?}", plan.notes);
+    };
+    assert!(note.starts_with("etcd-2 takes debug-log back by itself at "), "{note}");
+}
+
+#[test]
 fn a_mistyped_host_is_refused_with_the_nearest_name() {
     let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
     let parameters = BTreeMap::from([("hosts".to_owned(), json!("etdc-1"))]);
@@ -345,7 +372,7 @@ fn the_first_ctrl_c_ends_a_long_wait() {
         parameters: &BTreeMap::new(),
         run: &run,
         dead: &[],
-        known_revision: 0,
+        remembered: &Remembered::default(),
         accept: &[],
     };
     let plan = world.drive(prepare(&request, &world)).unwrap().unwrap();

@@ -210,6 +210,9 @@ pub struct Step {
     /// `quorum_loss`: a refusal becomes a typed consent.
     #[serde(default)]
     pub allow: Vec<Allow>,
+    /// For people: what else can be done where this step, or one inside it, fails and its cause cannot be put right.
+    #[serde(default)]
+    pub if_stuck: Option<String>,
     /// What becomes of hosts that do not answer when the plan is made; holds for the steps inside.
     #[serde(default)]
     pub unreachable: Unreachable,

@@ -2,18 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-
-use sha2::{Digest, Sha256};
 
 use super::archive;
 use super::bolt::Database;
 use super::content;
 use super::damage::Damage;
 use super::data_dir::{self, DATABASE};
+use super::digests::{self, Sha, Wanted};
 use super::manifest::{Content, Forced, Form};
 use super::source::{FileSource, Part, ReadAt};
-use crate::base::hash::hex;
 use crate::cluster::member::Id;
 
 /// Bytes of the digest that ends a snapshot.
@@ -22,17 +19,16 @@ pub const TRAILER: u64 = 32;
 /// Where an archive has what `etcdctl backup` made.
 pub const V2_FOLDER: &str = "v2/";
 
-/// How much is hashed at a time, in bytes.
-const STRIDE: usize = 1 << 20;
-
 /// What was found in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
     pub form: Form,
     /// Bytes of the file.
     pub size: u64,
+    /// Of the whole file, hex; `None`: it was not asked for.
+    pub sha256: Option<String>,
     /// Of the whole file, hex.
-    pub sha256: String,
+    pub blake3: String,
     pub content: Content,
     /// Member and cluster, as a log beside the database tells them.
     pub identity: Option<(Id, Id)>,
@@ -53,66 +49,60 @@ pub fn form_of(size: u64) -> Result<Form, Damage> {
     }
 }
 
-/// Reads a file in whichever form it is.
+/// Reads a file in whichever form it is, with both digests.
 pub fn inspect_any(file: File) -> Result<Inspected, Damage> {
     let unreadable = |error: &io::Error| Damage::reading(None, error);
     let copy = file.try_clone().map_err(|error| unreadable(&error))?;
     let source = FileSource::new(copy).map_err(|error| unreadable(&error))?;
     if archive::is_archive(&source) {
-        inspect_archive(file)
+        inspect_archive(file, Wanted::Both)
     } else {
-        inspect(file)
+        inspect(file, Wanted::Both)
     }
 }
 
-/// Reads everything and checks it; the digest on one thread, the pages on another. Files are never written to.
-pub fn inspect(file: File) -> Result<Inspected, Damage> {
+/// Reads everything and checks it; the digests on other threads, the pages on this one. Files are never written to.
+pub fn inspect(file: File, wanted: Wanted) -> Result<Inspected, Damage> {
     let unreadable = |error: &io::Error| Damage::reading(None, error);
     let copy = file.try_clone().map_err(|error| unreadable(&error))?;
     let source = FileSource::new(file).map_err(|error| unreadable(&error))?;
     let size = source.size();
     let form = form_of(size)?;
     let body = if form == Form::Snapshot { size - TRAILER } else { size };
-    std::thread::scope(|scope| {
-        let digests = scope.spawn(|| digests(&copy, body, size));
-        let content = content_of(&Part::new(&source, 0, body));
-        let (inner, whole, trailer) = match digests.join() {
-            Ok(digests) => digests.map_err(|error| unreadable(&error))?,
-            Err(_) => return Err(Damage::file("could not be hashed")),
-        };
-        // Pages tell more than a digest: where.
-        let content = content?;
-        if form == Form::Snapshot && inner != trailer {
-            return Err(Damage::file(
-                "the digest at its end does not match: a byte was changed outside of the pages in use",
-            ));
-        }
-        Ok(Inspected {
-            form,
-            size,
-            sha256: whole,
-            content,
-            identity: None,
-            v2_data: false,
-            forced: None,
-        })
+    let read = || content_of(&Part::new(&source, 0, body));
+    let (digests, content) = digests::beside(&copy, (body, size), wanted, read).map_err(|error| unreadable(&error))?;
+    // Pages tell more than a digest: where.
+    let content = content?;
+    let trailer_is_wrong = |sha: &Sha| form == Form::Snapshot && !sha.ends_with_its_own;
+    if digests.sha256.as_ref().is_some_and(trailer_is_wrong) {
+        return Err(Damage::file(
+            "the digest at its end does not match: a byte was changed outside of the pages in use",
+        ));
+    }
+    Ok(Inspected {
+        form,
+        size,
+        sha256: digests.sha256.map(|sha| sha.whole),
+        blake3: digests.blake3,
+        content,
+        identity: None,
+        v2_data: false,
+        forced: None,
     })
 }
 
-/// Data directories in an archive: the digest, and everything in them.
-pub fn inspect_archive(file: File) -> Result<Inspected, Damage> {
+/// Data directories in an archive: the digests, and everything in them.
+pub fn inspect_archive(file: File, wanted: Wanted) -> Result<Inspected, Damage> {
     let unreadable = |error: &io::Error| Damage::reading(None, error);
     let copy = file.try_clone().map_err(|error| unreadable(&error))?;
     let source = FileSource::new(file).map_err(|error| unreadable(&error))?;
     let size = source.size();
-    std::thread::scope(|scope| {
-        let digests = scope.spawn(|| digests(&copy, size, size));
-        let found = archived(&source);
-        let (_, sha256, _) = match digests.join() {
-            Ok(digests) => digests.map_err(|error| unreadable(&error))?,
-            Err(_) => return Err(Damage::file("could not be hashed")),
-        };
-        Ok(Inspected { sha256, ..found? })
+    let (digests, found) =
+        digests::beside(&copy, (size, size), wanted, || archived(&source)).map_err(|error| unreadable(&error))?;
+    Ok(Inspected {
+        sha256: digests.sha256.map(|sha| sha.whole),
+        blake3: digests.blake3,
+        ..found?
     })
 }
 
@@ -147,7 +137,8 @@ fn archived(source: &FileSource) -> Result<Inspected, Damage> {
     Ok(Inspected {
         form: if v2.is_some() { Form::V2Backup } else { Form::DataDir },
         size: source.size(),
-        sha256: String::new(),
+        sha256: None,
+        blake3: String::new(),
         content,
         // What `etcdctl backup` makes has IDs of its own.
         identity: own.and_then(|found| found.member.zip(found.cluster)),
@@ -159,22 +150,4 @@ fn archived(source: &FileSource) -> Result<Inspected, Damage> {
 /// The content of a database anywhere.
 pub fn content_of<S: ReadAt + ?Sized>(source: &S) -> Result<Content, Damage> {
     content::read(&Database::open(source)?)
-}
-
-/// Hex digests of the body and of the whole, and what stands at the end.
-fn digests(file: &File, body: u64, size: u64) -> io::Result<(String, String, String)> {
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; STRIDE];
-    let mut done = 0;
-    while done < body {
-        let stride = usize::try_from(body - done).unwrap_or(STRIDE).min(STRIDE);
-        file.read_exact_at(&mut buffer[..stride], done)?;
-        digest.update(&buffer[..stride]);
-        done += stride as u64;
-    }
-    let inner = hex(&digest.clone().finalize());
-    let mut trailer = vec![0; usize::try_from(size - body).unwrap_or_default()];
-    file.read_exact_at(&mut trailer, body)?;
-    digest.update(&trailer);
-    Ok((inner, hex(&digest.finalize()), hex(&trailer)))
 }

@@ -92,8 +92,29 @@ pub struct Forced {
 pub struct Verified {
     pub at: Timestamp,
     pub run: Option<RunId>,
+    /// What the file as a whole was held against; `None`: its SHA-256, by a version that did not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Compared>,
     /// By starting a throw-away etcd from it; `None`: nobody asked for that.
     pub boot: Option<Proof>,
+}
+
+/// The digest of the whole file that was found to be the known one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compared {
+    Sha256,
+    Blake3,
+}
+
+impl Compared {
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA-256",
+            Self::Blake3 => "BLAKE3",
+        }
+    }
 }
 
 /// What the throw-away etcd said.
@@ -125,6 +146,9 @@ pub struct Manifest {
     pub size: u64,
     /// Of the whole file, hex.
     pub sha256: String,
+    /// The same, which takes less time to compare; backups of older versions have it from their next check on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
     #[serde(flatten)]
     pub source: Source,
     #[serde(flatten)]
@@ -180,7 +204,8 @@ impl Shelf {
         self.backups.iter().find(|kept| kept.manifest.name == name)
     }
 
-    /// The newest proved backup of this cluster ID that can be restored; of any where the ID is not known (no member answers).
+    /// The newest proved backup of this cluster ID that can be restored; of any where the ID is not known (no member answers). One that
+    /// does not tell its cluster only where no other fits.
     pub fn newest_verified(&self, cluster_id: Option<Id>) -> Option<&Kept> {
         self.newest(cluster_id, Manifest::is_restorable)
     }
@@ -191,14 +216,14 @@ impl Shelf {
     }
 
     fn newest(&self, cluster_id: Option<Id>, fits: impl Fn(&Manifest) -> bool) -> Option<&Kept> {
-        let of_cluster = |kept: &&Kept| {
-            let own = kept.manifest.source.cluster_id;
-            cluster_id.is_none() || own.is_none() || own == cluster_id
+        let good = || {
+            self.backups
+                .iter()
+                .filter(|kept| kept.manifest.is_good() && fits(&kept.manifest))
         };
-        self.backups
-            .iter()
-            .filter(|kept| kept.manifest.is_good() && fits(&kept.manifest))
-            .find(of_cluster)
+        let own = |kept: &&Kept| kept.manifest.source.cluster_id;
+        let ours = |kept: &&Kept| own(kept).is_some() && (cluster_id.is_none() || own(kept) == cluster_id);
+        good().find(ours).or_else(|| good().find(|kept| own(kept).is_none()))
     }
 }
 
@@ -220,6 +245,7 @@ pub(crate) mod tests {
             file: "snapshot.db".to_owned(),
             size: 20_512,
             sha256: "ab".repeat(32),
+            blake3: None,
             source: Source {
                 cluster_id: Some(Id(0x1a)),
                 ..Source::default()
@@ -230,6 +256,7 @@ pub(crate) mod tests {
             verified: Some(Verified {
                 at: taken,
                 run: None,
+                digest: None,
                 boot: None,
             }),
             damage: None,
@@ -267,5 +294,23 @@ pub(crate) mod tests {
         assert_eq!(found(Some(Id(0x1a))), Some("own"));
         assert_eq!(found(None), Some("other"));
         assert_eq!(found(Some(Id(0x3c))), None);
+    }
+
+    #[test]
+    fn one_that_does_not_tell_its_cluster_is_chosen_only_where_no_other_is_ours() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut foreign = sample("foreign", at(9));
+        foreign.manifest.source.cluster_id = None;
+        let own = sample("own", at(7));
+        let mut shelf = Shelf {
+            backups: vec![foreign, own],
+            broken: Vec::new(),
+        };
+        let found = |shelf: &Shelf, id| shelf.newest_verified(id).map(|kept| kept.manifest.name.clone());
+        assert_eq!(found(&shelf, Some(Id(0x1a))).as_deref(), Some("own"));
+        assert_eq!(found(&shelf, None).as_deref(), Some("own"));
+        assert_eq!(found(&shelf, Some(Id(0x2b))).as_deref(), Some("foreign"));
+        shelf.backups.pop();
+        assert_eq!(found(&shelf, Some(Id(0x1a))).as_deref(), Some("foreign"));
     }
 }

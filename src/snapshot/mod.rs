@@ -3,10 +3,13 @@
 
 pub mod archive;
 pub mod bolt;
+pub mod choice;
 pub mod content;
 pub mod damage;
 pub mod data_dir;
+pub mod digests;
 pub mod file;
+pub mod hash_kv;
 pub mod manifest;
 mod proto;
 pub mod ranges;
@@ -16,5 +19,6 @@ pub mod summary;
 pub mod wal;
 
 pub use damage::Damage;
+pub use digests::Wanted;
 pub use file::{Inspected, inspect, inspect_any, inspect_archive};
-pub use manifest::{Content, Forced, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};
+pub use manifest::{Compared, Content, Forced, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};

@@ -33,11 +33,16 @@ impl RealTransport {
         sudo_password: Option<Secret<String>>,
     ) -> Result<Self, TlsError> {
         let shared = Arc::new(cluster.clone());
+        let said = sudo_password.clone();
         let joined = Arc::new(Joined {
             cluster: shared.clone(),
             hosts: host::Hosts::new(shared, sudo_password),
         });
-        Self::new(cluster, credentials, Some(joined.clone()), Some(joined))
+        let mut transport = Self::new(cluster, credentials, Some(joined.clone()), Some(joined))?;
+        if let Some(password) = &said {
+            transport.scrub.add(password);
+        }
+        Ok(transport)
     }
 }
 

@@ -10,8 +10,11 @@ mod keeping;
 mod pack;
 mod shelf;
 mod take;
+mod with;
 
+pub use keeping::preview;
 pub use shelf::list;
+pub use with::With;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -8,6 +8,7 @@ mod joined;
 pub mod library;
 pub mod process;
 pub mod real;
+mod scrub;
 mod silence;
 pub mod simulated;
 pub mod stream;

@@ -12,6 +12,7 @@ use super::etcd::{Credentials, Etcd};
 use super::http::Http;
 use super::library::Library;
 use super::process;
+use super::scrub::Scrub;
 use super::tls::{Tls, TlsError};
 use super::{Answer, Transport};
 use crate::base::clock;
@@ -57,6 +58,7 @@ pub struct RealTransport {
     /// By host.
     client_urls: HashMap<String, String>,
     library: Option<Library>,
+    pub(super) scrub: Scrub,
 }
 
 impl RealTransport {
@@ -69,6 +71,10 @@ impl RealTransport {
     ) -> Result<Self, TlsError> {
         let dialer = Arc::new(Dialer::of_cluster(cluster, forwarder.clone())?);
         let world = Arc::new(Dialer::new(Tls::load(&TlsFiles::default())?, cluster.route, forwarder));
+        let mut scrub = Scrub::default();
+        if let Some(credentials) = &credentials {
+            scrub.add(&credentials.password);
+        }
         let client_url = |host: &Host| Some((host.name.clone(), host.client_url.clone()?));
         Ok(Self {
             client_urls: cluster.hosts.iter().filter_map(client_url).collect(),
@@ -76,6 +82,7 @@ impl RealTransport {
             http: Http::new(dialer.clone(), world),
             dialer,
             hosts,
+            scrub,
             library: cluster.library().map(|folder| Library::at(folder, &cluster.name)),
         })
     }
@@ -147,7 +154,12 @@ async fn here(command: &str, bound: Duration) -> Result<RunOutput, CallError> {
 
 impl Transport for RealTransport {
     fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> Answer<'a> {
-        Box::pin(self.carry_out(call, watch))
+        Box::pin(async move {
+            let watch = self.scrub.watched(watch);
+            let mut answer = self.carry_out(call, &watch).await;
+            self.scrub.answer(&mut answer);
+            answer
+        })
     }
 
     fn expect(&self, names: &[&str]) {

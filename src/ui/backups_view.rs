@@ -109,6 +109,7 @@ pub fn one(kept: &Kept) -> String {
             format!("{} ({} bytes)", text::bytes(manifest.size), manifest.size),
         ),
         ("SHA-256", manifest.sha256.clone()),
+        ("BLAKE3", or(manifest.blake3.clone())),
         ("etcd's hash", content.hash.clone()),
         ("revision", content.revision.to_string()),
         ("keys", content.keys.to_string()),
@@ -155,7 +156,10 @@ fn verified_words(manifest: &Manifest) -> String {
         Some(Proof::Booted { version }) => format!(", etcd {version} starts from it"),
         Some(Proof::NotTried(why)) => format!(", not proved by boot: {why}"),
     };
-    format!("{}{boot}", rfc3339(proof.at))
+    let by = proof
+        .digest
+        .map_or_else(String::new, |digest| format!(" by its {}", digest.name()));
+    format!("{}{by}{boot}", rfc3339(proof.at))
 }
 
 /// One line after a check.

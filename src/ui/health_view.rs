@@ -156,7 +156,7 @@ fn problems(health: &Health, paint: Paint, columns: usize) -> Vec<String> {
     for problem in &health.problems {
         let head = match problem.severity {
             Severity::Critical => paint.red("critical:"),
-            Severity::Warning => paint.yellow("warning:"),
+            Severity::Warning | Severity::Notice => paint.yellow("warning:"),
         };
         lines.push(text::wrap(&format!("{head} "), &text::harmless(&problem.text), columns));
         let arrow = format!("      {} ", paint.cyan("->"));

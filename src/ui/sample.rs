@@ -22,6 +22,7 @@ pub(super) fn cluster() -> ClusterConfig {
         clients: None,
         backups: Backups::default(),
         hosts: ["etcd-1", "etcd-2", "etcd-3"].map(Host::named).to_vec(),
+        discovery: None,
         call_timeout: Span::seconds(5),
     }
 }
@@ -79,6 +80,7 @@ pub(super) fn step(path: &str, risk: Risk, calls: Vec<PlannedCall>) -> PlannedSt
         model_before: None,
         model_after: None,
         outage: None,
+        if_stuck: None,
     }
 }
 

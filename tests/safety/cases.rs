@@ -1,5 +1,7 @@
 //! What befalls a run, and what must come of it.
 
+mod living;
+
 use std::time::Duration;
 
 use etcdops::base::id::RunId;
@@ -308,6 +310,10 @@ impl Sweep<'_> {
             };
             if dead.is_empty() || !dead.iter().all(asked) {
                 wrong.push("two clusters take writes, and nobody was told".to_owned());
+            }
+            let warned = |checked: &etcdops::plan::types::Checked| checked.saw.contains("they form the old quorum");
+            if !self.plan.requires.iter().any(warned) {
+                wrong.push("the dead have served, and the plan did not say that they could".to_owned());
             }
         }
         if is_done(Some(&ending)) {

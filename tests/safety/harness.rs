@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use etcdops::base::id::RunId;
 use etcdops::cluster::host::ClusterConfig;
 use etcdops::cluster::model::ModelMember;
+use etcdops::cluster::observed::Remembered;
 use etcdops::event::{Event, EventKind, Operator, Renderer, RunOutcome};
 use etcdops::plan::build::{Refusal, Request};
 use etcdops::plan::types::{HoldRole, Plan, PlannedCall};
@@ -276,7 +277,7 @@ impl Job<'_> {
             parameters: self.parameters,
             run: &run,
             dead: self.dead,
-            known_revision: 0,
+            remembered: &Remembered::default(),
             accept: &[],
         };
         let prepared = world
@@ -354,6 +355,9 @@ pub fn live_on(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate
 
 fn drive(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate, life: Life<'_>) -> Option<Ending> {
     let records = record.events().clone();
+    // Each life is a process of its own.
+    let begun = |event: &&journal::Record| matches!(event.kind, EventKind::Created { .. } | EventKind::Resumed { .. });
+    let lives = records.iter().filter(begun).count() + usize::from(!life.same || records.is_empty());
     let interrupt = Interrupt::default();
     let sink = Sink {
         record: record.clone(),
@@ -369,7 +373,7 @@ fn drive(world: &World, consent: &Consent<'_>, record: &Record, fate: Fate, life
         operator: Operator {
             who: "op@bastion".to_owned(),
             machine: "m".to_owned(),
-            pid: 1,
+            pid: u32::try_from(lives).unwrap(),
             pid_started: 1,
         },
     };

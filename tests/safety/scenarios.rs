@@ -48,6 +48,8 @@ pub struct Scenario {
     pub recovers: bool,
     /// A boot takes back what it did: the unit starts, /run is empty.
     pub reboot_undoes: bool,
+    /// What is wrong with the end of the undisturbed run, to which all others are held.
+    pub end: fn(&World) -> Option<String>,
     books: Arc<BTreeMap<String, Runbook>>,
 }
 
@@ -92,6 +94,9 @@ struct Way {
     recovers: bool,
     reboot_undoes: bool,
     prepare: fn(&World, usize),
+    /// What the inventory says besides.
+    inventory: fn(&mut ClusterConfig),
+    end: fn(&World) -> Option<String>,
     parameters: fn(usize) -> Value,
     /// Hosts that the operator declares dead.
     dead: fn(usize) -> Vec<String>,
@@ -109,6 +114,8 @@ const PLAIN: Way = Way {
     recovers: false,
     reboot_undoes: false,
     prepare: |_, _| {},
+    inventory: |_| {},
+    end: |_| None,
     parameters: |_| json!({}),
     dead: |_| Vec::new(),
 };
@@ -151,7 +158,8 @@ pub fn of(catalogue: &Catalogue) -> Vec<Scenario> {
                 for &size in way.sizes.iter().filter(|size| (way.on)(**size, version)) {
                     let builder = World::of(version, size).spare(way.spares).writer();
                     let builder = if way.agent { builder.agent() } else { builder };
-                    let (world, cluster) = builder.build();
+                    let (world, mut cluster) = builder.build();
+                    (way.inventory)(&mut cluster);
                     (way.prepare)(&world, size);
                     let dead = (way.dead)(size);
                     world.declare_dead(&dead);
@@ -171,6 +179,7 @@ pub fn of(catalogue: &Catalogue) -> Vec<Scenario> {
                         refusal: way.refusal,
                         recovers: way.recovers,
                         reboot_undoes: way.reboot_undoes,
+                        end: way.end,
                         books: books.clone(),
                     });
                 }

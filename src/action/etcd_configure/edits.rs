@@ -95,7 +95,7 @@ fn written(seen: &ConfigSeen, key: &str, value: Option<&str>) -> String {
 }
 
 /// `initial-cluster` → `ETCD_INITIAL_CLUSTER`.
-pub(super) fn variable_of(key: &str) -> String {
+pub(in crate::action) fn variable_of(key: &str) -> String {
     format!("ETCD_{}", key.to_ascii_uppercase().replace('-', "_"))
 }
 

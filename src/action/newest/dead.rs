@@ -22,6 +22,9 @@ pub struct Dead {
     /// Hosts from which they are looked for, besides the bastion.
     #[schemars(extend("x-host" = true))]
     pub asked_from: Vec<String>,
+    /// They carried most of the old cluster's voters: it is said what they would do if they returned together.
+    #[serde(default)]
+    pub quorum: bool,
 }
 
 impl Dead {
@@ -43,8 +46,13 @@ impl Condition for Dead {
     }
 
     fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
-        let found = if self.hosts.is_empty() { "none" } else { "no answer" };
-        refusal(site, &self.hosts, &self.others(), seen).unwrap_or_else(|| Verdict::Holds(found.to_owned()))
+        refusal(site, &self.hosts, &self.others(), seen).unwrap_or_else(|| {
+            let names: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
+            Verdict::Holds(match names.as_slice() {
+                [] => "none".to_owned(),
+                names => format!("no answer; {}", super::given_up(names, self.quorum)),
+            })
+        })
     }
 }
 

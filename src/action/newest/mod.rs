@@ -175,15 +175,22 @@ impl Newest {
         let gone: Vec<Absent> = copies.absent(chosen, site.cluster);
         if !gone.is_empty() {
             let names: Vec<&str> = gone.iter().map(Absent::word).collect();
-            text.push_str(&format!("; given up and NOT fenced: {}", names.join(", ")));
-            if gone.len() >= model::needed(chosen.voters.len()) {
-                text.push_str(
-                    ". If they return together they form the old quorum and serve their own clients: keep their power off, or block them at the firewall, until they are wiped",
-                );
-            }
+            text.push_str("; ");
+            text.push_str(&given_up(&names, gone.len() >= model::needed(chosen.voters.len())));
         }
         text
     }
+}
+
+/// Of whom nobody can say that they stay away; `quorum`: they are enough to serve by themselves (safety 10).
+fn given_up(names: &[&str], quorum: bool) -> String {
+    let mut text = format!("given up and NOT fenced: {}", names.join(", "));
+    if quorum {
+        text.push_str(
+            ". If they return together they form the old quorum and serve their own clients: keep their power off, or block them at the firewall, until they are wiped",
+        );
+    }
+    text
 }
 
 /// Why a copy cannot be the survivor.

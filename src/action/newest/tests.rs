@@ -264,10 +264,20 @@ fn the_word_that_hosts_are_dead_is_checked_from_everywhere() {
         let condition = Dead {
             hosts: names(&[5]),
             asked_from: names(&[1, 2]),
+            quorum: false,
         };
         let looks = condition.looks(site);
         let silent = || vec![gone(Fault::Connect); looks.len()];
-        assert!(matches!(condition.judge(site, &silent(), None), Verdict::Holds(_)));
+        let found = |condition: &Dead| match condition.judge(site, &silent(), None) {
+            Verdict::Holds(saw) => saw,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found(&condition), "no answer; given up and NOT fenced: etcd-5");
+        let many = Dead {
+            quorum: true,
+            ..condition.clone()
+        };
+        assert!(found(&many).contains("If they return together they form the old quorum"));
         let asked = |host: &str| {
             let from = |look: &Look| matches!(look, Look::Host { host: from, .. } if from == host);
             looks.iter().position(from).unwrap()

@@ -35,6 +35,7 @@ use crate::action::host_run::HostRun;
 use crate::action::http_condition::HttpAnswers;
 use crate::action::http_request::HttpRequestAction;
 use crate::action::leader_move::LeaderMove;
+use crate::action::listens::Listens;
 use crate::action::member_add::{self, MemberAdd};
 use crate::action::member_condition::MemberIs;
 use crate::action::member_order::{self, MemberOrder};
@@ -56,7 +57,9 @@ use crate::action::service_restart::ServiceRestart;
 use crate::action::service_start::ServiceStart;
 use crate::action::service_stop::ServiceStop;
 use crate::action::talk::{Confirm, Note, Wait};
+use crate::action::v2_data::V2Data;
 use crate::action::version::VersionIs;
+use crate::action::way_back::WayBack;
 use crate::action::{Kind, SAYS};
 
 /// The actions, in the order of the reference.
@@ -303,6 +306,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "The member list as a whole: counts, names, peer URLs, agreement.",
     ),
     ConditionKind::of::<Peers>("peers", "Members reach a new host's peer port, and it theirs."),
+    ConditionKind::of::<Listens>(
+        "listens",
+        "etcd on a host will listen where its peers call it, as it is configured.",
+    ),
     ConditionKind::of::<Fenced>(
         "fenced",
         "Old members are stopped and cannot come back by themselves; what cannot be fenced is named.",
@@ -335,13 +342,21 @@ pub static CONDITIONS: &[ConditionKind] = &[
     ),
     ConditionKind::of::<Configurable>(
         "configurable",
-        "The settings with which etcd on hosts will join a cluster, or begin one, can be written where they live; otherwise the lines to change by hand.",
+        "The settings with which etcd on hosts will join a cluster, begin one, or go on, can be written where they live; otherwise the lines to change by hand.",
     ),
     ConditionKind::of::<Disk>("disk", "Hosts have this much space free."),
     ConditionKind::of::<Quota>("quota", "Hosts let a database of this size take writes."),
     ConditionKind::of::<Restorable>(
         "restorable",
         "Hosts have the tool that restores a backup, and an etcd that can run on its data.",
+    ),
+    ConditionKind::of::<WayBack>(
+        "way_back",
+        "Hosts have the programs with which they take debug logging back by themselves: curl, or what does for this version of etcd.",
+    ),
+    ConditionKind::of::<V2Data>(
+        "v2_data",
+        "No data of the v2 API lies on hosts that a backup does not hold.",
     ),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
     ConditionKind::of::<VersionIs>("version", "The etcd that a host has: may it join, is it new enough."),

@@ -23,6 +23,26 @@ pub struct Marker {
     pub doing: String,
 }
 
+impl Marker {
+    /// The process that wrote it.
+    pub fn life(&self) -> Life {
+        Life {
+            machine: self.machine.clone(),
+            pid: self.pid,
+            pid_started: self.pid_started,
+        }
+    }
+}
+
+/// One process of a run, which may have several: one after another, on one bastion or on several. Its fields are those of [`Marker`], in
+/// the same order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    pub machine: String,
+    pub pid: u32,
+    pub pid_started: u64,
+}
+
 /// The unit and its process, as found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSeen {
@@ -45,6 +65,8 @@ pub struct ServiceSeen {
     /// Settings in force for etcd, keyed without prefix, lower-case with dashes (`data-dir`), after systemd's quoting and precedence;
     /// of the running process where it runs, of the unit otherwise.
     pub settings: BTreeMap<String, Setting>,
+    /// Those that are configured otherwise by now: in force from the next start on.
+    pub at_next_start: BTreeMap<String, String>,
     /// What could not be read for sure; changes that need it are refused with this text.
     pub unreadable: Option<String>,
     pub data_dir: Option<String>,
@@ -52,6 +74,9 @@ pub struct ServiceSeen {
     /// The directory is there and holds nothing.
     pub data_dir_empty: bool,
     pub data_dir_is_mount: bool,
+    /// Bytes that the member's files take, its log included.
+    #[serde(default)]
+    pub data_size: Option<u64>,
     pub wal_dir: Option<String>,
     pub wal_dir_is_mount: bool,
     /// Why etcd's user could not begin with new data there, as far as the unit alone decides that.
@@ -63,6 +88,8 @@ pub struct ServiceSeen {
     pub version: Option<Version>,
     /// `etcdutl` and `etcdctl` as found on PATH.
     pub tools: BTreeMap<String, Version>,
+    /// Of `curl`, `openssl` and `bash` those on PATH.
+    pub programs: Vec<String>,
     /// The fence stands, and starting is refused by it.
     pub fenced: bool,
     /// Overrides of ours in place: name → settings.

@@ -57,6 +57,7 @@ pub(super) fn cluster(reader: &Reader, source: &Source, name: &str, node: &Node,
         clients: take(&keys.clients, "clients", &mut origins),
         backups,
         hosts,
+        discovery: None,
         call_timeout: take(&keys.timeout, "timeout", &mut origins).unwrap_or(DEFAULT_CALL_TIMEOUT),
     };
     if let Some((_, first)) = keys.endpoints.first() {

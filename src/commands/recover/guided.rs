@@ -7,6 +7,7 @@ use super::super::health::{recalled, remember};
 use super::super::{Context, Exit, Failure};
 use super::{ADDING, survivor};
 use crate::call::{Call, LibraryAnswer, LibraryOp, Reply, To, Unwatched};
+use crate::cluster::host::ClusterConfig;
 use crate::look::recovery::{self, BackupFound, Choice, Choices, Found, Way};
 use crate::look::verdict::{Circumstances, Health, Verdict, verdict};
 use crate::snapshot::Shelf;
@@ -27,7 +28,7 @@ pub(super) async fn guided(context: &Context, options: &ActOptions) -> Result<Ex
         inventory: settings.file.is_some(),
     };
     let health = verdict(&found.evidence, &settings.cluster, around);
-    let backups = backups(context, &found, &transport).await;
+    let backups = backups(context, &settings.cluster, &found, &transport).await;
     let choices = found.choices(
         &settings.cluster,
         &backups,
@@ -58,8 +59,13 @@ pub(super) async fn guided(context: &Context, options: &ActOptions) -> Result<Ex
     }
 }
 
-/// The newest proved backup that a restore can use. A library that cannot be read is said, and is no reason to stop looking.
-async fn backups(context: &Context, found: &Found, transport: &dyn Transport) -> Vec<BackupFound> {
+/// The newest proved backups that a recovery can use. A library that cannot be read is said, and is no reason to stop looking.
+async fn backups(
+    context: &Context,
+    cluster: &ClusterConfig,
+    found: &Found,
+    transport: &dyn Transport,
+) -> Vec<BackupFound> {
     let call = Call {
         to: To::Library(LibraryOp::List),
         timeout: ADDING,
@@ -72,15 +78,13 @@ async fn backups(context: &Context, found: &Found, transport: &dyn Transport) ->
             Shelf::default()
         }
     };
-    let newest = shelf.newest_verified(found.evidence.observed.cluster_id);
-    newest
-        .map(|kept| BackupFound {
-            name: kept.manifest.name.clone(),
-            taken: kept.manifest.taken,
-            revision: kept.manifest.content.revision,
-        })
-        .into_iter()
-        .collect()
+    let mut known = recalled(&cluster.name)
+        .map(|record| record.remembered())
+        .unwrap_or_default();
+    let observed = &found.evidence.observed;
+    known.cluster_id = observed.cluster_id.or(known.cluster_id);
+    known.members = observed.members_or(&known).into_iter().cloned().collect();
+    BackupFound::of(&shelf, cluster, &known)
 }
 
 /// There is something to recover: no read went through a quorum, and no leader is known.
@@ -134,21 +138,24 @@ async fn chosen<'a>(
 
 async fn carry_out(context: &Context, options: &ActOptions, choice: &Choice) -> Result<Exit, Failure> {
     let mut options = options.clone();
-    options.dead.extend(
-        choice
-            .dead
-            .iter()
-            .filter(|host| !options.dead.contains(host))
-            .cloned()
-            .collect::<Vec<_>>(),
-    );
+    let more = |given: &mut Vec<String>, wanted: &[String]| {
+        let new: Vec<String> = wanted.iter().filter(|word| !given.contains(word)).cloned().collect();
+        given.extend(new);
+    };
+    more(&mut options.dead, &choice.dead);
+    more(&mut options.accept, &choice.accept);
     let from = choice.from.clone().unwrap_or_default();
     match choice.way {
         Way::Start => act(context, &options, "recover-start", Parameters::new()).await,
         Way::FromSurvivor => act(context, &options, "recover-from-survivor", survivor(&from)).await,
         Way::FromBackup => {
             let parameters = Parameters::from([("backup".to_owned(), json!(from))]);
-            act(context, &options, "recover-from-backup", parameters).await
+            let runbook = if choice.v2 {
+                "recover-from-v2-backup"
+            } else {
+                "recover-from-backup"
+            };
+            act(context, &options, runbook, parameters).await
         }
     }
 }

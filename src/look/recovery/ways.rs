@@ -6,6 +6,7 @@ use super::{BackupFound, Choice, Way};
 use crate::action::newest::{Absent, Copies, position, several};
 use crate::base::counted::{counted, length};
 use crate::base::quote::quote;
+use crate::call::Fault;
 use crate::call::copy::CopySeen;
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::model;
@@ -59,10 +60,46 @@ pub(super) fn start(copies: &Copies<'_>) -> Choice {
         refused,
         from: None,
         dead: Vec::new(),
+        accept: Vec::new(),
+        v2: false,
     }
 }
 
-pub(super) fn from_backup(backup: &BackupFound, highest: u64, now: Timestamp) -> Choice {
+/// Hosts that a restore has to do without, and whether it can.
+pub(super) struct Absence {
+    /// Nothing of them answers.
+    dead: Vec<String>,
+    refused: Option<String>,
+}
+
+/// `serves`: etcd answers on this host.
+pub(super) fn absence(copies: &Copies<'_>, serves: impl Fn(&str) -> bool) -> Absence {
+    let alive = copies.blind.iter().find(|(host, error)| {
+        let shut_out = matches!(error.fault, Fault::Auth | Fault::HostKey | Fault::Sudo);
+        shut_out || serves(host)
+    });
+    let refused = match alive {
+        Some((host, error)) => Some(format!(
+            "{host} answers and cannot be worked on, so that it could be neither restored nor stopped: {}",
+            error.message
+        )),
+        None if copies.read.is_empty() => Some("no host can be reached".to_owned()),
+        None => None,
+    };
+    Absence {
+        dead: copies.blind.iter().map(|(host, _)| (*host).to_owned()).collect(),
+        refused,
+    }
+}
+
+/// `v2_lost`: there is data of the v2 API that a snapshot holds nothing of.
+pub(super) fn from_backup(
+    backup: &BackupFound,
+    absence: &Absence,
+    v2_lost: bool,
+    highest: u64,
+    now: Timestamp,
+) -> Choice {
     let age = now.duration_since(backup.taken).as_secs().max(0);
     // Of a store that was never written to the database says 0, and its members say 1.
     let revisions = highest.saturating_sub(backup.revision.max(1));
@@ -71,18 +108,45 @@ pub(super) fn from_backup(backup: &BackupFound, highest: u64, now: Timestamp) ->
         (_, 0) => "no later revision is known".to_owned(),
         _ => format!("at least {}", counted(revisions, "revision", "revisions")),
     };
+    let mut loses = format!("{lost}, {}", length(age));
+    let mut accept = Vec::new();
+    if v2_lost && !backup.v2 {
+        loses.push_str("; all data of the v2 API");
+        accept.push("v2_data".to_owned());
+    }
+    if let Some(fell) = &backup.fell {
+        loses.push_str("; beware: ");
+        loses.push_str(fell);
+    }
+    let mut what = format!(
+        "backup {} of {}",
+        backup.name,
+        backup.taken.strftime("%Y-%m-%d %H:%M UTC")
+    );
+    if backup.v2 {
+        what.push_str(", with data of the v2 API");
+    }
+    if !absence.dead.is_empty() {
+        let dead: Vec<&str> = absence.dead.iter().map(String::as_str).collect();
+        what.push_str(&format!(", without {}, which cannot be reached", list(&dead)));
+    }
+    let mut command = format!("etcdops recover --from-backup {}", quote(&backup.name));
+    command.extend(absence.dead.iter().map(|host| format!(" --dead {}", quote(host))));
+    command.extend(accept.iter().map(|guard| format!(" --accept {guard}")));
+    let doubt = backup.doubt.as_ref();
     Choice {
         way: Way::FromBackup,
-        what: format!(
-            "backup {} of {}",
-            backup.name,
-            backup.taken.strftime("%Y-%m-%d %H:%M UTC")
-        ),
-        loses: format!("{lost}, {}", length(age)),
-        command: format!("etcdops recover --from-backup {}", quote(&backup.name)),
-        refused: None,
+        what,
+        loses,
+        refused: absence
+            .refused
+            .clone()
+            .or_else(|| doubt.map(|doubt| format!("{doubt}; if it is of this cluster: {command} --accept backup"))),
+        command,
         from: Some(backup.name.clone()),
-        dead: Vec::new(),
+        dead: absence.dead.clone(),
+        accept,
+        v2: backup.v2,
     }
 }
 
@@ -116,6 +180,8 @@ pub(super) fn from_survivor(copies: &Copies<'_>, cluster: &ClusterConfig, highes
         refused,
         from: Some(host.to_owned()),
         dead,
+        accept: Vec::new(),
+        v2: false,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::Survey;
 use crate::call::Fault;
+use crate::cluster::member::Id;
 use crate::cluster::version::Version;
 use crate::look::answers::{EndpointAnswers, Question};
 use crate::look::{Depth, rows};
@@ -38,13 +39,15 @@ impl Survey<'_> {
     /// What nobody needs to wait for any more.
     fn needless(&self, endpoint: usize, question: Question, proved: bool) -> bool {
         let place = &self.answers.endpoints[endpoint];
-        let answered_elsewhere = !place.configured
-            && place.expected.is_some_and(|id| {
-                self.answers
-                    .endpoints
-                    .iter()
-                    .any(|other| other.status_ok().is_some_and(|status| status.member_id == id.0))
-            });
+        let elsewhere = |told: fn(&EndpointAnswers) -> bool| {
+            let same =
+                |other: &EndpointAnswers, id: Id| other.status_ok().is_some_and(|status| status.member_id == id.0);
+            let mut others = self.answers.endpoints.iter();
+            !place.configured
+                && place
+                    .expected
+                    .is_some_and(|id| others.any(|other| same(other, id) && told(other)))
+        };
         // A host of the inventory that runs no member (yet): nobody waits for it.
         let stranger = self.depth == Depth::Brief && proved && self.member(endpoint).is_none() && self.is_ours();
         let spare = (!place.configured && place.expected.is_none() || stranger) && !self.known.is_empty();
@@ -55,10 +58,11 @@ impl Survey<'_> {
                 enough && !matches!(place.status_error(), Some(error) if error.fault == Fault::Auth)
                     || place.status_error().is_some_and(|error| error.fault != Fault::Auth)
             }
-            Question::Status => answered_elsewhere || rows::is_mute(place),
+            Question::Status => elsewhere(|_| true) || rows::is_mute(place),
             Question::Members => {
-                answered_elsewhere
-                    || place.status.is_some()
+                elsewhere(|other| matches!(other.members, Some(Ok(_))))
+                    // Who is well tells its own view at once, and whoever compares views needs each.
+                    || place.status_error().is_some()
                         && self
                             .answers
                             .endpoints

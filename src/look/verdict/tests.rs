@@ -2,7 +2,7 @@ use super::*;
 use crate::call::host::ServiceSeen;
 use crate::cluster::host::{AuthUser, Backups, Route, TlsFiles};
 use crate::cluster::member::{Id, Member};
-use crate::cluster::observed::{Cause, Observed};
+use crate::cluster::observed::{Cause, Observed, OwnList};
 
 fn cluster() -> ClusterConfig {
     ClusterConfig {
@@ -14,6 +14,7 @@ fn cluster() -> ClusterConfig {
         clients: None,
         backups: Backups::default(),
         hosts: Vec::new(),
+        discovery: None,
         call_timeout: crate::base::duration::Span::seconds(5),
     }
 }
@@ -44,6 +45,7 @@ fn row(number: u64) -> MemberSeen {
         leader: Some(Id(1)),
         cluster_id: Some(Id(77)),
         certificate_not_after: None,
+        own_list: OwnList::Same,
         cause: None,
     }
 }
@@ -314,4 +316,29 @@ fn without_rights_only_what_was_learned_is_said() {
     let health = judge(&evidence);
     assert_eq!(health.verdict, Verdict::Unknown);
     assert!(health.problems[0].hint.contains("--user"), "{}", hints(&health));
+}
+
+#[test]
+fn a_version_whose_store_misleads_3_6_is_told_with_what_to_do() {
+    let with = |version: &str| {
+        let mut evidence = evidence(true, vec![row(1), row(2), row(3)]);
+        evidence.observed.members[1].version = version.parse().ok();
+        let mut health = judge(&evidence);
+        health.problems.retain(|problem| problem.severity == Severity::Notice);
+        assert_eq!(health.verdict, Verdict::Healthy);
+        hints(&health)
+    };
+    let both = with("3.5.16");
+    assert!(
+        both.contains("e2 of etcd 3.5.16") && both.contains("removed may be back"),
+        "{both}"
+    );
+    assert!(
+        both.contains("learners that were promoted") && both.contains("newest 3.5"),
+        "{both}"
+    );
+    let zombies = with("3.5.25");
+    assert!(zombies.contains("e2") && !zombies.contains("promoted"), "{zombies}");
+    assert_eq!(with("3.5.26"), "");
+    assert_eq!(with("3.6.0"), "");
 }

@@ -62,6 +62,7 @@ impl Builder<'_> {
             hold: None,
             allow: step.allow.clone(),
             outage: None,
+            if_stuck: self.stuck.clone(),
             model_before: None,
             model_after: None,
         };
@@ -79,6 +80,11 @@ impl Builder<'_> {
         }
         if planned.calls.is_empty() {
             return Ok(());
+        }
+        for (action, _) in &actions {
+            if let Some(remark) = action.remark(&self.model) {
+                self.note_once(&remark);
+            }
         }
         self.simulate(&mut planned, &actions)?;
         self.steps.push(planned);
@@ -161,7 +167,7 @@ impl Builder<'_> {
             Err(_) if self.impossible => return Ok(()),
             Err(why) => {
                 self.impossible = true;
-                let hint = Some("etcdops health".to_owned());
+                let hint = (!why.contains("etcdops ")).then(|| "etcdops health".to_owned());
                 self.refusals.push(Refusal {
                     hint,
                     ..Refusal::at(&planned.path, why)
@@ -192,7 +198,10 @@ impl Builder<'_> {
         if outage || !self.model.has_quorum() {
             return Ok(());
         }
-        let moved = self.moved_from.as_deref().and_then(|word| self.model.find(word));
+        let moved = self
+            .moved_from
+            .as_deref()
+            .and_then(|word| self.model.find_at(word).ok()?);
         if moved.is_some_and(|moved| moved == member) {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::action::{Named, Verdict, registry};
+use crate::call::{Look, Sight};
 use crate::plan::bind::Scope;
 use crate::plan::types::Checked;
 use crate::runbook::types::Keyed;
@@ -38,7 +39,9 @@ impl Builder<'_> {
         match words {
             Value::Array(items) => items.iter_mut().for_each(|item| self.name_hosts(item)),
             Value::String(word) if self.request.cluster.host(word).is_none() => {
-                if let Some(host) = self.model.find(word).and_then(|member| member.host.clone()) {
+                if let Ok(Some(member)) = self.model.find(word)
+                    && let Some(host) = member.host.clone()
+                {
                     *word = host;
                 }
             }
@@ -109,12 +112,15 @@ impl Builder<'_> {
         let site = self.site(host, at);
         let text = condition.text(&site);
         let untouched = self.steps.iter().all(|step| step.model_before.is_none());
+        let mut blind = None;
         let verdict = match condition.on_model(&site, &self.model) {
             Some(verdict) if !untouched => verdict,
             _ => {
-                let Some(seen) = self.known.all(&condition.looks(&site)) else {
+                let looks = condition.looks(&site);
+                let Some(seen) = self.known.all(&looks) else {
                     return Ok(());
                 };
+                blind = self.beyond_reach(&looks, &seen);
                 condition.judge(&site, &seen, None)
             }
         };
@@ -133,7 +139,7 @@ impl Builder<'_> {
                 return Ok(());
             }
             Verdict::Not { saw, hint } => (saw, hint),
-            Verdict::Unknown(why) => (format!("could not be found out: {why}"), None),
+            Verdict::Unknown(why) => (format!("could not be found out: {why}"), blind),
         };
         let accept = condition.accept_name();
         let found = Checked {
@@ -144,5 +150,26 @@ impl Builder<'_> {
         };
         self.not_so(at, found, hint, accept);
         Ok(())
+    }
+
+    /// What to do about hosts that could not be looked at.
+    fn beyond_reach(&self, looks: &[Look], seen: &[Sight]) -> Option<String> {
+        let mut hosts: Vec<&str> = Vec::new();
+        for (look, sight) in looks.iter().zip(seen) {
+            if let (Look::Host { host, .. }, Sight::Blind(_)) = (look, sight)
+                && !hosts.contains(&host.as_str())
+            {
+                hosts.push(host);
+            }
+        }
+        hosts.first()?;
+        let dead = |host: &&str| self.request.dead.iter().any(|dead| dead == host);
+        if let Some(dead) = hosts.iter().copied().find(dead) {
+            return Some(format!("{dead} is declared dead: do not ask for it as well"));
+        }
+        if self.takes_the_word_for_dead() {
+            return Some(self.without(&hosts));
+        }
+        Some("etcdops config check".to_owned())
     }
 }

@@ -25,9 +25,11 @@ impl<'a> Builder<'a> {
                 self.refusals.push(Refusal::at(&path, "steps are nested too deep"));
                 return;
             }
+            let around = self.stuck.clone();
             if let Err(why) = self.step(step, &path, hosts, scope) {
                 self.refusals.push(Refusal::at(&path, why));
             }
+            self.stuck = around;
         }
     }
 
@@ -53,6 +55,9 @@ impl<'a> Builder<'a> {
                 self.step(&once, &format!("{path}[{key}]"), inherited, &mut inner)?;
             }
             return Ok(());
+        }
+        if let Some(text) = &step.if_stuck {
+            self.stuck = Some(scope.text(text)?);
         }
         let hosts = match &step.hosts {
             Some(hosts) => self.known_hosts(&bind::words(scope.value(hosts, None)?)?)?,
@@ -266,7 +271,13 @@ impl<'a> Builder<'a> {
         let mut hosts = Vec::new();
         for word in words {
             let host = self.request.cluster.host(word).map(|host| host.name.clone());
-            let host = host.or_else(|| self.model.find(word).and_then(|member| member.host.clone()));
+            let host = match host {
+                Some(host) => Some(host),
+                None => {
+                    let member = self.model.find(word).map_err(|twice| twice.to_string())?;
+                    member.and_then(|member| member.host.clone())
+                }
+            };
             let host = host.ok_or_else(|| format!("`{word}` is no host of the inventory"))?;
             if !hosts.contains(&host) {
                 hosts.push(host);

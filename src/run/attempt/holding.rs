@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::patience::Patience;
 use super::{Attempt, SHORTEST_PAUSE};
 use crate::action::{Condition, GiveBack, Named, Verdict, late, registry};
 use crate::base::duration::Span;
@@ -35,8 +36,8 @@ impl Attempt<'_, '_, '_> {
             let own = self.own_guards()?;
             let lock = self.driver.lock_is_ours();
             let (taken, differs, own) = tokio::join!(lock, self.model_differs(), self.judge(&own, None));
-            if taken.is_some() {
-                return Ok(taken);
+            if let Some(taken) = taken {
+                return Err(Halt::Taken(taken));
             }
             let why = differs.or(own?.0);
             let Some(why) = why else { return Ok(None) };
@@ -103,33 +104,31 @@ impl Attempt<'_, '_, '_> {
         self.step.outage.is_some() || goes_on && earlier.any(|step| step.outage.is_some())
     }
 
-    /// Polls what is expected until it holds often enough, within the step's bound.
+    /// Polls what is expected until it holds often enough, for as long as patience lasts.
     pub(super) async fn expectations(&mut self, output: Value, already: bool) -> Result<CallEnd, Halt> {
         let within = self.step.within.unwrap_or(EXPECTED_WITHIN);
-        self.deadline = self.driver.in_time(within.0);
+        let mut patience = Patience::new(within, self.driver.transport.now());
         self.pause = SHORTEST_PAUSE;
         let (mut in_a_row, mut earlier) = (0, None);
         let needed = self.polls()?;
         while !self.call.expect.is_empty() {
             let (why, seen) = self.judge(&self.call.expect, earlier.as_deref()).await?;
-            earlier = Some(seen);
-            match why {
-                None => {
-                    in_a_row += 1;
-                    self.pause = SHORTEST_PAUSE;
+            if let Some(why) = why {
+                in_a_row = 0;
+                match self.gets_on(&mut patience, &seen, earlier.as_deref()).await? {
+                    Ok(beside) => self.waiting(&format!("{why}{beside}")),
+                    Err(over) => {
+                        return Ok(CallEnd::Failed {
+                            why: format!("done, but {}: {why}", over.why),
+                            hint: Some(over.hint),
+                        });
+                    }
                 }
-                Some(why) if self.has_time() => {
-                    in_a_row = 0;
-                    self.waiting(&why);
-                }
-                Some(why) => {
-                    let why = format!("done, but what must follow did not within {within}: {why}");
-                    return Ok(CallEnd::Failed {
-                        why,
-                        hint: Some("etcdops health".to_owned()),
-                    });
-                }
+            } else {
+                in_a_row += 1;
+                self.pause = SHORTEST_PAUSE;
             }
+            earlier = Some(seen);
             if in_a_row >= needed {
                 break;
             }
@@ -140,10 +139,14 @@ impl Attempt<'_, '_, '_> {
 
     fn polls(&self) -> Result<u32, Halt> {
         let mut most = 1;
-        for named in &self.call.expect {
-            most = most.max(self.condition(named)?.polls());
+        for condition in self.conditions(&self.call.expect)? {
+            most = most.max(condition.polls());
         }
         Ok(most)
+    }
+
+    pub(super) fn conditions(&self, list: &[Named]) -> Result<Vec<Box<dyn Condition>>, Halt> {
+        list.iter().map(|named| self.condition(named)).collect()
     }
 
     fn condition(&self, named: &Named) -> Result<Box<dyn Condition>, Halt> {
@@ -164,8 +167,7 @@ impl Attempt<'_, '_, '_> {
         let site = self.site();
         let mut conditions = Vec::new();
         let mut looks = Vec::new();
-        for named in list {
-            let condition = self.condition(named)?;
+        for condition in self.conditions(list)? {
             let own = condition.looks(&site);
             conditions.push((condition, looks.len(), own.len()));
             looks.extend(own);

@@ -118,6 +118,9 @@ impl<'a> Checker<'a> {
         if let Some(title) = &step.title {
             self.template(&child(pointer, "title"), title, seen);
         }
+        if let Some(text) = &step.if_stuck {
+            self.template(&child(pointer, "if_stuck"), text, seen);
+        }
         if let Some(hold) = &step.hold {
             self.hold(hold, &child(pointer, "hold"), seen);
         }

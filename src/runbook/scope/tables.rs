@@ -27,6 +27,22 @@ pub static ROOTS: &[Field] = &[
 pub(super) static CLUSTER: &[Field] = &[
     field("name", Type::Text, "Its name in the inventory."),
     field("id", Type::Text, "The cluster ID in hex; none when no member answered."),
+    field(
+        "known_id",
+        Type::Text,
+        "The cluster ID in hex, as it was before anything that the plan does; where no member answers, as it was seen last; none when \
+         it was never seen.",
+    ),
+    field(
+        "known_peer_urls",
+        TEXTS,
+        "Those of all members; where no member answers, as they were seen last.",
+    ),
+    field(
+        "login",
+        Type::Text,
+        "The user of etcd's auth that etcdops logs in as; none when it does not.",
+    ),
     field("endpoints", TEXTS, "The client URLs of the inventory."),
     field(
         "members",
@@ -93,7 +109,7 @@ pub(super) static LIBRARY: &[Field] = &[
     field(
         "newest_verified",
         Type::Backup,
-        "The newest one of this cluster ID that was verified; none when there is none.",
+        "The newest verified one of this cluster ID; where there is none, the newest verified one that has no ID; none when there is none.",
     ),
     field(
         "newest_v2",
@@ -105,6 +121,11 @@ pub(super) static LIBRARY: &[Field] = &[
 pub(super) static RUN: &[Field] = &[
     field("id", Type::Text, "The name of the run."),
     field("dead", TEXTS, "The hosts that `--dead` named."),
+    field(
+        "dead_quorum",
+        Type::Bool,
+        "They carried most of the voters that were seen last: together they could serve again.",
+    ),
 ];
 
 /// Fields of a host.
@@ -205,6 +226,21 @@ pub static BACKUP: &[Field] = &[
     field("peer_urls", TEXTS, "Of the members recorded in it."),
     field("alarms", TEXTS, "The alarms that it carries."),
     field("auth", Type::Bool, "Auth was on when it was taken."),
+    field(
+        "v2_data",
+        Type::Bool,
+        "The member that it was taken from held data of the v2 API.",
+    ),
+    field(
+        "fell",
+        Type::Text,
+        "How many keys fewer it holds than the one before it, if more than a fifth is gone; else empty.",
+    ),
+    field(
+        "dead_quorum",
+        Type::Bool,
+        "The hosts that `--dead` named carried most of the voters that are recorded in it.",
+    ),
     field(
         "forced_member",
         Type::Text,

@@ -100,7 +100,8 @@ mod tests {
             [
                 "run.who is not in the table",
                 "run.id is not text",
-                "run.dead is missing"
+                "run.dead is missing",
+                "run.dead_quorum is missing"
             ]
         );
     }

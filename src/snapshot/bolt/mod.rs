@@ -110,19 +110,25 @@ impl<'a, S: ReadAt + ?Sized> Database<'a, S> {
             ));
         }
         let first = usize::try_from(size).unwrap_or_default();
-        buffer.resize(first, 0);
+        // It only grows: what is cut off would have to be filled with zeros again.
+        let grow = |buffer: &mut Vec<u8>, length: usize| {
+            if buffer.len() < length {
+                buffer.resize(length, 0);
+            }
+        };
+        grow(buffer, first);
         let read = |offset: u64, part: &mut [u8]| {
             self.source
                 .read_at(offset, part)
                 .map_err(|error| Damage::reading(Some(id), &error))
         };
-        read(id * size, buffer)?;
-        let run = page::run_length(id, buffer, &self.meta)?;
+        read(id * size, &mut buffer[..first])?;
+        let run = page::run_length(id, &buffer[..first], &self.meta)?;
         if run > first {
-            buffer.resize(run, 0);
-            read(id * size + size, &mut buffer[first..])?;
+            grow(buffer, run);
+            read(id * size + size, &mut buffer[first..run])?;
         }
-        Page::parse(id, buffer)
+        Page::parse(id, &buffer[..run])
     }
 }
 

@@ -161,7 +161,14 @@ fn disk(frame: &Frame) -> Result<HostAnswer, String> {
     let number = |from_end: usize| -> Option<u64> { fields.get(fields.len().checked_sub(from_end)?)?.parse().ok() };
     // Device, total, used, available, share, mount point.
     match (number(3), number(5)) {
-        (Some(free), Some(total)) => Ok(HostAnswer::Disk { free, total }),
+        (Some(free), Some(total)) => Ok(HostAnswer::Disk {
+            free,
+            total,
+            device: frame
+                .text("device")
+                .map(|device| device.trim().to_owned())
+                .filter(|device| !device.is_empty()),
+        }),
         _ => Err(format!("`df` said: {text}")),
     }
 }

@@ -40,6 +40,12 @@ pub(super) fn read(host: &Host, frame: &Frame) -> Inspected {
         Some(running) if service.main_pid.is_some() => with_origins(running, &seen.configured.settings),
         _ => seen.configured.settings.clone(),
     };
+    let configured = seen.configured.settings.iter();
+    let changed =
+        configured.filter(|(key, setting)| service.settings.get(*key).is_none_or(|now| now.value != setting.value));
+    service.at_next_start = changed
+        .map(|(key, setting)| (key.clone(), setting.value.clone()))
+        .collect();
     read_folders(host, service, frame);
     service.ports_open = open_ports(host, service, frame);
     read_versions(service, frame);
@@ -274,6 +280,7 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
         service.data_dir_empty = frame.all("dir_empty").contains(path);
         service.data_dir_is_mount = frame.all("dir_mount").contains(path);
     }
+    service.data_size = data_size(service, frame);
     if let Some(path) = &service.wal_dir {
         service.wal_dir_is_mount = frame.all("dir_mount").contains(path);
     }
@@ -289,6 +296,14 @@ fn read_folders(host: &Host, service: &mut ServiceSeen, frame: &Frame) {
     holders.sort();
     holders.dedup();
     service.holders = holders;
+}
+
+/// Of its files in the data directory, and in the log's where that is elsewhere.
+fn data_size(service: &ServiceSeen, frame: &Frame) -> Option<u64> {
+    let sizes: BTreeMap<String, String> = frame.all("dir_size").iter().map(|text| titled(text)).collect();
+    let kibibytes = |path: &String| sizes.get(path)?.trim().parse::<u64>().ok();
+    let data = service.data_dir.as_ref().and_then(kibibytes)?;
+    Some((data + service.wal_dir.as_ref().and_then(kibibytes).unwrap_or(0)) * 1024)
 }
 
 /// etcd makes its data directory where there is none, and a new log always beside its place, under another name first.
@@ -346,6 +361,7 @@ pub(super) fn port_of(url: &str) -> Option<u16> {
 }
 
 fn read_versions(service: &mut ServiceSeen, frame: &Frame) {
+    service.programs = frame.all("program");
     for line in frame.text("versions").unwrap_or_default().lines() {
         let Some((program, version)) = line.split_once(':').and_then(|(title, version)| {
             let program = title.split_ascii_whitespace().next()?.to_ascii_lowercase();

@@ -43,6 +43,7 @@ fn cluster(folder: &Path) -> Arc<ClusterConfig> {
         clients: None,
         backups: Backups::default(),
         hosts: vec![host],
+        discovery: None,
         call_timeout: Span(Duration::from_secs(5)),
     })
 }

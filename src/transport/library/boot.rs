@@ -1,252 +1,158 @@
 //! A backup proved by starting a throw-away etcd from it (safety 37): it listens only on sockets in a folder of mode 0700, and is gone
 //! afterwards with all that it wrote. What it tells needs no credentials, also where the backup has auth on.
+//!
+//! Only what it serves, or its own word that the data is corrupt, speaks against the backup: a full disk or a program that does not
+//! start says nothing about it.
 
+mod asked;
+mod process;
+mod tools;
+
+use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::process::Child;
+use asked::{Hashed, Served};
+use tools::Tools;
 
-use super::{Library, on_disk};
+use super::{Library, on_disk, unreadable};
 use crate::base::draft::Draft;
-use crate::call::{CallError, Watch};
-use crate::cluster::version::Version;
-use crate::snapshot::{Form, Kept, Proof};
-use crate::transport::process;
+use crate::call::{CallError, Fault, Watch};
+use crate::snapshot::archive;
+use crate::snapshot::hash_kv::{hash_kv, hash_kv_within};
+use crate::snapshot::source::{FileSource, Part, ReadAt as _};
+use crate::snapshot::{Damage, Form, Kept, Proof, file};
 
 const WHAT: &str = "boot a backup";
-/// How long the restore may take, and how long etcd until it serves.
-const RESTORE_BOUND: Duration = Duration::from_secs(3600);
-const START_BOUND: Duration = Duration::from_secs(600);
-const ASK_EVERY: Duration = Duration::from_millis(100);
-/// One question to it.
-const ANSWER_BOUND: Duration = Duration::from_secs(10);
-/// Older ones do not listen on sockets.
-const OLDEST: Version = Version::new(3, 5, 0);
-/// From here on etcdctl restores nothing.
-const NO_ETCDCTL: Version = Version::new(3, 6, 0);
 
-/// What this machine has.
-struct Tools {
-    version: Version,
-    /// The program and its first words.
-    restore: &'static str,
+/// What a boot came to, where nothing else was in its way.
+pub(super) enum Booted {
+    /// Recorded for the backup.
+    Proof(Proof),
+    /// It does not serve what the manifest says: recorded against the backup.
+    Damage(String),
 }
 
-/// What the started etcd serves.
-#[derive(Debug, PartialEq, Eq)]
-struct Served {
-    revision: u64,
-    keys: u64,
+/// Why there is nothing to compare.
+enum Halt {
+    /// etcd itself says that the data is corrupt.
+    Corrupt(String),
+    /// Something else is in the way.
+    Failed(CallError),
+    /// This etcd is not the one for this data.
+    NotTried(String),
+}
+
+impl Halt {
+    fn failed(why: impl Into<String>) -> Self {
+        let why = why.into();
+        let fault = if says_full(&why) {
+            Fault::DiskFull
+        } else {
+            Fault::Refused
+        };
+        Self::Failed(CallError::new(fault, WHAT, "this machine", why))
+    }
+
+    /// What a program said at its end.
+    fn said(program: &str, words: &str, last: &str) -> Self {
+        let why = format!("{program}: {last}");
+        if !says_full(words) && CORRUPT.iter().any(|mark| words.contains(mark)) {
+            Self::Corrupt(why)
+        } else {
+            Self::failed(why)
+        }
+    }
+}
+
+/// How etcd and its tools say that it is the data: each stands in what they print of a digest or checksum that does not match.
+const CORRUPT: &[&str] = &["expected sha256", "crc mismatch", "checksum error", "invalid database"];
+
+fn says_full(words: &str) -> bool {
+    words.contains("no space left on device") || words.contains("No space left on device")
 }
 
 impl Library {
-    /// `Ok(Err(why))`: it was started, and does not serve what the manifest says.
-    pub(super) async fn boot(&self, kept: &Kept, watch: &dyn Watch) -> Result<Result<Proof, String>, CallError> {
-        let tools = match tools(kept).await {
+    pub(super) async fn boot(&self, kept: &Kept, watch: &dyn Watch) -> Result<Booted, CallError> {
+        let tools = match tools::at_hand(kept).await {
             Ok(tools) => tools,
-            Err(why) => return Ok(Ok(Proof::NotTried(why))),
+            Err(why) => return Ok(Booted::Proof(Proof::NotTried(why))),
         };
         let name = format!("boot-{}", kept.manifest.name);
         let draft = Draft::begin(&self.folder, &name).map_err(|error| on_disk(WHAT, &error))?;
+        match self.proved(kept, &tools, draft.folder(), watch).await {
+            Ok(booted) => Ok(booted),
+            Err(Halt::Corrupt(why)) => Ok(Booted::Damage(why)),
+            Err(Halt::NotTried(why)) => Ok(Booted::Proof(Proof::NotTried(why))),
+            Err(Halt::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn proved(&self, kept: &Kept, tools: &Tools, folder: &Path, watch: &dyn Watch) -> Result<Booted, Halt> {
         watch.line("restores it into a throw-away folder");
-        if let Err(why) = restore(kept, draft.folder(), &tools).await {
-            return Ok(Err(why));
-        }
+        process::restore(kept, folder, tools).await?;
         watch.line("starts etcd from it");
-        let served = match start(draft.folder()).await {
-            Ok(served) => served,
-            Err(why) => return Ok(Err(why)),
+        let mut etcd = process::Started::from(folder, tools)?;
+        let ended = etcd.serves().await;
+        let ended = match ended {
+            Ok(served) => compared(kept, tools, served, folder).await,
+            Err(halt) => Err(halt),
         };
-        let content = &kept.manifest.content;
-        let expected = Served {
-            // An empty store is at revision 1 once etcd runs.
-            revision: content.revision.max(1),
-            keys: content.keys,
-        };
-        if served == expected {
-            return Ok(Ok(Proof::Booted { version: tools.version }));
-        }
-        Ok(Err(format!(
-            "etcd {} started from it serves revision {} with {} keys, not {} with {}",
-            tools.version, served.revision, served.keys, expected.revision, expected.keys
-        )))
+        // Gone before its folder is.
+        etcd.end().await;
+        ended
     }
 }
 
-/// What is needed, or why it cannot be tried.
-async fn tools(kept: &Kept) -> Result<Tools, String> {
-    if !matches!(kept.manifest.form, Form::Snapshot | Form::Database) {
-        return Err("an archive of a data directory is not booted by this version".to_owned());
+/// Held against the manifest, and against our own hash of what is in the file.
+async fn compared(kept: &Kept, tools: &Tools, served: Served, folder: &Path) -> Result<Booted, Halt> {
+    let content = &kept.manifest.content;
+    // An empty store is at revision 1 once etcd runs.
+    let revision = content.revision.max(1);
+    // A log may hold more than the database beside it, and leases may end while we ask.
+    if served.revision < revision || (served.revision == revision && served.keys != content.keys) {
+        return Ok(Booted::Damage(format!(
+            "etcd {} started from it serves revision {} with {} keys, not {revision} with {}",
+            tools.version, served.revision, served.keys, content.keys
+        )));
     }
-    let version = version_of(&["etcd", "--version"]).await.ok_or("no etcd here")?;
-    if version < OLDEST {
-        return Err(format!("etcd {version} here is too old to be shut off from others"));
-    }
-    let stored = kept.manifest.content.storage_version.as_deref();
-    if let Some(stored) = stored.and_then(|text| text.parse::<Version>().ok())
-        && (version.major, version.minor) < (stored.major, stored.minor)
-    {
-        return Err(format!("etcd {version} here is older than the backup's data, {stored}"));
-    }
-    if version_of(&["etcdutl", "version"]).await.is_some() {
-        return Ok(Tools {
-            version,
-            restore: "etcdutl",
-        });
-    }
-    match version_of(&["etcdctl", "version"]).await {
-        Some(tool) if tool < NO_ETCDCTL => Ok(Tools {
-            version,
-            restore: "etcdctl",
-        }),
-        _ => Err("no etcdutl here".to_owned()),
-    }
-}
-
-/// The first version that a program prints.
-async fn version_of(argv: &[&str]) -> Option<Version> {
-    let ended = process::run(argv, &[("ETCDCTL_API", "3")], Duration::from_secs(10))
+    let theirs = asked::hashed(folder, revision)
         .await
-        .ok()?;
-    let mut lines = ended.stdout.lines();
-    lines.find_map(|line| line.rsplit(' ').next()?.trim().parse().ok())
-}
-
-async fn restore(kept: &Kept, folder: &Path, tools: &Tools) -> Result<(), String> {
-    let data = folder.join("data").display().to_string();
-    let mut argv = vec![tools.restore, "snapshot", "restore", &kept.path, "--data-dir", &data];
-    if kept.manifest.form == Form::Database {
-        argv.push("--skip-hash-check");
+        .map_err(|why| Halt::failed(format!("etcd {} was asked for its hash: {why}", tools.version)))?;
+    let ours = own_hash(kept, revision, theirs).await.map_err(Halt::Failed)?;
+    if ours.is_some_and(|ours| ours != theirs.hash) {
+        return Ok(Booted::Damage(format!(
+            "etcd {} started from it has the hash {:x} at revision {revision}, the file {:x}",
+            tools.version,
+            theirs.hash,
+            ours.unwrap_or_default()
+        )));
     }
-    let env = if tools.restore == "etcdctl" {
-        &[("ETCDCTL_API", "3")][..]
-    } else {
-        &[]
-    };
-    let ended = process::run(&argv, env, RESTORE_BOUND)
-        .await
-        .map_err(|error| format!("{} cannot restore it: {error}", tools.restore))?;
-    // Its status alone is no proof (safety 39).
-    if ended.code == Some(0) && folder.join("data/member/snap/db").exists() {
-        return Ok(());
-    }
-    let last = ended.stderr.lines().last().unwrap_or("it said nothing");
-    Err(format!("{} cannot restore it: {last}", tools.restore))
+    Ok(Booted::Proof(Proof::Booted { version: tools.version }))
 }
 
-async fn start(folder: &Path) -> Result<Served, String> {
-    let place = folder.display().to_string();
-    let argv = [
-        "sh",
-        "-c",
-        "cd \"$0\" && exec env -i PATH=\"$PATH\" \"$@\" >log 2>&1",
-        &place,
-        "etcd",
-        "--data-dir=data",
-        "--listen-client-urls=unix://client:0",
-        "--advertise-client-urls=unix://client:0",
-        "--listen-peer-urls=unix://peer:0",
-    ];
-    let mut child = process::spawn(&argv).map_err(|error| format!("etcd cannot be started: {error}"))?;
-    let served = asked(folder, &mut child).await;
-    // Gone before its folder is.
-    let _ended = child.kill().await;
-    served
-}
-
-async fn asked(folder: &Path, child: &mut Child) -> Result<Served, String> {
-    let asked = async {
-        loop {
-            if let Ok(Some(status)) = child.try_wait() {
-                return Err(format!("etcd ended at its start ({status}): {}", last_line(folder)));
+/// `HashKV` of the file, read off the threads that answer.
+async fn own_hash(kept: &Kept, revision: u64, theirs: Hashed) -> Result<Option<u32>, CallError> {
+    let path = kept.path.clone();
+    let form = kept.manifest.form;
+    let reading = tokio::task::spawn_blocking(move || {
+        let source = File::open(path)
+            .and_then(FileSource::new)
+            .map_err(|error| Damage::reading(None, &error))?;
+        match form {
+            Form::Database => hash_kv(&source, revision, theirs.compacted),
+            Form::Snapshot => {
+                let body = source.size().saturating_sub(file::TRAILER);
+                hash_kv(&Part::new(&source, 0, body), revision, theirs.compacted)
             }
-            if let Some(served) = metrics(&folder.join("client:0")).await {
-                return Ok(served);
+            Form::DataDir | Form::V2Backup => {
+                let entries = archive::entries(&source)?;
+                hash_kv_within(&source, &entries, revision, theirs.compacted)
             }
-            tokio::time::sleep(ASK_EVERY).await;
         }
-    };
-    let late = || {
-        Err(format!(
-            "etcd did not serve within {} s: {}",
-            START_BOUND.as_secs(),
-            last_line(folder)
-        ))
-    };
-    tokio::time::timeout(START_BOUND, asked)
+    });
+    let failed = |why: String| unreadable(Path::new(&kept.path), why);
+    reading
         .await
-        .unwrap_or_else(|_| late())
-}
-
-fn last_line(folder: &Path) -> String {
-    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-    log.lines().last().unwrap_or_default().chars().take(300).collect()
-}
-
-/// `None`: it does not serve yet.
-async fn metrics(socket: &Path) -> Option<Served> {
-    // The path may be longer than a socket's may be: its folder is opened, and named by its number.
-    let folder = std::fs::File::open(socket.parent()?).ok()?;
-    let number = std::os::fd::AsRawFd::as_raw_fd(&folder);
-    let short = format!("/proc/self/fd/{number}/{}", socket.file_name()?.to_str()?);
-    let ask = async {
-        let mut stream = UnixStream::connect(short).await.ok()?;
-        stream
-            .write_all(b"GET /metrics HTTP/1.0\r\nHost: etcd\r\n\r\n")
-            .await
-            .ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.ok()?;
-        parsed(&text)
-    };
-    tokio::time::timeout(ANSWER_BOUND, ask).await.ok().flatten()
-}
-
-fn parsed(text: &str) -> Option<Served> {
-    let leads = number(text, "etcd_server_has_leader ")?;
-    let served = Served {
-        revision: number(text, "etcd_debugging_mvcc_current_revision ")?,
-        keys: number(text, "etcd_debugging_mvcc_keys_total ")?,
-    };
-    (leads == 1).then_some(served)
-}
-
-/// Prometheus writes large numbers as `1.234e+06`.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "counts, exact as far as a metric can tell them"
-)]
-fn number(text: &str, name: &str) -> Option<u64> {
-    let value: f64 = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name))?
-        .trim()
-        .parse()
-        .ok()?;
-    (value >= 0.0).then_some(value as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_it_serves_is_read_once_it_leads() {
-        let text = |leader: u8| {
-            format!(
-                "HTTP/1.0 200 OK\r\n\r\n# HELP x\netcd_debugging_mvcc_current_revision 1.234567e+06\n\
-                 etcd_debugging_mvcc_keys_total 42\netcd_server_has_leader {leader}\n"
-            )
-        };
-        let served = Served {
-            revision: 1_234_567,
-            keys: 42,
-        };
-        assert_eq!(parsed(&text(1)), Some(served));
-        assert_eq!(parsed(&text(0)), None);
-        assert_eq!(parsed("HTTP/1.0 404 Not Found\r\n\r\n"), None);
-    }
+        .map_err(|error| failed(format!("cannot be read: {error}")))?
+        .map_err(|damage| failed(damage.to_string()))
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::take::{damaged, read, write_manifest};
+use super::take::{damaged, is_what_was_written, read, write_manifest};
 use super::{Library, on_disk};
 use crate::base::clock;
 use crate::base::draft::{self, Draft};
@@ -15,7 +15,7 @@ use crate::call::library::Fetch;
 use crate::call::{CallError, Fault, HostAnswer, HostOp, Watch};
 use crate::cluster::member::Id;
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{How, Manifest, Source, Verified};
+use crate::snapshot::{Compared, How, Manifest, Source, Verified, Wanted};
 use crate::transport::real::{HostCall, Hosts};
 
 /// How much is asked for at a time, in bytes.
@@ -35,9 +35,10 @@ impl Library {
             let why = format!("its SHA-256 is {sha256}, on the host it was {}", fetch.sha256);
             return Err(CallError::new(Fault::Refused, what, &fetch.host, why));
         }
-        let found = read(&path, fetch.form)
+        let found = read(&path, fetch.form, Wanted::Both)
             .await?
             .map_err(|damage| damaged(&path, &damage))?;
+        is_what_was_written(&found, &sha256, &what, &path)?;
         let now = clock::now();
         let manifest = Manifest {
             schema: SCHEMA.to_owned(),
@@ -50,7 +51,8 @@ impl Library {
             step: fetch.step.clone(),
             file: FILE.to_owned(),
             size: found.size,
-            sha256: found.sha256,
+            sha256,
+            blake3: Some(found.blake3),
             source: whole(&fetch.source, found.identity),
             content: found.content,
             v2_data: found.v2_data,
@@ -58,6 +60,7 @@ impl Library {
             verified: Some(Verified {
                 at: now,
                 run: fetch.run.clone(),
+                digest: Some(Compared::Sha256),
                 boot: None,
             }),
             damage: None,

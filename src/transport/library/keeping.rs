@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::take::write_manifest;
+use super::take::{is_what_was_written, write_manifest};
 use super::{Library, on_disk, pack, shelf, unreadable};
 use crate::base::clock;
 use crate::base::draft::{self, Draft};
@@ -13,7 +13,10 @@ use crate::base::hash::Sha256Writer;
 use crate::call::library::Add;
 use crate::call::{CallError, Fault, Watch};
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{How, Manifest, Source, Verified, inspect_any};
+use crate::snapshot::{Compared, How, Inspected, Kept, Manifest, Source, Verified, inspect_any};
+
+/// What a file of others is called in the library.
+const SNAPSHOT: &str = "snapshot.db";
 
 /// How much is copied at a time, in bytes.
 const STRIDE: usize = 1 << 20;
@@ -47,37 +50,8 @@ impl Library {
             .map_err(|error| error.to_string())
             .and_then(|file| inspect_any(file).map_err(|damage| damage.to_string()))
             .map_err(|why| CallError::new(Fault::Refused, &what, from, why))?;
-        if found.sha256 != brought.digest {
-            let why = "what lies on the disk is not what was read";
-            return Err(CallError::new(Fault::Refused, what, path.display().to_string(), why));
-        }
-        let manifest = Manifest {
-            schema: SCHEMA.to_owned(),
-            name: name.to_owned(),
-            cluster: self.cluster.clone(),
-            taken: brought.taken,
-            how: How::Added,
-            form: found.form,
-            run: None,
-            step: None,
-            file: brought.file.to_owned(),
-            size: found.size,
-            sha256: found.sha256,
-            source: Source {
-                cluster_id: found.identity.map(|(_, cluster)| cluster),
-                member_id: found.identity.map(|(member, _)| member),
-                ..Source::default()
-            },
-            content: found.content,
-            v2_data: found.v2_data,
-            forced: found.forced,
-            verified: Some(Verified {
-                at: clock::now(),
-                run: None,
-                boot: None,
-            }),
-            damage: None,
-        };
+        is_what_was_written(&found, &brought.digest, &what, &path)?;
+        let manifest = manifest(found, (name, &self.cluster), brought.file, brought.taken);
         write_manifest(draft.folder(), &manifest)?;
         draft.finish().map_err(|error| on_disk(&what, &error))?;
         Ok(())
@@ -122,6 +96,55 @@ impl Library {
     }
 }
 
+/// Of what others made, as it was read.
+fn manifest(found: Inspected, (name, cluster): (&str, &str), file: &str, taken: jiff::Timestamp) -> Manifest {
+    Manifest {
+        schema: SCHEMA.to_owned(),
+        name: name.to_owned(),
+        cluster: cluster.to_owned(),
+        taken,
+        how: How::Added,
+        form: found.form,
+        run: None,
+        step: None,
+        file: file.to_owned(),
+        size: found.size,
+        sha256: found.sha256.unwrap_or_default(),
+        blake3: Some(found.blake3),
+        source: Source {
+            cluster_id: found.identity.map(|(_, cluster)| cluster),
+            member_id: found.identity.map(|(member, _)| member),
+            ..Source::default()
+        },
+        content: found.content,
+        v2_data: found.v2_data,
+        forced: found.forced,
+        verified: Some(Verified {
+            at: clock::now(),
+            run: None,
+            digest: Some(Compared::Sha256),
+            boot: None,
+        }),
+        damage: None,
+    }
+}
+
+/// What a library would keep of a file, which is read and stays where it is.
+pub fn preview(file: &Path, name: &str, cluster: &str) -> Result<Kept, CallError> {
+    let refused = |why: String| {
+        let what = format!("read {} as a backup", file.display());
+        CallError::new(Fault::Refused, what, "this machine", why)
+    };
+    let opened = File::open(file).map_err(|error| refused(error.to_string()))?;
+    let modified = opened.metadata().and_then(|metadata| metadata.modified()).ok();
+    let taken = modified.and_then(|at| jiff::Timestamp::try_from(at).ok());
+    let found = inspect_any(opened).map_err(|damage| refused(damage.to_string()))?;
+    Ok(Kept {
+        manifest: manifest(found, (name, cluster), SNAPSHOT, taken.unwrap_or_else(clock::now)),
+        path: file.display().to_string(),
+    })
+}
+
 /// The file as it is, or the folder as an archive.
 fn brought(add: &Add, folder: &Path, what: &str, watch: &dyn Watch) -> Result<Brought, CallError> {
     let from = Path::new(&add.from);
@@ -131,7 +154,7 @@ fn brought(add: &Add, folder: &Path, what: &str, watch: &dyn Watch) -> Result<Br
         if add.wal_dir.is_some() || add.v2_backup {
             return Err(refused("it is a file, and only a data directory has a log beside it"));
         }
-        let file = "snapshot.db";
+        let file = SNAPSHOT;
         let digest = copied(from, &folder.join(file), what, watch)?;
         let modified = metadata.modified().ok();
         let taken = modified.and_then(|at| jiff::Timestamp::try_from(at).ok());

@@ -14,7 +14,9 @@ use crate::call::library::Take;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 use crate::cluster::member::Id;
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{Damage, Form, How, Inspected, Manifest, Source, Verified, inspect, inspect_archive};
+use crate::snapshot::{
+    Compared, Damage, Form, How, Inspected, Manifest, Source, Verified, Wanted, inspect, inspect_archive,
+};
 use crate::transport::etcd::Etcd;
 
 use super::shelf::MANIFEST;
@@ -43,14 +45,10 @@ impl Library {
             other => return Err(strange(take, &other)),
         };
         watch.line("reads every page of it");
-        let found = read(&path, Form::Snapshot)
+        let found = read(&path, Form::Snapshot, Wanted::Both)
             .await?
             .map_err(|damage| damaged(&path, &damage))?;
-        if found.sha256 != streamed {
-            let why =
-                "what lies on the disk is not what was written: the disk, or the memory of this machine, is damaged";
-            return Err(CallError::new(Fault::Refused, WHAT, path.display().to_string(), why));
-        }
+        is_what_was_written(&found, &streamed, WHAT, &path)?;
         // A store that was never written to is at revision 1, and its database says 0.
         if found.content.revision.max(1) < at_least {
             let why = format!(
@@ -59,13 +57,13 @@ impl Library {
             );
             return Err(CallError::new(Fault::Refused, WHAT, &take.endpoint, why));
         }
-        let manifest = self.manifest_of(take, &status, found);
+        let manifest = self.manifest_of(take, &status, (found, streamed));
         write_manifest(draft.folder(), &manifest)?;
         draft.finish().map_err(|error| on_disk(WHAT, &error))?;
         Ok(())
     }
 
-    fn manifest_of(&self, take: &Take, status: &StatusAnswer, found: Inspected) -> Manifest {
+    fn manifest_of(&self, take: &Take, status: &StatusAnswer, (found, sha256): (Inspected, String)) -> Manifest {
         let now = clock::now();
         Manifest {
             schema: SCHEMA.to_owned(),
@@ -78,7 +76,8 @@ impl Library {
             step: take.step.clone(),
             file: FILE.to_owned(),
             size: found.size,
-            sha256: found.sha256,
+            sha256,
+            blake3: Some(found.blake3),
             source: Source {
                 cluster_id: Some(Id(status.cluster_id)),
                 member_id: Some(Id(status.member_id)),
@@ -91,6 +90,7 @@ impl Library {
             verified: Some(Verified {
                 at: now,
                 run: take.run.clone(),
+                digest: Some(Compared::Sha256),
                 boot: None,
             }),
             damage: None,
@@ -129,12 +129,12 @@ fn strange(take: &Take, answer: &EtcdAnswer) -> CallError {
 }
 
 /// Reads a file of the library, off the threads that answer. A file that cannot be read now is not called damaged.
-pub(super) async fn read(path: &Path, form: Form) -> Result<Result<Inspected, Damage>, CallError> {
+pub(super) async fn read(path: &Path, form: Form, wanted: Wanted) -> Result<Result<Inspected, Damage>, CallError> {
     let own = path.to_owned();
     let reading = tokio::task::spawn_blocking(move || match File::open(&own) {
         Ok(file) => match form {
-            Form::Snapshot | Form::Database => inspect(file),
-            Form::DataDir | Form::V2Backup => inspect_archive(file),
+            Form::Snapshot | Form::Database => inspect(file, wanted),
+            Form::DataDir | Form::V2Backup => inspect_archive(file, wanted),
         },
         // Its manifest is there and it is not: nothing will bring it back.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Damage::file("the file is gone")),
@@ -147,6 +147,15 @@ pub(super) async fn read(path: &Path, form: Form) -> Result<Result<Inspected, Da
         Err(damage) if damage.unreadable => Err(unreadable(path, damage.to_string())),
         other => Ok(other),
     }
+}
+
+/// The file that was read back, against the SHA-256 of what was written.
+pub(super) fn is_what_was_written(found: &Inspected, sha256: &str, what: &str, path: &Path) -> Result<(), CallError> {
+    if found.sha256.as_deref() == Some(sha256) {
+        return Ok(());
+    }
+    let why = "what lies on the disk is not what was written: the disk, or the memory of this machine, is damaged";
+    Err(CallError::new(Fault::Refused, what, path.display().to_string(), why))
 }
 
 pub(super) fn damaged(path: &Path, damage: &Damage) -> CallError {

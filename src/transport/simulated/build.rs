@@ -164,6 +164,7 @@ impl Builder {
             next_pid: 1000,
             alarms: BTreeSet::new(),
             backups: Vec::new(),
+            v2_data: false,
             snapshots: BTreeMap::new(),
             archives: BTreeMap::new(),
             clients_stopped: false,
@@ -203,6 +204,7 @@ impl Builder {
             mounts,
             disk_total: 100 << 30,
             disk_free: 80 << 30,
+            disks: BTreeMap::new(),
             unit: Unit {
                 name: "etcd".to_owned(),
                 exists: true,
@@ -224,6 +226,7 @@ impl Builder {
             jobs: BTreeMap::new(),
             leases: BTreeMap::new(),
             start_again: None,
+            old_list: None,
             overrides: BTreeMap::new(),
             log: Vec::new(),
         }
@@ -259,6 +262,7 @@ impl Builder {
             }),
             backups: Backups::default(),
             hosts,
+            discovery: None,
             call_timeout: Span::seconds(10),
         }
     }

@@ -50,13 +50,26 @@ impl State {
             }
             HostOp::Run { command, .. } => return Ok(HostAnswer::Ran(self.run_command(host, command))),
             HostOp::WriteMarker { cluster, marker } => self.write_marker(host, cluster, marker)?,
-            HostOp::ClearMarker { cluster, run } => {
+            HostOp::ClearMarker { cluster, run, life } => {
                 let markers = &mut self.hosts[host].markers;
-                if markers.get(cluster).is_some_and(|marker| marker.run == *run) {
+                let own = |marker: &Marker| life.as_ref().is_none_or(|life| marker.life() == *life);
+                if markers
+                    .get(cluster)
+                    .is_some_and(|marker| marker.run == *run && own(marker))
+                {
                     markers.remove(cluster);
                 }
             }
-            HostOp::AppendJournal { run, from_seq, text } => {
+            HostOp::AppendJournal {
+                run,
+                life,
+                from_seq,
+                text,
+            } => {
+                let marker = self.hosts[host].markers.get(&self.cluster);
+                if let Some(marker) = marker.filter(|marker| life.as_ref().is_some_and(|life| marker.life() != *life)) {
+                    return Err((Fault::Refused, held_by(marker)));
+                }
                 self.hosts[host].space_for("/var/lib/etcdops")?;
                 let lines = self.hosts[host].journals.entry(run.as_str().to_owned()).or_default();
                 let before = usize::try_from(from_seq.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -160,11 +173,7 @@ impl State {
         if let Some(other) = markers.get(cluster)
             && other.run != marker.run
         {
-            let message = format!(
-                "run {} of {} holds this host since {} ({})",
-                other.run, other.who, other.since, other.doing
-            );
-            return Err((Fault::Refused, message));
+            return Err((Fault::Refused, held_by(other)));
         }
         markers.insert(cluster.to_owned(), marker.clone());
         Ok(())
@@ -174,4 +183,11 @@ impl State {
     pub(super) fn place(&mut self, host: usize, path: &str, entry: FileEntry) {
         self.hosts[host].files.insert(path.to_owned(), entry);
     }
+}
+
+fn held_by(marker: &Marker) -> String {
+    format!(
+        "run {} of {} holds this host since {} ({})",
+        marker.run, marker.who, marker.since, marker.doing
+    )
 }

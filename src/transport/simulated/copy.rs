@@ -5,6 +5,12 @@ use crate::call::copy::{CopySeen, Part};
 use crate::cluster::member::Id;
 
 impl State {
+    /// Each kind once, as the database tells them.
+    pub(super) fn alarm_names(&self) -> Vec<String> {
+        let kinds: std::collections::BTreeSet<&String> = self.alarms.iter().map(|(_, alarm)| alarm).collect();
+        kinds.into_iter().cloned().collect()
+    }
+
     pub(super) fn read_copy(&self, host: usize) -> CopySeen {
         let service = self.inspect(host);
         let target = &self.hosts[host];
@@ -35,6 +41,8 @@ impl State {
         seen.voters = applied.voters().map(|member| member.id).collect();
         seen.members = applied.members.values().cloned().collect();
         seen.db_size = 20 << 10;
+        seen.v2_data = self.v2_data;
+        seen.alarms = self.alarm_names();
         seen.part = match own {
             Some(member) if member.learner => Part::Learner,
             Some(_) => Part::Voter,

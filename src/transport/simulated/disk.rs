@@ -3,7 +3,7 @@
 use super::state::{FileEntry, SimHost, State};
 use crate::base::hash::sha256_hex;
 use crate::call::Fault;
-use crate::call::host::{StatSeen, Stood};
+use crate::call::host::{HostAnswer, StatSeen, Stood};
 
 /// Bytes that a data directory weighs.
 const DATA_BYTES: u64 = 20 << 20;
@@ -62,6 +62,16 @@ impl SimHost {
     pub(super) fn closed_around(&self, path: &str, owner: &str) -> bool {
         let around = path.rsplit_once('/').and_then(|(around, _)| self.files.get(around));
         around.is_some_and(|around| around.dir && around.owner != owner)
+    }
+
+    /// A folder with a disk of its own, or the one that everything else shares.
+    pub(super) fn space(&self, path: &str) -> HostAnswer {
+        let own = self.disks.iter().find(|(folder, _)| path.starts_with(folder.as_str()));
+        HostAnswer::Disk {
+            free: own.map_or(self.disk_free, |(_, free)| *free),
+            total: self.disk_total,
+            device: Some(own.map_or_else(|| "/".to_owned(), |(folder, _)| folder.clone())),
+        }
     }
 
     pub(super) fn space_for(&self, path: &str) -> Result<(), Trouble> {

@@ -11,7 +11,7 @@ use crate::cluster::member::Id;
 use crate::cluster::version::Version;
 
 /// Bytes of a small database.
-const DB_SIZE: u64 = 20_480;
+pub(super) const DB_SIZE: u64 = 20_480;
 
 /// The default quota.
 const QUOTA: u64 = 2 << 30;
@@ -46,7 +46,10 @@ impl State {
                 let applied = &self.copies[process.copy].applied;
                 return Ok(EtcdAnswer::Members {
                     cluster_id: Id(process.cluster),
-                    members: applied.members.values().cloned().collect(),
+                    members: match &self.hosts[host].old_list {
+                        Some((until, members)) if self.now < *until => members.clone(),
+                        _ => applied.members.values().cloned().collect(),
+                    },
                 });
             }
             EtcdOp::HashKv { revision } => return Ok(self.hash_kv(host, *revision)),
@@ -301,6 +304,9 @@ impl State {
             process.is_some_and(|process| process.leads && process.joined)
         });
         let Some(leader) = leader else { return false };
+        if self.alarms.iter().any(|(_, alarm)| alarm == "NOSPACE") {
+            return false;
+        }
         let by = self.hosts[leader].process.as_ref().map_or(0, |process| process.cluster);
         self.next_write += 1;
         let number = self.next_write;

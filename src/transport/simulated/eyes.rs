@@ -1,5 +1,7 @@
 //! What a test sees of the world with its own eyes.
 
+use std::time::Duration;
+
 use super::World;
 use crate::cluster::member::{Id, Member};
 use crate::cluster::model::{Model, ModelMember};
@@ -97,6 +99,28 @@ impl World {
         self.touch(host, |state, place| state.hosts[place].unit.starts)
     }
 
+    /// How long this world has lasted.
+    pub fn time(&self) -> Duration {
+        Duration::from_millis(self.state().now)
+    }
+
+    /// Which process of which run holds which host.
+    pub fn markers(&self) -> Vec<String> {
+        let state = self.state();
+        let mut told = Vec::new();
+        for host in &state.hosts {
+            let marked = host.markers.values();
+            told.extend(marked.map(|marker| format!("{}: {} {:?}", host.name, marker.run, marker.life())));
+        }
+        told
+    }
+
+    /// Names of the backups in the library, the oldest first.
+    pub fn backups(&self) -> Vec<String> {
+        let state = self.state();
+        state.backups.iter().map(|kept| kept.manifest.name.clone()).collect()
+    }
+
     /// What distinguishes two ends of a run: members by host, what runs, settings in force, fences, leftovers. Times,
     /// IDs of members that were added, leaders and process numbers are left out.
     pub fn essence(&self) -> String {
@@ -142,6 +166,12 @@ impl World {
             .iter()
             .map(|kept| (kept.manifest.how, kept.manifest.is_good()));
         let _ = writeln!(text, "backups {:?}", backups.collect::<Vec<_>>());
+        let _ = writeln!(
+            text,
+            "alarms={} clients stopped={}",
+            state.alarms.len(),
+            state.clients_stopped
+        );
         text
     }
 }

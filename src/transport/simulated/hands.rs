@@ -3,8 +3,21 @@
 use std::time::Duration;
 
 use super::World;
-use super::state::{Later, State};
+use super::state::{Later, Lease, State};
 use crate::cluster::version::Version;
+
+impl State {
+    fn add_by_hand(&mut self, host: &str, learner: bool) {
+        let leads = |other: &usize| {
+            let process = self.hosts[*other].process.as_ref();
+            process.is_some_and(|process| process.leads)
+        };
+        let leader = (0..self.hosts.len()).find(leads);
+        let urls = [format!("http://{host}:2380")];
+        let added = leader.map(|leader| self.member_add(leader, &urls, learner));
+        assert!(matches!(added, Some(Ok(_))), "{added:?}");
+    }
+}
 
 impl World {
     pub(super) fn touch<T>(&self, host: &str, change: impl FnOnce(&mut State, usize) -> T) -> T {
@@ -46,6 +59,29 @@ impl World {
         self.touch(host, State::kill_process);
     }
 
+    /// For so long the host's member tells the member list as it is now: it applies what happens only later.
+    pub fn keep_list(&self, host: &str, length: Duration) {
+        let members = self.members();
+        self.touch(host, |state, place| {
+            let until = state.now + super::milliseconds(length);
+            state.hosts[place].old_list = Some((until, members));
+        });
+    }
+
+    /// The host's member is called so from now on.
+    pub fn call(&self, host: &str, name: &str) {
+        let text = self.read_file(host, super::service::ENV_FILE).unwrap_or_default();
+        let line = |line: &str| match line.strip_prefix("ETCD_NAME=") {
+            Some(_) => format!("ETCD_NAME=\"{name}\"\n"),
+            None => format!("{line}\n"),
+        };
+        let text: String = text.lines().map(line).collect();
+        self.write_file(host, super::service::ENV_FILE, &text);
+        self.stop_etcd(host);
+        self.start_etcd(host);
+        self.pass(Duration::from_secs(30));
+    }
+
     /// Stops etcd as an operator would by hand.
     pub fn stop_etcd(&self, host: &str) {
         self.touch(host, State::stop_process);
@@ -54,6 +90,30 @@ impl World {
     /// Starts the unit as an operator would by hand.
     pub fn start_etcd(&self, host: &str) {
         self.touch(host, State::start_unit);
+    }
+
+    /// The member logs at debug level, as `debug-log on` leaves it, for this long.
+    pub fn debug_log(&self, host: &str, length: Duration) {
+        let name = "debug-log".to_owned();
+        self.touch(host, |state, place| {
+            let after = super::milliseconds(length);
+            let lease = Lease {
+                at: state.now + after,
+                cluster: state.cluster.clone(),
+            };
+            state.hosts[place].leases.insert(name.clone(), lease);
+            state.later(after, Later::Lease(place, name.clone()));
+            if state.hosts[place].version.log_level_needs_restart() {
+                let settings = [("log-level".to_owned(), "debug".to_owned())].into();
+                state.hosts[place].overrides.insert(name, settings);
+                state.stop_process(place);
+                state.start_unit(place);
+            } else if let Some(process) = &mut state.hosts[place].process {
+                process.debug = true;
+                state.say(place, "globalLogLevel set to \"DEBUG\"");
+            }
+        });
+        self.pass(Duration::from_secs(30));
     }
 
     /// The content of the data directory is gone (an operator removed it; etcdops never does).
@@ -109,19 +169,16 @@ impl World {
         self.write_file(host, super::service::ENV_FILE, &text);
     }
 
+    /// Adds the host's etcd as a member (a learner, where there are any) and leaves it at that.
+    pub fn list(&self, host: &str) {
+        self.touch(host, |state, _| state.add_by_hand(host, true));
+    }
+
     /// Adds the host's etcd as a member and waits until it has joined, as an operator would by hand.
     pub fn join(&self, host: &str, learner: bool) {
         self.configure_joiner(host);
         self.touch(host, |state, place| {
-            let leader = (0..state.hosts.len()).find(|other| {
-                state.hosts[*other]
-                    .process
-                    .as_ref()
-                    .is_some_and(|process| process.leads)
-            });
-            let urls = [format!("http://{host}:2380")];
-            let added = leader.map(|leader| state.member_add(leader, &urls, learner));
-            assert!(matches!(added, Some(Ok(_))), "{added:?}");
+            state.add_by_hand(host, learner);
             state.hosts[place].unit.enabled = true;
             state.start_unit(place);
         });
@@ -140,6 +197,13 @@ impl World {
     /// Another version of etcd is installed; it runs from the next start on.
     pub fn install(&self, host: &str, version: Version) {
         self.touch(host, |state, place| state.hosts[place].version = version);
+    }
+
+    /// The folder lies on a disk of its own, with so many bytes free.
+    pub fn give_disk(&self, host: &str, folder: &str, free: u64) {
+        self.touch(host, |state, place| {
+            state.hosts[place].disks.insert(folder.to_owned(), free);
+        });
     }
 
     pub fn fill_disk(&self, host: &str) {
@@ -195,6 +259,16 @@ impl World {
             state.library(&crate::call::LibraryOp::Take(take)).is_ok()
         });
         assert!(taken, "no member gives a snapshot");
+    }
+
+    /// The library as somebody else has left it; the oldest comes first.
+    pub fn change_backups(&self, change: impl FnOnce(&mut Vec<crate::snapshot::Kept>)) {
+        change(&mut self.state().backups);
+    }
+
+    /// Clients keep keys through the v2 API as well.
+    pub fn hold_v2_data(&self) {
+        self.state().v2_data = true;
     }
 
     /// A cold copy of the host's member is in the library, with what the etcdctl of its version makes of v2 data.

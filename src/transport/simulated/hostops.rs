@@ -114,10 +114,7 @@ impl State {
             HostOp::InspectService => HostAnswer::Service(Box::new(self.inspect(host))),
             HostOp::ReadConfig => HostAnswer::Config(Box::new(self.read_config(host))),
             HostOp::Stat { path } => HostAnswer::Stat(target.stat(path)),
-            HostOp::Disk { .. } => HostAnswer::Disk {
-                free: target.disk_free,
-                total: target.disk_total,
-            },
+            HostOp::Disk { path } => target.space(path),
             HostOp::Clock => HostAnswer::Clock {
                 unix_nanos: self.host_time(host).as_nanosecond(),
                 round_trip_ms: 1.0,

@@ -38,6 +38,7 @@ impl State {
                 manifest.verified = Some(Verified {
                     at,
                     run: run.clone(),
+                    digest: None,
                     boot,
                 });
             }
@@ -48,7 +49,7 @@ impl State {
             LibraryOp::Copy { name, .. } => {
                 self.kept(name, &op.what())?;
             }
-            LibraryOp::Remove { names } => self.backups.retain(|kept| !names.contains(&kept.manifest.name)),
+            LibraryOp::Remove { names } => self.remove_backups(names),
         }
         Ok(LibraryAnswer::Done)
     }
@@ -58,6 +59,20 @@ impl State {
         found
             .map(|kept| &mut kept.manifest)
             .ok_or_else(|| refused(Fault::Missing, what, "the library", "there is no such backup"))
+    }
+
+    fn remove_backups(&mut self, names: &[String]) {
+        let newest = self.backups.iter().rev().find(|kept| kept.manifest.is_good());
+        let newest = newest.map(|kept| kept.manifest.clone());
+        // What a run has just taken and verified is the only leave to remove others.
+        match newest {
+            Some(newest) if names.contains(&newest.name) => {
+                self.violate(format!("the newest verified backup, {}, was removed", newest.name));
+            }
+            Some(newest) if newest.run.is_some() => {}
+            _ => self.violate(format!("{names:?} were removed, and no backup was taken before")),
+        }
+        self.backups.retain(|kept| !names.contains(&kept.manifest.name));
     }
 
     fn manifest(&self, name: &str, how: How) -> Manifest {
@@ -73,12 +88,21 @@ impl State {
             file: "snapshot.db".to_owned(),
             size: SIZE,
             sha256: String::new(),
+            blake3: None,
             source: Source::default(),
             content: Content::default(),
             v2_data: false,
             forced: None,
             verified: None,
             damage: None,
+        }
+    }
+
+    /// Alarms stand in the database of every member.
+    fn with_alarms(&self, content: Content) -> Content {
+        Content {
+            alarms: self.alarm_names(),
+            ..content
         }
     }
 
@@ -109,10 +133,11 @@ impl State {
             step: take.step.clone(),
             sha256,
             source,
-            content: content(copy),
+            content: self.with_alarms(content(copy)),
             verified: Some(Verified {
                 at: self.bastion_time(),
                 run: take.run.clone(),
+                digest: None,
                 boot: None,
             }),
             ..self.manifest(&take.name, How::Live)
@@ -132,6 +157,7 @@ impl State {
         };
         let archived = file.copy;
         let content = archived.map(|copy| content(&self.copies[copy])).unwrap_or_default();
+        let content = self.with_alarms(content);
         // Up to 3.4 the host's etcdctl makes a backup with IDs of its own beside it.
         let old = fetch
             .source

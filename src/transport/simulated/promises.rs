@@ -42,7 +42,7 @@ impl State {
         }
     }
 
-    fn violate(&mut self, text: String) {
+    pub(super) fn violate(&mut self, text: String) {
         if !self.violations.contains(&text) {
             self.violations.push(text);
         }
@@ -120,6 +120,9 @@ impl World {
         if ending == Ending::Done {
             let again = state.unfenced().into_iter();
             broken.extend(again.map(|host| format!("{host} would start a removed member at its next boot")));
+            if state.clients_stopped {
+                broken.push("the clients are left stopped".to_owned());
+            }
         }
         for host in state.hosts.iter().filter(|host| host.up) {
             for name in host.overrides.keys() {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::state::{SimHost, State, time_at};
+use super::etcd::DB_SIZE;
+use super::state::{Process, SimHost, State, time_at};
 use crate::base::clock::rfc3339;
 use crate::call::configured::{self, ConfigKind, ConfigSeen, ConfigText};
 use crate::call::host::{ServiceSeen, Setting, SettingFrom};
@@ -137,12 +138,7 @@ impl State {
         let data_dir = value("data-dir");
         let entry = data_dir.as_ref().and_then(|path| target.files.get(path));
         let empty = entry.is_some_and(|entry| entry.copy.is_none());
-        let (active, sub) = match &target.process {
-            Some(process) if process.joined => ("active", "running"),
-            Some(_) => ("activating", "start"),
-            None if target.unit.failed => ("failed", "failed"),
-            None => ("inactive", "dead"),
-        };
+        let (active, sub) = states(target);
         let process = target.process.as_ref();
         let mut tools = BTreeMap::from([("etcdctl".to_owned(), target.version)]);
         if target.version.minor >= 5 {
@@ -172,6 +168,9 @@ impl State {
             }),
             data_dir_exists: entry.is_some(),
             data_dir_empty: empty,
+            data_size: entry
+                .and_then(|entry| entry.copy)
+                .map(|_| process.map_or(DB_SIZE, |process| self.received(process))),
             data_dir_is_mount: data_dir.as_ref().is_some_and(|path| target.mounts.contains(path)),
             data_dir,
             holders: process
@@ -185,6 +184,7 @@ impl State {
             },
             version: Some(target.version),
             tools,
+            programs: vec!["curl".to_owned()],
             fenced: target.unit.fenced,
             overrides: target.overrides.clone(),
             leases: self.leases(host),
@@ -198,7 +198,15 @@ impl State {
                 .into_iter()
                 .map(|(name, (value, from))| (name, Setting { value, from }))
                 .collect(),
-            unreadable: None,
+            ..ServiceSeen::default()
+        }
+    }
+
+    /// Bytes of its database that a process has by now.
+    fn received(&self, process: &Process) -> u64 {
+        match process.sync {
+            Some((0, since, until)) if until > since => DB_SIZE * (self.now.min(until) - since) / (until - since),
+            _ => DB_SIZE,
         }
     }
 
@@ -245,5 +253,15 @@ impl State {
         found.retain(|line| contains.is_none_or(|text| line.contains(text)));
         let skip = found.len().saturating_sub(lines as usize);
         found.split_off(skip)
+    }
+}
+
+/// What systemd says of the unit.
+fn states(host: &SimHost) -> (&'static str, &'static str) {
+    match &host.process {
+        Some(process) if process.joined => ("active", "running"),
+        Some(_) => ("activating", "start"),
+        None if host.unit.failed => ("failed", "failed"),
+        None => ("inactive", "dead"),
     }
 }

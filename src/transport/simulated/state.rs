@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) alarms: BTreeSet<(u64, String)>,
     /// The library, the oldest first.
     pub(super) backups: Vec<Kept>,
+    /// Every data directory holds keys of the v2 API.
+    pub(super) v2_data: bool,
     /// What each snapshot file holds, by its digest.
     pub(super) snapshots: BTreeMap<String, Snapshot>,
     /// What each archive of a data directory in the library holds, by its digest.
@@ -112,6 +114,8 @@ pub(super) struct SimHost {
     pub(super) mounts: BTreeSet<String>,
     pub(super) disk_total: u64,
     pub(super) disk_free: u64,
+    /// Folders with disks of their own, and the bytes that are free there.
+    pub(super) disks: BTreeMap<String, u64>,
     pub(super) unit: Unit,
     pub(super) process: Option<Process>,
     /// There is a configuration management agent, and how to freeze it is configured.
@@ -126,6 +130,8 @@ pub(super) struct SimHost {
     pub(super) log: Vec<(u64, String)>,
     /// When the host starts etcd again by itself.
     pub(super) start_again: Option<u64>,
+    /// Until when its member tells this list, whatever has become of it.
+    pub(super) old_list: Option<(u64, Vec<Member>)>,
 }
 
 #[derive(Clone, Debug)]

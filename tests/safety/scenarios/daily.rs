@@ -1,15 +1,31 @@
 //! Starting, stopping, logging, backing up.
 
+use std::time::Duration;
+
+use etcdops::cluster::version::Version;
 use serde_json::json;
 
 use super::{PLAIN, Way, all_hosts, host};
 
+/// Longer than any case.
+const LONG: Duration = Duration::from_hours(24);
+
+/// The restart of one of two takes the quorum away.
+fn restart_of_two(size: usize, version: Version) -> bool {
+    size == 2 && version.log_level_needs_restart()
+}
+
 pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
+    services(name).or_else(|| logging(name)).or_else(|| backups(name))
+}
+
+fn services(name: &str) -> Option<Vec<Way>> {
     Some(match name {
         "restart" => vec![
             Way {
                 label: "of all",
                 refused: |size, _| size == 2,
+                refusal: "quorum would be lost",
                 parameters: all_hosts,
                 ..PLAIN
             },
@@ -47,29 +63,98 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
             kept: &["freeze"],
             reboot_undoes: true,
             refused: |size, _| size == 2,
+            refusal: "quorum would be lost",
             parameters: |_| json!({ "hosts": "etcd-1" }),
             ..PLAIN
         }],
-        "debug-log-on" => vec![Way {
-            label: "on all",
-            sizes: &[1, 3],
-            kept: &["debug-log"],
-            reboot_undoes: true,
+        _ => return None,
+    })
+}
+
+fn logging(name: &str) -> Option<Vec<Way>> {
+    Some(match name {
+        "debug-log-on" => vec![
+            Way {
+                label: "on all",
+                sizes: &[1, 2, 3, 4, 5],
+                kept: &["debug-log"],
+                reboot_undoes: true,
+                refused: restart_of_two,
+                refusal: "quorum",
+                parameters: all_hosts,
+                ..PLAIN
+            },
+            Way {
+                label: "while one is down",
+                sizes: &[3, 4],
+                agent: false,
+                on: |_, version| version.log_level_needs_restart(),
+                refused: |_, _| true,
+                refusal: "quorum",
+                prepare: |world, _| world.stop_etcd("etcd-1"),
+                parameters: |_| json!({ "hosts": "etcd-2" }),
+                ..PLAIN
+            },
+        ],
+        "debug-log-off" => vec![Way {
+            label: "on all, which log more",
+            sizes: &[1, 2, 3, 4, 5],
+            refused: restart_of_two,
+            refusal: "quorum",
+            prepare: |world, size| {
+                if size <= 2 {
+                    world.allow_quorum_loss();
+                }
+                (1..=size).for_each(|number| world.debug_log(&host(number), LONG));
+            },
             parameters: all_hosts,
             ..PLAIN
         }],
-        "debug-log-off" | "debug-log-status" => vec![Way {
+        "debug-log-status" => vec![Way {
             label: "on all",
             sizes: &[1, 3],
             parameters: all_hosts,
             ..PLAIN
         }],
-        "backup" => vec![PLAIN],
-        "backup-offline" => vec![Way {
-            sizes: &[3],
-            parameters: |_| json!({ "host": "etcd-1" }),
-            ..PLAIN
-        }],
+        _ => return None,
+    })
+}
+
+fn backups(name: &str) -> Option<Vec<Way>> {
+    Some(match name {
+        "backup" => vec![
+            PLAIN,
+            Way {
+                label: "where the inventory keeps two",
+                sizes: &[1, 3],
+                prepare: |world, _| {
+                    for name in ["first", "second", "third"] {
+                        world.take_backup(name);
+                    }
+                },
+                inventory: |cluster| cluster.backups.keep.last = Some(2),
+                end: |world| {
+                    let names = world.backups();
+                    let right = names.len() == 2 && names[0] == "third";
+                    (!right).then(|| format!("not the last two are left, but {names:?}"))
+                },
+                ..PLAIN
+            },
+        ],
+        "backup-offline" => vec![
+            Way {
+                sizes: &[1, 3],
+                parameters: |_| json!({ "host": "etcd-1" }),
+                ..PLAIN
+            },
+            Way {
+                label: "while another one is down",
+                sizes: &[3],
+                prepare: |world, size| world.scrap(&host(size)),
+                parameters: |_| json!({ "host": "etcd-1" }),
+                ..PLAIN
+            },
+        ],
         _ => return None,
     })
 }

@@ -5,7 +5,12 @@ use serde_json::{Value, json};
 use super::{PLAIN, Way, host};
 
 fn last_member(size: usize) -> Value {
-    json!({ "member": host(size), "take_backup": false })
+    json!({ "member": host(size), "take_backup": with_backup(size) })
+}
+
+/// One size of each takes its backup: what comes before the change is then killed and troubled, too.
+fn with_backup(size: usize) -> bool {
+    size == 5
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each runbook")]
@@ -17,7 +22,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 spares: 1,
                 on: |_, version| version.has_learners(),
                 prepare: |world, size| world.join(&host(size + 1), true),
-                parameters: |size| json!({ "member": host(size + 1) }),
+                parameters: |size| json!({ "member": host(size + 1), "take_backup": size == 3 }),
                 ..PLAIN
             },
             Way {
@@ -45,6 +50,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 label: "that lives, with another one down",
                 sizes: &[3],
                 refused: |_, _| true,
+                refusal: "quorum survives the removal of",
                 prepare: |world, _| world.scrap("etcd-1"),
                 parameters: last_member,
                 ..PLAIN
@@ -63,8 +69,9 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 sizes: &[2, 3, 5, 7],
                 spares: 1,
                 refused: |size, _| size == 2,
+                refusal: "quorum",
                 prepare: |world, size| world.scrap(&host(size)),
-                parameters: |size| json!({ "member": host(size), "host": host(size + 1), "take_backup": false }),
+                parameters: |size| json!({ "member": host(size), "host": host(size + 1), "take_backup": with_backup(size) }),
                 ..PLAIN
             },
             Way {
@@ -108,6 +115,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 label: "that is alive, on its own host",
                 sizes: &[1, 3, 5],
                 refused: |size, _| size == 1,
+                refusal: "is the only voter; without it there is no cluster",
                 parameters: |size| json!({ "member": host(size), "take_backup": false }),
                 ..PLAIN
             },
@@ -123,6 +131,14 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
             Way {
                 sizes: &[1, 2, 3, 4, 5, 6],
                 spares: 1,
+                parameters: |size| json!({ "host": host(size + 1), "take_backup": with_backup(size) }),
+                ..PLAIN
+            },
+            Way {
+                label: "that was added before and never started",
+                sizes: &[2, 3, 5],
+                spares: 1,
+                prepare: |world, size| world.list(&host(size + 1)),
                 parameters: |size| json!({ "host": host(size + 1), "take_backup": false }),
                 ..PLAIN
             },
@@ -137,6 +153,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 sizes: &[3],
                 spares: 1,
                 refused: |_, _| true,
+                refusal: "/var/lib/etcd",
                 prepare: |world, size| world.give_folder(&host(size + 1), "/var/lib/etcd", "root:root"),
                 parameters: |size| json!({ "host": host(size + 1), "take_backup": false }),
                 ..PLAIN
@@ -146,6 +163,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 sizes: &[3, 5],
                 spares: 1,
                 refused: |size, version| size == 3 || !version.add_needs_only_quorum(),
+                refusal: "etcd refuses to add a member while",
                 prepare: |world, size| world.scrap(&host(size)),
                 parameters: |size| json!({ "host": host(size + 1), "take_backup": false }),
                 ..PLAIN
@@ -155,7 +173,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
         "join-member" => Vec::new(),
         "update-member" => vec![Way {
             sizes: &[1, 3, 5, 7],
-            parameters: |size| json!({ "member": host(size), "peer_url": format!("http://etcd-{size}:2390"), "take_backup": false }),
+            parameters: |size| json!({ "member": host(size), "peer_url": format!("http://etcd-{size}:2390"), "take_backup": with_backup(size) }),
             ..PLAIN
         }],
         "grow" => vec![Way {

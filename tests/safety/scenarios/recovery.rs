@@ -5,6 +5,7 @@ use serde_json::json;
 use std::time::Duration;
 
 use etcdops::cluster::version::Version;
+use etcdops::transport::simulated::World;
 
 use super::{PLAIN, Way, host, lose};
 
@@ -14,6 +15,12 @@ const BACKUP: &str = "2026-11-20-1200-k3f9-take";
 /// Long enough for clients to write a few times.
 const REST: Duration = Duration::from_secs(30);
 
+/// What was carried along is disarmed.
+fn no_alarm(world: &World) -> Option<String> {
+    let none = world.essence().contains("alarms=0");
+    (!none).then(|| "an alarm is left".to_owned())
+}
+
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each runbook")]
 pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
     Some(match name {
@@ -22,6 +29,16 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 label: "while it serves",
                 sizes: &[1, 3],
                 prepare: |world, _| world.take_backup(BACKUP),
+                ..PLAIN
+            },
+            Way {
+                label: "that carries a full database",
+                sizes: &[3],
+                prepare: |world, _| {
+                    world.raise_alarm("etcd-2", "NOSPACE");
+                    world.take_backup(BACKUP);
+                },
+                end: no_alarm,
                 ..PLAIN
             },
             Way {
@@ -65,6 +82,40 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 },
                 parameters: |_| json!({ "members": "etcd-1,etcd-4,etcd-5" }),
                 dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "on whoever is left, two being gone for good",
+                sizes: &[3, 5],
+                recovers: true,
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    lose(world, size - 1..=size);
+                },
+                dead: |size| (size - 1..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "when one is gone and nobody says so",
+                sizes: &[3],
+                refused: |_, _| true,
+                refusal: "etcd-3",
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    lose(world, size..=size);
+                },
+                ..PLAIN
+            },
+            Way {
+                label: "when there is v2 data",
+                sizes: &[3],
+                on: |_, version| version < Version::new(3, 5, 0),
+                refused: |_, _| true,
+                refusal: "data of the v2 API on etcd-1, etcd-2, etcd-3",
+                prepare: |world, _| {
+                    world.take_backup(BACKUP);
+                    world.hold_v2_data();
+                },
                 ..PLAIN
             },
             Way {
@@ -116,6 +167,32 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 ..PLAIN
             },
             Way {
+                label: "of three, the data of two lost",
+                sizes: &[3],
+                agent: false,
+                recovers: true,
+                prepare: |world, size| {
+                    world.allow_quorum_loss();
+                    for host in (2..=size).map(host) {
+                        world.stop_etcd(&host);
+                        world.wipe_data(&host);
+                    }
+                },
+                ..PLAIN
+            },
+            Way {
+                label: "of three, two gone for good, with a full database",
+                sizes: &[3],
+                recovers: true,
+                prepare: |world, size| {
+                    world.raise_alarm("etcd-1", "NOSPACE");
+                    lose(world, 2..=size);
+                },
+                end: no_alarm,
+                dead: |size| (2..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
                 label: "of five, two left, one of them behind",
                 sizes: &[5],
                 recovers: true,
@@ -134,10 +211,20 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 sizes: &[3],
                 agent: false,
                 refused: |_, _| true,
+                refusal: "the copies on etcd-1, etcd-2 are intact and make a quorum",
                 prepare: |world, size| {
-                    world.allow_quorum_loss();
-                    (1..=size).for_each(|number| world.stop_etcd(&host(number)));
+                    lose(world, 3..=size);
+                    (1..=2).for_each(|number| world.stop_etcd(&host(number)));
                 },
+                dead: |_| vec![host(3)],
+                ..PLAIN
+            },
+            Way {
+                label: "of three, while two of them serve",
+                sizes: &[3],
+                refused: |_, _| true,
+                refusal: "knows a leader",
+                prepare: |world, size| lose(world, 3..=size),
                 dead: |_| vec![host(3)],
                 ..PLAIN
             },

@@ -24,6 +24,7 @@ op_stat() {
 op_disk() {
   try df -P -B1 -- "$(nearest "$path")"
   put disk "$said"
+  put device "$(stat -L -c %d -- "$(nearest "$path")" 2>/dev/null)"
 }
 # Gives the file at $1 the asked mode and owner, or those of the file that it replaces.
 dress() {

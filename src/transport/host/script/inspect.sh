@@ -19,6 +19,8 @@ one_dir() {
   [ -d "$1" ] || { [ ! -e "$1" ] || put file "$1"; return; }
   [ -n "$(ls -A -- "$1" 2>/dev/null)" ] && put dir "$1" || { put dir "$1"; put dir_empty "$1"; }
   is_mount "$1" && put dir_mount "$1"
+  put dir_size "$1
+$(du -skc -- "$1/member" "$1"/*.wal 2>/dev/null | sed -n '$s/[^0-9].*//p')"
   holders "$1"
 }
 versions() {
@@ -93,6 +95,7 @@ $(tr '\0' ' ' <"/proc/$pid/cmdline")"
     while IFS= read -r d; do one_dir "$d"; done
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { split($2, a, ":"); print a[2] }' | sort -u | pute listen
   put versions "$(versions "$binary")"
+  for f in curl openssl bash; do ! command -v "$f" >/dev/null || put program "$f"; done
   for f in "$ours"/*.settings; do
     [ ! -e "$f" ] || { n=${f##*/}; n=${n%.settings}; [ "$kind" != systemd ] || [ -e "$drop_in/zz-etcdops-$n.conf" ] || continue; put override "$n
 $(cat "$f")"; }

@@ -59,7 +59,7 @@ op_override() {
 op_drop_override() { try rm -f "$ours/$name.env" "$ours/$name.args" "$ours/$name.settings"; }
 # No timer here: a sleeping process, which a reboot ends together with etcd.
 op_arm_lease() {
-  command -v curl >/dev/null || { [ "$way" = restart ] && command -v etcdctl >/dev/null; } || fail unsupported "this host has no curl"
+  command -v curl >/dev/null || command -v "$instead" >/dev/null || fail unsupported "this host has neither curl nor $instead"
   op_disarm_lease
   private_dir "$root"
   printf '%s' "$lease_script" | base64 -d >"$ours/$name.lease.sh" || fail disk-full "cannot write $ours/$name.lease.sh"

@@ -2,6 +2,8 @@
 marker=$root/$cluster.run
 guarded() { umask 077; private_dir "$root"; exec 9>>"$root/.lock" || fail disk-full "cannot write $root/.lock"; flock -w 5 9 || fail refused "$root/.lock is held by another process"; }
 ours() { grep -q "\"run\":\"$run\"" "$marker"; }
+# Another process than the one that asks, be it of the same run.
+anothers() { [ -n "$life" ] && [ -s "$marker" ] && ! grep -q -F -- "$life" "$marker"; }
 op_read_marker() { [ ! -s "$marker" ] || pute marker <"$marker"; }
 op_write_marker() {
   guarded
@@ -14,12 +16,14 @@ op_clear_marker() {
   [ -e "$marker" ] || return 0
   guarded
   [ ! -s "$marker" ] || ours || return 0
+  ! anothers || return 0
   try rm -f "$marker"
   sync "$root"
 }
 journal=$root/$run/journal
 op_append_journal() {
   guarded
+  if anothers; then pute held <"$marker"; fail refused "another process has taken this host over"; fi
   private_dir "$root/$run"
   have=0; [ ! -s "$journal" ] || have=$(wc -l <"$journal")
   if [ "$have" = $((from - 1)) ] && { [ ! -s "$journal" ] || [ -z "$(tail -c1 "$journal")" ]; }; then

@@ -98,7 +98,7 @@ op_drop_override() {
 }
 lease_unit() { printf 'etcdops-lease-%s-%s' "$(printf '%s' "$unit" | tr -c 'A-Za-z0-9\n' _)" "$name"; }
 op_arm_lease() {
-  command -v curl >/dev/null || { [ "$way" = restart ] && command -v etcdctl >/dev/null; } || fail unsupported "this host has no curl"
+  command -v curl >/dev/null || command -v "$instead" >/dev/null || fail unsupported "this host has neither curl nor $instead"
   try mkdir -p "$ours"
   lease=$(lease_unit)
   systemctl stop "$lease.timer" "$lease.service" 2>/dev/null

@@ -1,7 +1,7 @@
 //! The values of an operation, as shell variables.
 
 use crate::base::quote::join;
-use crate::call::host::{Command, HostOp, Restore, Stood};
+use crate::call::host::{Command, HostOp, Life, Restore, Stood};
 use crate::cluster::host::Host;
 
 /// The operation's own values, as shell variables.
@@ -104,9 +104,22 @@ pub(super) fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, Stri
         } => {
             vec![("command", command_text(command)), ("elevate", yes(*become_root))]
         }
-        HostOp::AppendJournal { from_seq, .. } => vec![("from", from_seq.max(&1).to_string())],
+        HostOp::ClearMarker { life, .. } => vec![("life", in_marker(life.as_ref())?)],
+        HostOp::AppendJournal { from_seq, life, .. } => vec![
+            ("from", from_seq.max(&1).to_string()),
+            ("life", in_marker(life.as_ref())?),
+        ],
         _ => Vec::new(),
     })
+}
+
+/// What a marker of this process holds, as it stands there. Empty: any process.
+fn in_marker(life: Option<&Life>) -> Result<String, String> {
+    let Some(life) = life else {
+        return Ok(String::new());
+    };
+    let text = serde_json::to_string(life).map_err(|error| error.to_string())?;
+    Ok(format!("{},", text.trim_matches(['{', '}'])))
 }
 
 fn restoring(restore: &Restore) -> Vec<(&'static str, String)> {

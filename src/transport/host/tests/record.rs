@@ -27,6 +27,7 @@ async fn exactly_one_of_two_operators_gets_the_marker() {
     let clear = |run: &Marker| HostOp::ClearMarker {
         cluster: cluster.clone(),
         run: run.run.clone(),
+        life: None,
     };
     assert_eq!(world.ask(clear(loser)).await.unwrap(), HostAnswer::Done);
     let read = HostOp::ReadMarker {
@@ -48,11 +49,64 @@ async fn exactly_one_of_two_operators_gets_the_marker() {
 }
 
 #[tokio::test]
+async fn a_process_touches_neither_marker_nor_record_of_the_one_that_took_its_run_over() {
+    let world = World::new();
+    let cluster = "c".to_owned();
+    let first = marker("2026-11-20-1304-aaaa");
+    // A number that begins with the other's.
+    let second = Marker {
+        pid_started: first.pid_started * 10 + 1,
+        ..first.clone()
+    };
+    let write = |marker: &Marker| HostOp::WriteMarker {
+        cluster: cluster.clone(),
+        marker: marker.clone(),
+    };
+    let append = |by: &Marker, from_seq: u64| HostOp::AppendJournal {
+        run: by.run.clone(),
+        life: Some(by.life()),
+        from_seq,
+        text: format!("{{\"seq\":{from_seq}}}\n"),
+    };
+    world.ask(write(&first)).await.unwrap();
+    world.ask(append(&first, 1)).await.unwrap();
+    world
+        .ask(write(&second))
+        .await
+        .expect("the same run: that is how it is adopted");
+    world.ask(append(&second, 2)).await.unwrap();
+
+    let refused = world.ask(append(&first, 2)).await.unwrap_err();
+    assert_eq!(refused.fault, Fault::Refused);
+    assert!(refused.message.contains(&second.who), "{refused}");
+    let clear = |by: &Marker| HostOp::ClearMarker {
+        cluster: cluster.clone(),
+        run: by.run.clone(),
+        life: Some(by.life()),
+    };
+    world.ask(clear(&first)).await.unwrap();
+    let read = || HostOp::ReadMarker {
+        cluster: cluster.clone(),
+    };
+    assert_eq!(
+        world.ask(read()).await.unwrap(),
+        HostAnswer::Marker(Some(second.clone()))
+    );
+    world.ask(clear(&second)).await.unwrap();
+    assert_eq!(world.ask(read()).await.unwrap(), HostAnswer::Marker(None));
+    world
+        .ask(append(&second, 3))
+        .await
+        .expect("the end is recorded when the marker is gone");
+}
+
+#[tokio::test]
 async fn the_copy_of_the_journal_has_each_record_once() {
     let world = World::new();
     let run = tag("x").run;
     let append = |from_seq: u64, text: &str| HostOp::AppendJournal {
         run: run.clone(),
+        life: None,
         from_seq,
         text: text.to_owned(),
     };
@@ -76,7 +130,7 @@ async fn freeze_disk_clock_and_what_is_left() {
     // The folder's name is not quoted in the commands of this inventory, so they fail, and say so.
     assert!(world.change(HostOp::Freeze { at_most: None }, "f").await.is_err());
     assert_eq!(world.ask(HostOp::FreezeCheck).await.unwrap(), HostAnswer::Frozen(false));
-    let HostAnswer::Disk { free, total } = world
+    let HostAnswer::Disk { free, total, device } = world
         .ask(HostOp::Disk {
             path: world.path("no/such"),
         })
@@ -85,7 +139,7 @@ async fn freeze_disk_clock_and_what_is_left() {
     else {
         panic!("no disk");
     };
-    assert!(0 < free && free <= total);
+    assert!(0 < free && free <= total && device.is_some());
     let HostAnswer::Clock {
         unix_nanos,
         round_trip_ms,
