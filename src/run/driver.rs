@@ -79,11 +79,8 @@ impl<'a, 'r> Driver<'a, 'r> {
             Err(halt) => self.halted(halt).await,
         };
         let over = matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused);
-        let ending = if over && !taken {
-            self.unlocked(ending).await
-        } else {
-            ending
-        };
+        // Only what this process has written goes: also where another run holds one of the hosts.
+        let ending = if over { self.unlocked(ending).await } else { ending };
         let ended = EventKind::Ended {
             outcome: ending.outcome,
             text: ending.text.clone(),
