@@ -2,8 +2,10 @@
 # while this member and all other voters are healthy and nobody works on the cluster; otherwise it is tried again.
 # Nothing here writes to the cluster: where the v2 API is on, GET /health would, and so would `etcdctl endpoint health`.
 has() { command -v "$1" >/dev/null; }
+# On its peer port etcd agrees to speak HTTP/2 and then cannot.
+fetch() { curl --http1.1 -s -f -m 5 "$@"; }
 # What a member says of itself, by the client's certificates or by the peer's.
-metrics() { eval "curl -s -f -m 5 $client_tls \"\$1/metrics\"" || eval "curl -s -f -m 5 $peer_tls \"\$1/metrics\""; }
+metrics() { eval "fetch $client_tls \"\$1/metrics\"" || eval "fetch $peer_tls \"\$1/metrics\""; }
 # The commit index of a member that knows a leader and has applied nearly all of it.
 committed() {
   metrics "$1" | awk '
@@ -13,7 +15,7 @@ committed() {
     END { if (leader != 1 || committed - applied > 5000) exit 1; printf "%d\n", committed }'
 }
 by_curl() {
-  list=$(eval "curl -s -f -m 5 $peer_tls \"\$own_peer/members\"") || return 1
+  list=$(eval "fetch $peer_tls \"\$own_peer/members\"") || return 1
   voters=$(printf '%s' "$list" | tr '{' '\n' | grep '"peerURLs"' | grep -v '"isLearner":true')
   urls=$(printf '%s\n' "$voters" | sed -n 's/.*"clientURLs":\["\([^"]*\)".*/\1/p')
   [ -n "$urls" ] && [ "$(printf '%s\n' "$voters" | grep -c .)" = "$(printf '%s\n' "$urls" | grep -c .)" ] || return 1
@@ -41,7 +43,7 @@ healthy() { if has curl; then by_curl; else by_etcdctl; fi 2>/dev/null; }
 put_level() {
   body="{\"Level\":\"$level\"}"
   if has curl; then
-    eval "curl -s -f -m 5 $client_tls -X PUT -d \"\$body\" \"\$own_client/config/local/log\""
+    eval "fetch $client_tls -X PUT -d \"\$body\" \"\$own_client/config/local/log\""
     return
   fi
   place=${own_client#*://}
