@@ -37,6 +37,13 @@ fn put_away(lab: &Lab, host: &str) {
     assert_eq!(lab.exec(host, "pgrep -x etcd; true"), "");
 }
 
+/// A big database takes longer than systemd would wait by itself.
+fn started_patiently(lab: &Lab, host: &str) {
+    assert!(!fenced(lab, host));
+    let limit = lab.exec(host, "systemctl show -p TimeoutStartUSec --value etcd");
+    assert_eq!(limit.trim(), "infinity");
+}
+
 /// What `runs show` tells of the newest run, on one line.
 fn shown(lab: &Lab) -> String {
     let text = lab.etcdops(&["runs", "show", &run_id(lab.bastion())]).good();
@@ -114,10 +121,7 @@ fn all_changes(version: &str, options: &[&str]) {
     // Grown, and shrunk by a living member.
     change(&lab, &["add-member", "etcd-3"]);
     healthy_with(&lab, &["etcd-1", "etcd-2", "etcd-3", "etcd-4"]);
-    assert!(!fenced(&lab, "etcd-3"));
-    // A big database takes longer than systemd would wait by itself.
-    let limit = lab.exec("etcd-3", "systemctl show -p TimeoutStartUSec --value etcd");
-    assert_eq!(limit.trim(), "infinity");
+    started_patiently(&lab, "etcd-3");
     let again = change(&lab, &["add-member", "etcd-3"]);
     assert!(again.stdout.contains("nothing to add"), "{}", again.stdout);
     change(&lab, &["remove-member", "etcd-4"]);

@@ -168,9 +168,7 @@ impl State {
             }),
             data_dir_exists: entry.is_some(),
             data_dir_empty: empty,
-            data_size: entry
-                .and_then(|entry| entry.copy)
-                .map(|_| process.map_or(DB_SIZE, |process| self.received(process))),
+            data_size: entry.and_then(|entry| entry.copy).map(|_| self.received(process)),
             data_dir_is_mount: data_dir.as_ref().is_some_and(|path| target.mounts.contains(path)),
             data_dir,
             holders: process
@@ -202,9 +200,9 @@ impl State {
         }
     }
 
-    /// Bytes of its database that a process has by now.
-    fn received(&self, process: &Process) -> u64 {
-        match process.sync {
+    /// Bytes of its database that a member has by now, running or not.
+    fn received(&self, process: Option<&Process>) -> u64 {
+        match process.and_then(|process| process.sync) {
             Some((0, since, until)) if until > since => DB_SIZE * (self.now.min(until) - since) / (until - since),
             _ => DB_SIZE,
         }
