@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Action, Probe, Risk, Site, sight};
-use crate::call::{Call, EtcdOp, Look, Sight, To};
+use crate::call::{Call, EtcdAnswer, EtcdOp, Look, Reply, Sight, To};
 use crate::cluster::observed::{MemberSeen, Observed, Standing};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -36,17 +36,13 @@ impl Alarm {
 }
 
 impl AlarmDisarm {
-    /// The members with the alarm; an error where a member cannot tell.
-    fn raised<'a>(&self, observed: &'a Observed) -> Result<Vec<&'a MemberSeen>, String> {
-        let mut found = Vec::new();
-        for seen in self.members(observed)? {
-            match &seen.alarms {
-                Some(alarms) if alarms.iter().any(|alarm| alarm == self.alarm.word()) => found.push(seen),
-                Some(_) => {}
-                None => return Err(format!("{} does not tell its alarms", seen.endpoint)),
-            }
-        }
-        Ok(found)
+    /// The first member with the alarm, and the first that does not tell: below 3.4 etcd's Status has no word of alarms.
+    fn raised<'a>(&self, observed: &'a Observed) -> Result<(Option<&'a MemberSeen>, Option<&'a MemberSeen>), String> {
+        let members = self.members(observed)?;
+        let has = |alarms: &Vec<String>| alarms.iter().any(|alarm| alarm == self.alarm.word());
+        let raised = members.iter().find(|seen| seen.alarms.as_ref().is_some_and(has));
+        let mute = members.iter().find(|seen| seen.alarms.is_none());
+        Ok((raised.copied(), mute.copied()))
     }
 
     fn members<'a>(&self, observed: &'a Observed) -> Result<Vec<&'a MemberSeen>, String> {
@@ -83,22 +79,19 @@ impl Action for AlarmDisarm {
     }
 
     fn probe(&self, _site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
-        let raised = match sight::cluster(seen).and_then(|observed| self.raised(observed)) {
-            Ok(raised) => raised,
-            Err(why) => return Probe::Unknown(why),
-        };
-        match raised.first() {
-            None => Probe::Done(json!({})),
-            Some(first) => Probe::NotYet(format!("{} has raised {}", first.endpoint, self.alarm.word())),
+        match sight::cluster(seen).and_then(|observed| self.raised(observed)) {
+            Ok((Some(first), _)) => Probe::NotYet(format!("{} has raised {}", first.endpoint, self.alarm.word())),
+            Ok((None, Some(mute))) => Probe::NotYet(format!("{} does not tell its alarms", mute.endpoint)),
+            Ok((None, None)) => Probe::Done(json!({})),
+            Err(why) => Probe::Unknown(why),
         }
     }
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let observed = sight::cluster(seen).ok()?;
-        let raised = self.raised(observed).ok()?;
-        let first = raised.first()?.member.as_ref()?.id;
         // Without a member it is disarmed whoever raised it: a restored backup carries alarms of members that are gone.
-        let member = self.member.as_ref().map(|_| first);
+        let named = self.members(observed).ok()?.first().and_then(|seen| seen.member.as_ref());
+        let member = self.member.as_ref().and(named).map(|member| member.id);
         let through = observed.members.iter().find(|seen| seen.standing == Standing::Healthy);
         let endpoint = through.or_else(|| observed.members.first())?.endpoint.clone();
         let op = EtcdOp::AlarmDisarm {
@@ -109,6 +102,11 @@ impl Action for AlarmDisarm {
             to: To::Etcd { endpoint, op },
             timeout: site.timeout,
         })
+    }
+
+    /// etcd answers when the cluster has agreed to it: all that can be known where Status does not tell, and enough elsewhere.
+    fn settled_by(&self, reply: &Reply) -> Option<Value> {
+        matches!(reply, Reply::Etcd(EtcdAnswer::Done)).then(|| json!({}))
     }
 
     fn repeatable(&self) -> bool {
