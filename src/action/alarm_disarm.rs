@@ -47,7 +47,12 @@ impl AlarmDisarm {
 
     fn members<'a>(&self, observed: &'a Observed) -> Result<Vec<&'a MemberSeen>, String> {
         match &self.member {
-            None => Ok(observed.members.iter().filter(|seen| seen.member.is_some()).collect()),
+            None => {
+                let members: Vec<_> = observed.members.iter().filter(|seen| seen.member.is_some()).collect();
+                // Silence is no proof that there is no alarm.
+                let nobody = members.is_empty().then(|| "no member answers".to_owned());
+                nobody.map_or(Ok(members), Err)
+            }
             Some(word) => sight::member(observed, word)
                 .map_err(|twice| twice.to_string())?
                 .map(|seen| vec![seen])
@@ -90,7 +95,11 @@ impl Action for AlarmDisarm {
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let observed = sight::cluster(seen).ok()?;
         // Without a member it is disarmed whoever raised it: a restored backup carries alarms of members that are gone.
-        let named = self.members(observed).ok()?.first().and_then(|seen| seen.member.as_ref());
+        let named = self
+            .members(observed)
+            .ok()?
+            .first()
+            .and_then(|seen| seen.member.as_ref());
         let member = self.member.as_ref().and(named).map(|member| member.id);
         let through = observed.members.iter().find(|seen| seen.standing == Standing::Healthy);
         let endpoint = through.or_else(|| observed.members.first())?.endpoint.clone();

@@ -17,7 +17,7 @@ pub use self::halt::{Ending, Halt};
 use super::attempt::{self, Attempt};
 use super::consent::Consent;
 use super::interrupt::Interrupt;
-use super::lock::{self, Locked};
+use super::lock::{self, Locked, Lost};
 use super::next::{Next, next};
 use super::recorder::Recorder;
 use super::state::{CallState, doubtful_holds};
@@ -73,14 +73,26 @@ impl<'a, 'r> Driver<'a, 'r> {
     }
 
     async fn ended(&self, end: Result<RunOutcome, Halt>) -> Ending {
+        // What is done may have been done by somebody else in the meantime.
+        let lost = match &end {
+            Ok(_) => self.lost().await,
+            Err(_) => None,
+        };
+        let end = match &lost {
+            Some(Lost::Adopted(why)) => Err(Halt::Taken(why.clone())),
+            _ => end,
+        };
         let taken = matches!(end, Err(Halt::Taken(_)));
         let ending = match end {
             Ok(outcome) => Ending::new(outcome, self.words(outcome)),
             Err(halt) => self.halted(halt).await,
         };
         let over = matches!(ending.outcome, RunOutcome::Done | RunOutcome::Refused);
-        // Only what this process has written goes: also where another run holds one of the hosts.
-        let ending = if over { self.unlocked(ending).await } else { ending };
+        let ending = if over {
+            self.unlocked(ending, taken).await
+        } else {
+            ending
+        };
         let ended = EventKind::Ended {
             outcome: ending.outcome,
             text: ending.text.clone(),
@@ -89,15 +101,18 @@ impl<'a, 'r> Driver<'a, 'r> {
             self.recorder.show(ended);
         }
         // Whoever goes on with the run keeps its record from now on.
-        if !taken {
+        if !taken && !matches!(lost, Some(Lost::Gone(_))) {
             self.copy_journal().await;
         }
         ending
     }
 
     /// The markers are taken away before the end is recorded: a run that ended leaves nothing that stops the next one.
-    async fn unlocked(&self, ending: Ending) -> Ending {
-        let left = lock::clear(self.plan, self.transport, &self.locked.to_clear(&self.life)).await;
+    /// Where another process goes on with the run, only those that are this one's for sure.
+    async fn unlocked(&self, ending: Ending, taken: bool) -> Ending {
+        let mut markers = self.locked.to_clear(&self.life);
+        markers.retain(|(_, life)| life.is_some() || !taken);
+        let left = lock::clear(self.plan, self.transport, &markers).await;
         if left.is_empty() {
             return ending;
         }
@@ -253,14 +268,14 @@ impl<'a, 'r> Driver<'a, 'r> {
             (false, false) => (RunOutcome::Refused, "nothing was changed from here"),
         };
         let text = format!(
-            "{why}; {nothing}; two must not work on one run: see how it goes on with etcdops health, and take it back with etcdops resume {run} --from HOST only when nobody works on it"
+            "{why}; {nothing}; see how it stands with etcdops health; only when nobody works on it any more: etcdops resume {run} --from HOST"
         );
         Ending::new(outcome, text)
     }
 
     /// With no journal to write to: start what was stopped, best effort, and say so.
     async fn give_back_unrecorded(&self) -> String {
-        if let Some(why) = self.lock_is_ours().await {
+        if let Some(Lost::Adopted(why)) = self.lost().await {
             return format!("; {why}: nothing was given back");
         }
         let state = self.recorder.state();
@@ -339,8 +354,8 @@ impl<'a, 'r> Driver<'a, 'r> {
     }
 
     /// `Some`: another run has taken a host, or another process this run.
-    pub(super) async fn lock_is_ours(&self) -> Option<String> {
-        lock::still_ours(self.plan, &self.life, self.transport, &self.locked.hosts).await
+    pub(super) async fn lost(&self) -> Option<Lost> {
+        lock::lost(self.plan, &self.life, self.transport, &self.locked.hosts).await
     }
 
     /// Copies new records to the hosts, so that another bastion can go on. A host that cannot be reached does without: then

@@ -214,32 +214,57 @@ pub async fn read(plan: &Plan, transport: &dyn Transport, host: &str) -> Result<
     }
 }
 
-/// `Some`: a host's marker is not this process's any more. A host that cannot be asked is not proof of the contrary.
-pub(super) async fn still_ours(
-    plan: &Plan,
-    life: &Life,
-    transport: &dyn Transport,
-    hosts: &[String],
-) -> Option<String> {
+/// Why a host is not ours any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Another process goes on with this run.
+    Adopted(String),
+    /// Another run holds a host.
+    Other(String),
+    /// The marker was taken away: the run was given up, or has been brought to its end.
+    Gone(String),
+}
+
+impl Lost {
+    fn of(plan: &Plan, life: &Life, host: &str, marker: Option<&Marker>) -> Option<Self> {
+        let run = &plan.run;
+        match marker {
+            None => Some(Self::Gone(format!(
+                "the run's marker on {host} is gone; was it abandoned?"
+            ))),
+            Some(marker) if marker.run != *run => Some(Self::Other(format!(
+                "{host} was taken over by run {} of {}",
+                marker.run, marker.who
+            ))),
+            Some(marker) if marker.life() != *life => Some(Self::Adopted(format!(
+                "{} has taken this run over, from {host}, as process {} since {}",
+                marker.who, marker.pid, marker.since
+            ))),
+            Some(_) => None,
+        }
+    }
+
+    fn weight(&self) -> u8 {
+        match self {
+            Self::Adopted(_) => 2,
+            Self::Other(_) => 1,
+            Self::Gone(_) => 0,
+        }
+    }
+}
+
+/// `Some`: a host's marker is not this process's any more; of several reasons the one that says most. A host that cannot be asked is not
+/// proof of the contrary.
+pub(super) async fn lost(plan: &Plan, life: &Life, transport: &dyn Transport, hosts: &[String]) -> Option<Lost> {
     let asked = hosts
         .iter()
         .map(|host| async move { (host, read(plan, transport, host).await) });
-    for (host, marker) in join_all(asked).await {
-        match marker {
-            Ok(Some(marker)) if marker.run != plan.run => {
-                return Some(format!("{host} was taken over by run {} of {}", marker.run, marker.who));
-            }
-            Ok(Some(marker)) if marker.life() != *life => {
-                return Some(format!(
-                    "{} has taken this run over, from {host}, as process {} since {}",
-                    marker.who, marker.pid, marker.since
-                ));
-            }
-            Ok(None) => return Some(format!("the run's marker on {host} is gone; was it abandoned?")),
-            Ok(Some(_)) | Err(_) => {}
-        }
-    }
-    None
+    let found = join_all(asked).await;
+    let reasons = found
+        .into_iter()
+        .filter_map(|(host, marker)| Lost::of(plan, life, host, marker.ok()?.as_ref()));
+    // The first of the gravest.
+    reasons.rev().max_by_key(Lost::weight)
 }
 
 /// What is said of markers that are left: empty when there is none.

@@ -14,6 +14,7 @@ use crate::event::CallEnd;
 use crate::plan::types::HoldRole;
 use crate::run::driver::Halt;
 use crate::run::guard;
+use crate::run::lock::Lost;
 
 /// How long a guard may take to come true: leadership just moved, a member just started.
 const GUARD_PATIENCE: Duration = Duration::from_secs(15);
@@ -34,10 +35,12 @@ impl Attempt<'_, '_, '_> {
         let until = self.driver.in_time(GUARD_PATIENCE);
         loop {
             let own = self.own_guards()?;
-            let lock = self.driver.lock_is_ours();
-            let (taken, differs, own) = tokio::join!(lock, self.model_differs(), self.judge(&own, None));
-            if let Some(taken) = taken {
-                return Err(Halt::Taken(taken));
+            let lock = self.driver.lost();
+            let (lost, differs, own) = tokio::join!(lock, self.model_differs(), self.judge(&own, None));
+            match lost {
+                None => {}
+                Some(Lost::Other(why)) => return Ok(Some(why)),
+                Some(Lost::Adopted(why) | Lost::Gone(why)) => return Err(Halt::Taken(why)),
             }
             let why = differs.or(own?.0);
             let Some(why) = why else { return Ok(None) };

@@ -14,7 +14,7 @@ pub enum Halt {
     Journal(JournalError),
     /// Something of an earlier life still runs.
     Doubt(String),
-    /// Somebody else goes on with this run, has taken a host, or has given the run up: not even what was taken is ours to give back.
+    /// Somebody else goes on with this run, or has given it up: not even what was taken is ours to give back.
     Taken(String),
     /// A plan that does not fit its own actions.
     Bug(String),

@@ -86,6 +86,10 @@ impl Log {
     /// Takes one record in; an error says why it makes no sense.
     pub(super) fn take(&mut self, kind: i64, data: &[u8]) -> Result<(), String> {
         let odd = |what: &str, error: prost::DecodeError| format!("{what} cannot be read: {error}");
+        // etcd begins each segment with it, and no checksum covers a record's kind.
+        if self.identity.is_none() && kind != kind::METADATA {
+            return Err("the member's identity does not stand before it".to_owned());
+        }
         match kind {
             kind::METADATA => {
                 let found = Metadata::decode(data).map_err(|error| odd("the member's identity", error))?;
@@ -95,7 +99,13 @@ impl Log {
                 }
                 self.identity = Some(found);
             }
-            kind::STATE => self.state = HardState::decode(data).map_err(|error| odd("raft's state", error))?,
+            kind::STATE => {
+                let state = HardState::decode(data).map_err(|error| odd("raft's state", error))?;
+                if state.term < self.state.term {
+                    return Err(format!("raft's term {} follows term {}", state.term, self.state.term));
+                }
+                self.state = state;
+            }
             kind::ENTRY => self.entry(&Entry::decode(data).map_err(|error| odd("an entry", error))?)?,
             kind::SNAPSHOT => {
                 let found = SnapshotRecord::decode(data).map_err(|error| odd("a snapshot's record", error))?;

@@ -295,16 +295,23 @@ proptest! {
     fn hostile_bytes_end_in_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..4096), piece in 1_usize..600) {
         let _ = read(&[bytes.clone(), bytes], piece);
     }
+}
 
-    #[test]
-    fn no_changed_byte_goes_unnoticed(place in 0_usize..2000, bit in 0_u8..8) {
-        let whole = read(&[ordinary().with_tail(0)], 333).unwrap();
-        let mut bytes = ordinary().bytes;
-        let place = place % bytes.len();
-        bytes[place] ^= 1 << bit;
+#[test]
+fn no_changed_bit_goes_unnoticed() {
+    let whole = read(&[ordinary().with_tail(0)], 333).unwrap();
+    let bytes = ordinary().bytes;
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
         // Padding carries nothing.
         if let Ok(log) = read(&[bytes], 333) {
-            prop_assert!(log == whole || log.torn.is_some(), "byte {place}, bit {bit}: {log:?}");
+            assert!(
+                log == whole || log.torn.is_some(),
+                "byte {}, bit {}: {log:?}",
+                bit / 8,
+                bit % 8
+            );
         }
     }
 }

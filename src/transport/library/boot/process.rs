@@ -149,6 +149,13 @@ impl<'a> Started<'a> {
 
     fn ended(&self, status: &str) -> Halt {
         let log = log(self.folder);
+        // What was just written may stand in the log alone, which only etcd reads as a whole.
+        if log.contains("server version is lower than determined cluster version") {
+            let version = self.tools.version;
+            return Halt::NotTried(format!(
+                "etcd {version} here is older than the backup's data, as it says itself"
+            ));
+        }
         let what = format!("etcd {} ended at its start ({status})", self.tools.version);
         match Halt::said(&what, &log, &last_line(&log)) {
             Halt::Failed(error) if self.tools.is_foreign() && error.fault != crate::call::Fault::DiskFull => {
