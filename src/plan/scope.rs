@@ -311,7 +311,7 @@ impl Ground<'_> {
             "size": manifest.size,
             "sha256": manifest.sha256,
             "revision": manifest.content.revision,
-            "keys": manifest.content.keys,
+            "keys": manifest.content.readable_keys(),
             "cluster_id": manifest.source.cluster_id,
             "version": manifest.source.version,
             "taken": crate::base::clock::rfc3339(manifest.taken),

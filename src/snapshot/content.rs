@@ -95,6 +95,7 @@ impl Reading {
             .filter(|_| key[8] == b'_');
         self.content.revision = main.ok_or_else(|| format!("a key of {} bytes is no revision", key.len()))?;
         let user_key = proto::first_bytes(value, 1).ok_or("a value that is no key of a client")?;
+        self.content.nameless |= user_key.is_empty() && !deleted;
         let hash = self.hasher.hash_one(user_key);
         if deleted {
             self.live.remove(&hash);

@@ -58,8 +58,11 @@ pub struct Content {
     pub term: Option<u64>,
     /// The last applied raft index.
     pub applied_index: u64,
-    /// Keys that a client sees, as `etcdutl snapshot status` counts from 3.6 on.
+    /// Keys, as `etcdutl snapshot status` counts from 3.6 on.
     pub keys: u64,
+    /// One of them has no name: `snapshot restore --bump-revision` leaves an empty entry, which no client can read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nameless: bool,
     /// Entries of all buckets, as `etcdctl snapshot status` counts up to 3.5.
     pub entries: u64,
     /// Bytes of the database, as `snapshot status` tells; less than the file's where that was grown ahead.
@@ -78,6 +81,13 @@ pub struct Content {
     pub users: u64,
     /// Auth is switched on in it.
     pub auth: bool,
+}
+
+impl Content {
+    /// Keys that a client can read.
+    pub fn readable_keys(&self) -> u64 {
+        self.keys.saturating_sub(u64::from(self.nameless))
+    }
 }
 
 /// The IDs that `etcdctl backup` gave: those of the cluster of one that a start with `force-new-cluster` makes of it.

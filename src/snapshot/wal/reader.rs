@@ -48,6 +48,9 @@ pub struct Reader {
 impl Reader {
     /// Begins with a segment of `size` bytes; `last`: none follows it, so its end may be torn.
     pub fn open(&mut self, name: SegmentName, size: u64, last: bool) {
+        if self.log.identity.is_none() {
+            self.log.begins = name.index;
+        }
         self.segment = name.to_string();
         self.size = size;
         self.last = last;

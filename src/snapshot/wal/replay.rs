@@ -63,6 +63,8 @@ pub struct Log {
     pub read: u64,
     /// The end was being written when the member died: normal after a crash. Segment and offset.
     pub torn: Option<(String, u64)>,
+    /// The index at which the entries begin, by the first segment's name.
+    pub(super) begins: u64,
     /// Changes of membership: index, kind, member.
     pub(super) changes: Vec<(u64, i32, u64)>,
 }
@@ -126,10 +128,20 @@ impl Log {
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<(), String> {
+        let next = self
+            .last
+            .map_or(self.begins.max(1), |last| last.index.saturating_add(1));
+        if entry.index > next {
+            return Err(format!("entry {} stands where entry {next} belongs", entry.index));
+        }
         if let Some(last) = self.last
-            && entry.index > last.index.saturating_add(1)
+            && entry.index == next
+            && entry.term < last.term
         {
-            return Err(format!("entry {} follows entry {}", entry.index, last.index));
+            return Err(format!(
+                "entry {next} of term {} follows one of term {}",
+                entry.term, last.term
+            ));
         }
         self.first = Some(self.first.map_or(entry.index, |first| first.min(entry.index)));
         // An entry at a place that was taken replaces it and all after it.

@@ -83,12 +83,14 @@ impl Writer {
 }
 
 fn read(segments: &[Vec<u8>], piece: usize) -> Result<Log, Broken> {
+    read_from(0, segments, piece)
+}
+
+/// The first segment's name says where its entries begin.
+fn read_from(index: u64, segments: &[Vec<u8>], piece: usize) -> Result<Log, Broken> {
     let mut reader = Reader::default();
     for (seq, bytes) in segments.iter().enumerate() {
-        let name = SegmentName {
-            seq: seq as u64,
-            index: 0,
-        };
+        let name = SegmentName { seq: seq as u64, index };
         reader.open(name, bytes.len() as u64, seq + 1 == segments.len());
         let mut ended = false;
         for part in bytes.chunks(piece) {
@@ -180,7 +182,10 @@ fn the_chain_goes_from_segment_to_segment() {
     let log = read(&[first.bytes.clone(), second.bytes.clone()], 100).unwrap();
     assert_eq!(log.last.unwrap().index, 6);
     // From the second alone, as etcd reads after a raft snapshot.
-    assert_eq!(read(&[second.bytes], 100).unwrap().last.unwrap().index, 6);
+    let alone = &[second.bytes];
+    assert_eq!(read_from(6, alone, 100).unwrap().last.unwrap().index, 6);
+    let gap = read_from(5, alone, 100).unwrap_err();
+    assert!(gap.why.contains("entry 6 stands where entry 5 belongs"), "{gap:?}");
     let foreign = Writer::begin(first.crc ^ 1);
     let broken = read(&[first.bytes.clone(), foreign.bytes], 100).unwrap_err();
     assert!(broken.why.contains("chain of checksums"), "{broken}");
