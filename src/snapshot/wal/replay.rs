@@ -128,6 +128,10 @@ impl Log {
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<(), String> {
+        // etcd writes no others.
+        if entry.kind > ENTRY_CONF_CHANGE {
+            return Err(format!("entry {} is of the unknown kind {}", entry.index, entry.kind));
+        }
         let next = self
             .last
             .map_or(self.begins.max(1), |last| last.index.saturating_add(1));
