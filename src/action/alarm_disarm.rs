@@ -95,12 +95,11 @@ impl Action for AlarmDisarm {
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let observed = sight::cluster(seen).ok()?;
         // Without a member it is disarmed whoever raised it: a restored backup carries alarms of members that are gone.
-        let named = self
-            .members(observed)
-            .ok()?
-            .first()
-            .and_then(|seen| seen.member.as_ref());
-        let member = self.member.as_ref().and(named).map(|member| member.id);
+        let member = match &self.member {
+            None => None,
+            // Never wider than asked: whose ID is not known is not disarmed.
+            Some(_) => Some(self.members(observed).ok()?.first()?.member.as_ref()?.id),
+        };
         let through = observed.members.iter().find(|seen| seen.standing == Standing::Healthy);
         let endpoint = through.or_else(|| observed.members.first())?.endpoint.clone();
         let op = EtcdOp::AlarmDisarm {
@@ -120,5 +119,30 @@ impl Action for AlarmDisarm {
 
     fn repeatable(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::membership::tests::site_of;
+
+    fn nobody() -> Sight {
+        Sight::Cluster(Box::new(Observed::default()))
+    }
+
+    #[test]
+    fn silence_is_no_proof_that_there_is_no_alarm_and_never_disarms_more_than_asked() {
+        for member in [None, Some("etcd-1".to_owned())] {
+            let disarm = AlarmDisarm {
+                alarm: Alarm::Nospace,
+                member,
+            };
+            site_of(|site| {
+                let probe = disarm.probe(site, None, &[nobody()]);
+                assert!(matches!(probe, Probe::Unknown(_)), "{probe:?}");
+                assert_eq!(disarm.call(site, &[nobody()]), None);
+            });
+        }
     }
 }
