@@ -128,7 +128,7 @@ mod tests {
     use crate::action::membership::tests::site_of;
 
     fn nobody() -> Sight {
-        Sight::Cluster(Box::new(Observed::default()))
+        Sight::Cluster(Box::default())
     }
 
     #[test]
