@@ -10,14 +10,16 @@ use std::time::Duration;
 use super::lab::Lab;
 use super::wait_until;
 
-/// Puts `writer/N` with a bound of two seconds each; a line `N seconds` for each that was acknowledged.
+/// Puts `writer/N` with a bound of two seconds each, some in a second: an etcdctl that is started again and again leaves no time to the
+/// hosts. A line `N seconds` for each that was acknowledged.
 const SCRIPT: &str = r#"
 number=0
 while [ -e "$1" ]; do
     number=$((number + 1))
     if timeout 3 "$ETCDCTL" --command-timeout=2s put "writer/$number" "$number" >/dev/null 2>&1; then
-        echo "$number $(date +%s.%N)"
+        echo "$number $EPOCHREALTIME"
     fi
+    sleep 0.2
 done
 "#;
 
