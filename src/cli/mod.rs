@@ -35,19 +35,26 @@ After 1, 5 and 6 `etcdops resume RUN` carries on.";
     arg_required_else_help = true,
     disable_help_subcommand = true
 )]
-struct Cli {
+struct Cli<C: Subcommand> {
     #[command(flatten)]
     global: GlobalOptions,
     #[command(subcommand)]
-    command: Command,
+    command: C,
 }
 
+// They only ask and print.
 #[derive(Debug, Subcommand)]
-enum Command {
+enum ShortLook {
     /// Show the state of every member and of the cluster, whatever is down
     Health(commands::health::HealthArgs),
     /// List the members, also without quorum
     Members(commands::members::MembersArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Look(ShortLook),
     /// Show the logs of all members, merged by time
     Logs(commands::logs::LogsArgs),
     /// Start etcd on hosts, one at a time
@@ -97,17 +104,10 @@ enum Command {
     Generate(commands::generate::GenerateArgs),
 }
 
-impl Command {
-    /// Only asks and prints: handing every answer from thread to thread would take longer than the answers do.
-    fn is_short_look(&self) -> bool {
-        matches!(self, Self::Health(_) | Self::Members(_))
-    }
-}
-
 async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
-        Command::Health(args) => commands::health::run(context, args).await,
-        Command::Members(args) => commands::members::run(context, args).await,
+        Command::Look(ShortLook::Health(args)) => commands::health::run(context, args).await,
+        Command::Look(ShortLook::Members(args)) => commands::members::run(context, args).await,
         Command::Logs(args) => commands::logs::run(context, args).await,
         Command::Start(args) => commands::service::run(context, args, "start").await,
         Command::Stop(args) => commands::service::run(context, args, "stop").await,
@@ -136,7 +136,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
 
 /// The whole command line as clap knows it: for completion, manuals and tests.
 pub fn command() -> clap::Command {
-    Cli::command()
+    Cli::<Command>::command()
 }
 
 /// Runs the program with these words (the first is its own name) and gives the exit code. Never exits, never panics.
@@ -156,8 +156,21 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
+/// A short look is tried alone first: clap takes as long to build all other commands as etcd to answer. Whatever is wrong is told by the whole.
+fn parse(words: Vec<OsString>) -> Result<Cli<Command>, clap::Error> {
+    if words
+        .iter()
+        .any(|word| ShortLook::has_subcommand(&word.to_string_lossy()))
+        && let Ok(Cli { global, command }) = Cli::<ShortLook>::try_parse_from(&words)
+    {
+        let command = Command::Look(command);
+        return Ok(Cli { global, command });
+    }
+    Cli::try_parse_from(words)
+}
+
 fn parse_and_run(words: Vec<OsString>, for_monitoring: bool) -> Exit {
-    let cli = match Cli::try_parse_from(words) {
+    let cli = match parse(words) {
         Ok(cli) => cli,
         Err(error) => {
             let exit = explain(&error);
@@ -169,7 +182,8 @@ fn parse_and_run(words: Vec<OsString>, for_monitoring: bool) -> Exit {
         }
     };
     let context = Context::new(cli.global);
-    let mut builder = if cli.command.is_short_look() {
+    let mut builder = if matches!(cli.command, Command::Look(_)) {
+        // Handing every answer from thread to thread would take longer than the answers do.
         tokio::runtime::Builder::new_current_thread()
     } else {
         tokio::runtime::Builder::new_multi_thread()
