@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use etcd_client::{Channel, Client};
 use hyper_util::rt::TokioIo;
+use tokio::io::BufWriter;
 use tokio::sync::Mutex;
 use tonic::transport::Endpoint;
 use tower::util::BoxCloneSyncService;
@@ -23,6 +24,8 @@ use crate::transport::tls::Protocol;
 /// etcd disconnects clients that ping more often than every 5 s.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// Longer writes are not gathered.
+const GATHERED: usize = 2048;
 
 /// A pinned channel to one endpoint.
 pub(super) struct Link {
@@ -190,7 +193,7 @@ impl Failed {
 }
 
 impl Service<http::Uri> for Connector {
-    type Response = TokioIo<Stream>;
+    type Response = TokioIo<BufWriter<Stream>>;
     type Error = DialError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;
 
@@ -209,7 +212,8 @@ impl Service<http::Uri> for Connector {
             if let Err(error) = &ended {
                 failed.keep(error);
             }
-            ended.map(TokioIo::new)
+            // HTTP/2 begins with several short writes before it flushes: one packet.
+            ended.map(|stream| TokioIo::new(BufWriter::with_capacity(GATHERED, stream)))
         })
     }
 }
