@@ -3,6 +3,7 @@
 mod convert;
 mod errors;
 mod link;
+mod plain;
 mod snapshot;
 
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use etcd_client::{
 
 pub(super) use self::errors::foreign;
 use self::link::Link;
-use super::dial::{Dialer, out_of_time};
+use super::dial::{Dialer, Target, out_of_time};
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 pub use crate::cluster::host::Credentials;
 
@@ -98,6 +99,12 @@ impl Etcd {
             .entry(endpoint.to_owned())
             .or_insert(link)
             .clone())
+    }
+
+    /// The link to this port, if there is one.
+    fn known(&self, target: &Target) -> Option<Arc<Link>> {
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.values().find(|link| link.target == *target).cloned()
     }
 
     /// Logs in where that is needed, once more when the token is no longer accepted (they live five minutes).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper_util::rt::TokioIo;
 
 use super::dial::{DialError, Dialer, SharedNotes, Target, out_of_time, with_notes};
@@ -51,10 +51,7 @@ impl Http {
 
 fn message(request: &HttpRequest, target: &Target) -> Result<http::Request<Full<Bytes>>, DialError> {
     let wrong = |why: String| DialError::new(Fault::Refused, format!("`{}` cannot be requested: {why}", request.url));
-    let url = url::Url::parse(&request.url).map_err(|error| wrong(error.to_string()))?;
-    let path = url
-        .query()
-        .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let path = path(&request.url).map_err(|error| wrong(error.to_string()))?;
     let body = request.body.clone().unwrap_or_default();
     let mut builder = http::Request::builder()
         .method(request.method.as_str())
@@ -68,6 +65,15 @@ fn message(request: &HttpRequest, target: &Target) -> Result<http::Request<Full<
     builder
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| wrong(error.to_string()))
+}
+
+/// What follows host and port.
+pub(super) fn path(url: &str) -> Result<String, url::ParseError> {
+    let url = url::Url::parse(url)?;
+    let path = url.path();
+    Ok(url
+        .query()
+        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }
 
 async fn exchange(stream: Stream, message: http::Request<Full<Bytes>>) -> Result<HttpAnswer, hyper::Error> {
@@ -90,7 +96,8 @@ async fn exchange(stream: Stream, message: http::Request<Full<Bytes>>) -> Result
     }
 }
 
-async fn body(mut incoming: Incoming) -> Result<String, hyper::Error> {
+/// What is said, as text; cut where it becomes too long.
+pub(super) async fn body<B: Body<Data = Bytes> + Unpin>(mut incoming: B) -> Result<String, B::Error> {
     let mut bytes: Vec<u8> = Vec::new();
     while let Some(frame) = incoming.frame().await {
         if let Ok(data) = frame?.into_data() {

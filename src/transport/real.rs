@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::dial::{DialError, Dialer, Forwarder};
 use super::etcd::{Credentials, Etcd};
@@ -17,7 +17,7 @@ use super::tls::{Tls, TlsError};
 use super::{Answer, Transport};
 use crate::base::clock;
 use crate::call::host::RunOutput;
-use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, Reply, Tag, To, Watch};
+use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, HttpAnswer, HttpRequest, Reply, Tag, To, Watch};
 use crate::cluster::host::{ClusterConfig, Host, TlsFiles};
 
 /// Added to the bound of a call on a host that does not end by itself.
@@ -92,11 +92,20 @@ impl RealTransport {
         self.dialer.set_route(url, address)
     }
 
+    async fn ask(&self, request: &HttpRequest, bound: Duration) -> Result<HttpAnswer, CallError> {
+        let began = Instant::now();
+        if let Some(answered) = self.etcd.get(request, bound).await {
+            return answered;
+        }
+        let left = bound.saturating_sub(began.elapsed());
+        self.http.perform(request, left).await
+    }
+
     async fn carry_out(&self, call: &Call, watch: &dyn Watch) -> Result<Reply, CallError> {
         let bound = call.timeout.0;
         match &call.to {
             To::Etcd { endpoint, op } => self.etcd.perform(endpoint, op, bound, watch).await.map(Reply::Etcd),
-            To::Http(request) => self.http.perform(request, bound).await.map(Reply::Http),
+            To::Http(request) => self.ask(request, bound).await.map(Reply::Http),
             To::Library(op) => match &self.library {
                 Some(library) => {
                     let hosts = self.hosts.as_deref();

@@ -33,7 +33,7 @@ pub(super) struct Link {
     pub(super) client: Client,
     pub(super) notes: SharedNotes,
     pub(super) target: Target,
-    channel: tonic::transport::Channel,
+    pub(super) channel: tonic::transport::Channel,
     /// Where log-ins go instead: a learner takes none, and knows the tokens that voters give.
     elsewhere: Elsewhere,
     /// Counts log-ins: which one a caller used, so that two callers with one dead token log in once.
