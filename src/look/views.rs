@@ -1,5 +1,7 @@
 //! Who is a member, where members differ about it.
 
+use std::borrow::Cow;
+
 use super::answers::EndpointAnswers;
 use super::rows::{label, peer_members};
 use crate::cluster::member::{Id, Member};
@@ -18,29 +20,30 @@ pub(super) fn views(endpoints: &[EndpointAnswers]) -> Vec<View> {
     let mut views: Vec<View> = Vec::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
         let status = endpoint.status_ok();
-        let (cluster_id, mut members) = match (&endpoint.members, &endpoint.peer_members) {
-            (Some(Ok((id, members))), _) => (Some(*id), members.clone()),
+        let (cluster_id, members) = match (&endpoint.members, &endpoint.peer_members) {
+            (Some(Ok((id, members))), _) => (Some(*id), Cow::from(members)),
             (_, Some(Ok(answer))) => match peer_members(answer) {
-                Some(members) => (status.map(|status| Id(status.cluster_id)), members),
+                Some(members) => (status.map(|status| Id(status.cluster_id)), Cow::from(members)),
                 None => continue,
             },
             _ => continue,
         };
-        members.sort_by_key(|member| member.id);
+        let mut set: Vec<(Id, bool)> = members.iter().map(|member| (member.id, member.learner)).collect();
+        set.sort_unstable();
         let same = |view: &&mut View| {
             (view.cluster_id == cluster_id || cluster_id.is_none())
                 && view
                     .members
                     .iter()
                     .map(|member| (member.id, member.learner))
-                    .eq(members.iter().map(|member| (member.id, member.learner)))
+                    .eq(set.iter().copied())
         };
         let knows_leader = status.is_some_and(|status| status.leader.is_some());
         let term = status.map_or(0, |status| status.raft_term);
         if let Some(view) = views.iter_mut().find(same) {
             // The same set, but one teller may have heard of a name or URL later than another.
             if knows_leader && !view.knows_leader || knows_leader == view.knows_leader && term > view.term {
-                view.members = members;
+                view.members = by_id(members);
             }
             view.tellers.push(index);
             view.knows_leader |= knows_leader;
@@ -48,7 +51,7 @@ pub(super) fn views(endpoints: &[EndpointAnswers]) -> Vec<View> {
         } else {
             views.push(View {
                 cluster_id,
-                members,
+                members: by_id(members),
                 tellers: vec![index],
                 knows_leader,
                 term,
@@ -125,6 +128,12 @@ pub(super) fn own_list(own: &[Member], common: &[Member]) -> OwnList {
     let lacks = theirs.iter().filter(|(id, ..)| !mine.iter().any(|(own, ..)| own == id));
     words.extend(lacks.map(|(id, ..)| format!("it does not list {}", named(*id))));
     OwnList::Other(words.join(", "))
+}
+
+fn by_id(members: Cow<'_, [Member]>) -> Vec<Member> {
+    let mut members = members.into_owned();
+    members.sort_by_key(|member| member.id);
+    members
 }
 
 #[cfg(test)]

@@ -107,7 +107,8 @@ impl Survey<'_> {
 
     pub(super) fn after_members(&mut self, endpoint: usize) {
         if let Some(Ok((_, members))) = &self.answers.endpoints[endpoint].members {
-            self.learn(members.clone());
+            let news = members.iter().filter(|member| !self.known.contains(member));
+            self.learn(news.cloned().collect());
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::shared::Shared;
 use super::state::{Applied, Change, DataCopy, Entry, FileEntry, Process, State};
 use crate::call::host::SettingFrom;
 use crate::cluster::member::{Id, Member};
@@ -115,7 +116,7 @@ impl State {
             version,
             peer_urls: listens("listen-peer-urls"),
             client_urls: listens("listen-client-urls"),
-            settings,
+            settings: settings.into(),
             copy,
             member,
             cluster,
@@ -166,7 +167,8 @@ impl State {
         }
         let existing = self.hosts[host].files.get(&path).and_then(|entry| entry.copy);
         if let Some(copy) = existing {
-            return self.load(host, copy, get("force-new-cluster") == "true");
+            let forced = (get("force-new-cluster") == "true").then(|| get("snapshot-count") == "1");
+            return self.load(host, copy, forced);
         }
         let listed = initial_cluster(get("initial-cluster"));
         let Some(mine) = listed.get(get("name")) else {
@@ -191,7 +193,8 @@ impl State {
         Ok((place, false))
     }
 
-    fn load(&mut self, host: usize, copy: usize, force: bool) -> Result<(usize, bool), Refusal> {
+    /// `forced`: as a cluster of its own, and whether etcd writes a raft snapshot then.
+    fn load(&mut self, host: usize, copy: usize, forced: Option<bool>) -> Result<(usize, bool), Refusal> {
         let version = self.hosts[host].version;
         let data = &mut self.copies[copy];
         if (data.version.major, data.version.minor) > (version.major, version.minor) {
@@ -201,19 +204,8 @@ impl State {
             ));
         }
         data.version = data.version.max(version);
-        if force {
-            let (commit, own) = (data.commit, data.member);
-            data.entries.truncate(commit);
-            let others: Vec<u64> = data.applied.members.keys().copied().filter(|id| *id != own).collect();
-            let term = data.term;
-            for id in others {
-                data.entries.push(Entry {
-                    term,
-                    change: Change::Remove(id),
-                });
-            }
-            let end = data.entries.len();
-            data.commit_to(end);
+        if let Some(snapshot) = forced {
+            data.force(snapshot);
         }
         let taken = self
             .hosts
@@ -259,10 +251,12 @@ impl State {
             cluster,
             member: own,
             term: 0,
-            entries: Vec::new(),
+            entries: Shared::default(),
             commit: 0,
             applied: Applied::default(),
             version: self.hosts[host].version,
+            ahead: false,
+            snapped: false,
         })
     }
 
@@ -342,10 +336,12 @@ pub(super) fn founder(
         cluster,
         member: own,
         term: 1,
-        entries,
+        entries: entries.into(),
         commit: 0,
         applied: Applied::default(),
         version,
+        ahead: false,
+        snapped: false,
     };
     copy.commit_to(count);
     copy

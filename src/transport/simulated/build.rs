@@ -9,6 +9,7 @@ use super::clock::AGENT_PERIOD;
 use super::fault::{CLIENTS_CHECK, CLIENTS_START, CLIENTS_STOP};
 use super::files::Files;
 use super::service::ENV_FILE;
+use super::shared::Shared;
 use super::state::{FileEntry, Later, Pace, SimHost, State, Unit};
 use crate::base::duration::Span;
 use crate::cluster::host::{AuthUser, Backups, Clients, ClusterConfig, Freeze, Host, Route, TlsFiles};
@@ -148,7 +149,7 @@ impl Builder {
             cuts: BTreeSet::new(),
             bastion_cuts: BTreeSet::new(),
             schedule: Vec::new(),
-            acknowledged: Vec::new(),
+            acknowledged: Shared::default(),
             next_write: 0,
             writer: false,
             violations: Vec::new(),
@@ -159,14 +160,13 @@ impl Builder {
             changes: 0,
             killed: false,
             trace: None,
-            commands: Vec::new(),
             slow_changes: None,
             next_pid: 1000,
             alarms: BTreeSet::new(),
-            backups: Vec::new(),
+            backups: Shared::default(),
             v2_data: false,
-            snapshots: BTreeMap::new(),
-            archives: BTreeMap::new(),
+            snapshots: Shared::default(),
+            archives: Shared::default(),
             clients_stopped: false,
         }
     }
@@ -223,12 +223,12 @@ impl Builder {
             frozen: false,
             markers: BTreeMap::new(),
             journals: BTreeMap::new(),
-            jobs: BTreeMap::new(),
+            jobs: Shared::default(),
             leases: BTreeMap::new(),
             start_again: None,
             old_list: None,
             overrides: BTreeMap::new(),
-            log: Vec::new(),
+            log: Shared::default(),
         }
     }
 

@@ -80,8 +80,11 @@ impl State {
                     );
                     return Err((Fault::Refused, why));
                 }
-                lines.truncate(before);
-                lines.extend(text.lines().map(Arc::from));
+                let mut old = lines.split_off(before).into_iter();
+                lines.extend(text.lines().map(|line| match old.next() {
+                    Some(same) if *same == *line => same,
+                    _ => Arc::from(line),
+                }));
             }
             files => self.change_files(host, files)?,
         }

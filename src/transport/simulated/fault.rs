@@ -109,8 +109,7 @@ impl State {
         let could = self.quorum_possible();
         let reply = self.effect(call);
         if due.is_empty() {
-            let text = describe(call);
-            self.blame(could, &text);
+            self.blame(could, || describe(call));
         }
         for (_, mishap) in due.iter().filter(|(when, _)| *when == When::After) {
             if let Some(error) = self.strike(call, *mishap, When::After) {

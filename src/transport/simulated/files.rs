@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
+use super::shared::Shared;
 use super::state::FileEntry;
 use crate::call::configured::ConfigSeen;
 
 /// By path.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
-    entries: BTreeMap<String, FileEntry>,
+    entries: Shared<BTreeMap<String, FileEntry>>,
     /// What the unit reads from them as they are now, once it was asked for.
     read: OnceLock<Arc<ConfigSeen>>,
 }
@@ -18,7 +19,7 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new(entries: BTreeMap<String, FileEntry>) -> Self {
         Self {
-            entries,
+            entries: entries.into(),
             read: OnceLock::new(),
         }
     }

@@ -43,29 +43,39 @@ impl State {
 
     /// Makes the log `target` equal to the log `source`.
     fn hand_over(&mut self, source: usize, target: usize) -> bool {
-        if source == target {
+        let Ok([source, copy]) = self.copies.get_disjoint_mut([source, target]) else {
             return false;
+        };
+        if source.snapped && copy.entries.is_empty() {
+            copy.entries = source.entries.clone();
+            copy.applied = source.applied.clone();
+            (copy.commit, copy.snapped) = (source.commit, true);
+            return true;
         }
-        let leader = std::mem::take(&mut self.copies[source].entries);
-        let copy = &mut self.copies[target];
+        let leader = &source.entries;
         let have = copy.entries.len();
         let fits = have <= leader.len() && (have == 0 || copy.entries[have - 1] == leader[have - 1]);
-        let moved = if fits {
+        if fits && have == leader.len() {
+            return false;
+        }
+        if fits {
             copy.entries.extend_from_slice(&leader[have..]);
-            have < leader.len()
         } else {
-            let common = copy.entries.iter().zip(&leader).take_while(|(a, b)| a == b).count();
+            let common = copy
+                .entries
+                .iter()
+                .zip(leader.iter())
+                .take_while(|(a, b)| a == b)
+                .count();
             if common < copy.commit {
                 self.violations.push(format!(
                     "committed entries of member {:x} from {common} on were replaced by others",
                     copy.member
                 ));
             }
-            copy.entries.clone_from(&leader);
-            true
-        };
-        self.copies[source].entries = leader;
-        moved
+            copy.entries = leader.clone();
+        }
+        true
     }
 
     fn commit(&mut self, leader: usize, source: usize) -> bool {

@@ -8,12 +8,15 @@ impl State {
     pub(super) fn power_off(&mut self, host: usize) {
         let target = &mut self.hosts[host];
         target.up = false;
-        target.process = None;
+        let process = target.process.take();
         target.unit.failed = false;
         target.unit.exit_status = None;
         // /run does not outlive the power.
         target.overrides.clear();
         target.leases.clear();
+        if let Some(process) = process {
+            self.copies[process.copy].ahead = true;
+        }
         for job in target.jobs.values_mut() {
             if matches!(job.state, DetachedState::Running { .. }) {
                 job.state = DetachedState::Vanished;

@@ -24,6 +24,7 @@ mod promises;
 mod raft;
 mod restore;
 mod service;
+mod shared;
 mod state;
 mod web;
 

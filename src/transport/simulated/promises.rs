@@ -49,9 +49,9 @@ impl State {
     }
 
     /// `could`: quorum was possible before this change.
-    pub(super) fn blame(&mut self, could: bool, change: &str) {
+    pub(super) fn blame(&mut self, could: bool, change: impl FnOnce() -> String) {
         if could && !self.quorum_loss_allowed && !self.quorum_possible() {
-            self.violate(format!("quorum was lost by {change}"));
+            self.violate(format!("quorum was lost by {}", change()));
         }
     }
 

@@ -44,7 +44,7 @@ impl State {
             return fail(Fault::Refused, text);
         };
         let mut copy = founder(&listed, mine, &restore.token, snapshot.version);
-        let writes = snapshot.writes.into_iter().map(Change::Write);
+        let writes = snapshot.writes.iter().copied().map(Change::Write);
         let bump = snapshot.bumped + restore.bump;
         for change in writes.chain((bump > 0).then_some(Change::Bump(bump))) {
             copy.entries.push(Entry { term: 1, change });
@@ -76,10 +76,15 @@ impl State {
             cluster: ids.cluster_id.0,
             member: ids.member_id.0,
             term: 1,
-            entries: changes.map(|change| Entry { term: 1, change }).collect(),
+            entries: changes
+                .map(|change| Entry { term: 1, change })
+                .collect::<Vec<_>>()
+                .into(),
             commit: 0,
             applied: Applied::default(),
             version: archive.version,
+            ahead: false,
+            snapped: false,
         };
         copy.commit_to(copy.entries.len());
         self.made(host, restore, copy);

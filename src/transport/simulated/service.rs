@@ -116,6 +116,9 @@ impl State {
 
     /// The process is killed from outside; systemd starts it again (`Restart=on-abnormal`) after a moment.
     pub(super) fn kill_process(&mut self, host: usize) {
+        if let Some(process) = &self.hosts[host].process {
+            self.copies[process.copy].ahead = true;
+        }
         self.exit(host, 137, "main process exited, code=killed, status=9/KILL");
         self.settle();
         self.start_unit(host);
@@ -131,7 +134,7 @@ impl State {
             };
         }
         let settings = match &target.process {
-            Some(process) => process.settings.clone(),
+            Some(process) => Settings::clone(&process.settings),
             None => self.unit_settings(host),
         };
         let value = |name: &str| settings.get(name).map(|(value, _)| value.clone());

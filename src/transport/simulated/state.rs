@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::call::host::{Command, DetachedState, Marker, SettingFrom};
+use crate::call::host::{DetachedState, Marker, SettingFrom};
 use crate::cluster::member::Member;
 use crate::cluster::version::Version;
 use crate::snapshot::Kept;
 
 use super::fault::{Mishap, When};
 use super::files::Files;
+use super::shared::Shared;
 
 /// Seconds since the epoch at which every world begins.
 pub(super) const BEGIN: i64 = 1_795_176_000;
@@ -29,7 +30,7 @@ pub(super) struct State {
     pub(super) bastion_cuts: BTreeSet<usize>,
     pub(super) schedule: Vec<(u64, Later)>,
     /// Each write with the cluster that acknowledged it.
-    pub(super) acknowledged: Vec<(u64, u64)>,
+    pub(super) acknowledged: Shared<Vec<(u64, u64)>>,
     pub(super) next_write: u64,
     /// A client writes at each call and each passing of time.
     pub(super) writer: bool,
@@ -45,25 +46,24 @@ pub(super) struct State {
     pub(super) killed: bool,
     /// Calls carried out, one line each; only when asked for.
     pub(super) trace: Option<Vec<String>>,
-    pub(super) commands: Vec<(String, Command)>,
     /// How long each detached change takes, in milliseconds.
     pub(super) slow_changes: Option<u64>,
     pub(super) next_pid: u32,
     pub(super) alarms: BTreeSet<(u64, String)>,
     /// The library, the oldest first.
-    pub(super) backups: Vec<Kept>,
+    pub(super) backups: Shared<Vec<Kept>>,
     /// Every data directory holds keys of the v2 API.
     pub(super) v2_data: bool,
     /// What each snapshot file holds, by its digest.
-    pub(super) snapshots: BTreeMap<String, Snapshot>,
+    pub(super) snapshots: Shared<BTreeMap<String, Snapshot>>,
     /// What each archive of a data directory in the library holds, by its digest.
-    pub(super) archives: BTreeMap<String, usize>,
+    pub(super) archives: Shared<BTreeMap<String, usize>>,
 }
 
 /// The content of a snapshot file.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
-    pub(super) writes: Vec<u64>,
+    pub(super) writes: Shared<Vec<u64>>,
     pub(super) bumped: u64,
     pub(super) version: Version,
     /// Alarms survive snapshot and restore.
@@ -123,11 +123,11 @@ pub(super) struct SimHost {
     pub(super) frozen: bool,
     pub(super) markers: BTreeMap<String, Marker>,
     /// Run → the records of its journal, one line each.
-    pub(super) journals: BTreeMap<String, Vec<Arc<str>>>,
-    pub(super) jobs: BTreeMap<String, Job>,
+    pub(super) journals: BTreeMap<String, Shared<Vec<Arc<str>>>>,
+    pub(super) jobs: Shared<BTreeMap<String, Job>>,
     pub(super) leases: BTreeMap<String, Lease>,
     pub(super) overrides: BTreeMap<String, BTreeMap<String, String>>,
-    pub(super) log: Vec<(u64, String)>,
+    pub(super) log: Shared<Vec<(u64, String)>>,
     /// When the host starts etcd again by itself.
     pub(super) start_again: Option<u64>,
     /// Until when its member tells this list, whatever has become of it.
@@ -156,7 +156,7 @@ pub(super) struct Process {
     pub(super) started: u64,
     pub(super) version: Version,
     /// As they were when it started.
-    pub(super) settings: BTreeMap<String, (String, SettingFrom)>,
+    pub(super) settings: Shared<BTreeMap<String, (String, SettingFrom)>>,
     /// Where it listens, from its settings.
     pub(super) peer_urls: Vec<String>,
     pub(super) client_urls: Vec<String>,
@@ -194,10 +194,14 @@ pub(super) struct DataCopy {
     pub(super) cluster: u64,
     pub(super) member: u64,
     pub(super) term: u64,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Shared<Vec<Entry>>,
     pub(super) commit: usize,
     pub(super) applied: Applied,
     pub(super) version: Version,
+    /// It was killed: the database has what the log does not say is committed.
+    pub(super) ahead: bool,
+    /// Who joins gets the database and not the log: a raft snapshot stands before it.
+    pub(super) snapped: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -223,9 +227,9 @@ pub(super) enum Change {
 /// What the committed entries come to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Applied {
-    pub(super) members: BTreeMap<u64, Member>,
+    pub(super) members: Shared<BTreeMap<u64, Member>>,
     pub(super) removed: BTreeSet<u64>,
-    pub(super) writes: Vec<u64>,
+    pub(super) writes: Shared<Vec<u64>>,
     pub(super) bumped: u64,
     pub(super) index: usize,
 }
@@ -325,15 +329,39 @@ impl Applied {
 }
 
 impl DataCopy {
+    /// The start with `force-new-cluster`: the log ends at its commit index, which a killed member has written before its database had the
+    /// last entry (the database keeps that one), and the other members are put out.
+    pub(super) fn force(&mut self, snapshot: bool) {
+        self.entries.truncate(self.commit);
+        if self.ahead && matches!(self.entries.last().map(|entry| &entry.change), Some(Change::Write(_))) {
+            self.entries.pop();
+            self.commit = self.entries.len();
+            self.applied.index = self.commit;
+        }
+        let own = self.member;
+        let others: Vec<u64> = self.applied.members.keys().copied().filter(|id| *id != own).collect();
+        let term = self.term;
+        let removals = others.into_iter().map(|id| Entry {
+            term,
+            change: Change::Remove(id),
+        });
+        self.entries.extend(removals);
+        self.snapped |= snapshot;
+        self.commit_to(self.entries.len());
+    }
+
     pub(super) fn last_term(&self) -> u64 {
         self.entries.last().map_or(0, |entry| entry.term)
     }
 
     pub(super) fn commit_to(&mut self, index: usize) {
-        self.commit = self.commit.max(index.min(self.entries.len()));
-        for place in self.applied.index..self.commit {
-            let change = self.entries[place].change.clone();
-            self.applied.apply(&change);
+        let index = index.min(self.entries.len());
+        if index > self.commit {
+            self.commit = index;
+            self.ahead = false;
+        }
+        for entry in &self.entries[self.applied.index.min(self.commit)..self.commit] {
+            self.applied.apply(&entry.change);
         }
     }
 }
