@@ -315,3 +315,63 @@ fn two_playgrounds_do_not_meet_and_a_member_that_cannot_start_is_told_with_its_l
         .says(&["etcd-1", "playground status"]);
     let _ = one.run(&["playground", "status"]).code(0);
 }
+
+/// Keys that the member itself has, whatever the others have.
+#[expect(clippy::disallowed_methods, reason = "the test starts a process of its own")]
+fn etcdctl(folder: &Path, url: &str, words: &[&str]) -> String {
+    let ended = std::process::Command::new(folder.join("etcdctl"))
+        .env("ETCDCTL_API", "3")
+        .args(["--endpoints", url])
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+/// etcd writes what is committed to its log with the next entry only: after a SIGKILL the database has more than the log says, and a start
+/// with force-new-cluster cuts the log there. Who then joins by the log lacks entries that the survivor has, and etcd says nothing.
+#[test]
+fn who_joins_a_survivor_that_was_killed_gets_all_that_it_has() {
+    let all = ["3.4.23", "3.7.3", "3.3.25", "3.5.16", "3.5.35", "3.6.16"];
+    for version in &all[..if crate::support::soak() { all.len() } else { 2 }] {
+        let Some(folder) = etcd(version) else { continue };
+        let play = Play::new();
+        let _ = play.up(version).code(0);
+        let status = play.status();
+        let urls: Vec<&str> = (0..3)
+            .map(|host| status["hosts"][host]["endpoint"].as_str().unwrap())
+            .collect();
+        for number in 0..10 {
+            let _ = etcdctl(&folder, urls[0], &["put", &format!("key{number}"), "value"]);
+        }
+        let copy = || {
+            let looked = play.run(&["recover", "-o", "json"]).stdout;
+            let looked: Value = serde_json::from_str(&looked).unwrap();
+            looked["copies"][0].clone()
+        };
+        // The database is written a moment after the log.
+        let index = |copy: &Value, name: &str| copy[name].as_u64().unwrap();
+        wait_for("the database has all entries", || {
+            let copy = copy();
+            index(&copy, "consistent_index") == index(&copy, "last_index")
+        });
+        for number in 1..=3 {
+            play.kill(number);
+        }
+        let seen = copy();
+        if version.starts_with("3.4") {
+            assert!(index(&seen, "consistent_index") > index(&seen, "commit"), "{seen:#}");
+        }
+        for number in 2..=3 {
+            fs::remove_dir_all(play.host(number).join("data")).unwrap();
+        }
+        let _ = play.run(&["recover", "--from-survivor", "--yes"]).code(0);
+        let _ = play.run(&["health"]).code(0).shows(&["3 of 3 voters healthy"]);
+        for url in urls {
+            let own = ["get", "key", "--prefix", "--keys-only", "--consistency=s"];
+            let keys = etcdctl(&folder, url, &own);
+            assert_eq!(keys.matches("key").count(), 10, "etcd {version}, {url}: {keys}");
+        }
+    }
+}

@@ -90,6 +90,23 @@ fn the_embedded_runbooks_have_no_mistake() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// After a reboot the action sets again what the runbook's override has set.
+#[test]
+fn every_forced_start_has_the_settings_of_its_action() {
+    let settings: Vec<String> = etcdops::action::etcd_force::settings()
+        .iter()
+        .map(|(name, value)| format!("{name}: \"{value}\""))
+        .collect();
+    let wanted = format!(
+        "hold: {{service.override: {{name: force-new-cluster, settings: {{{}}}}}}}",
+        settings.join(", ")
+    );
+    for (name, text) in EMBEDDED {
+        let forced = text.matches("etcd.force_new_cluster:").count();
+        assert_eq!(text.matches(&wanted).count(), forced, "{name}: {wanted}");
+    }
+}
+
 /// `ETCDOPS_BLESS=1` writes it anew.
 #[test]
 fn the_schema_file_is_current() {
