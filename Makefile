@@ -16,9 +16,11 @@ try:
 	@echo "At last:  $(ETCDOPS) playground down"
 
 # Everything: unit, simulated world, command line, real etcd on loopback, real hosts in the lab.
+# The unit tests are built without the optimization that the simulated world is worth: it would take longer than they do.
 test:
 	tests/setup test
-	cargo test
+	cargo test --lib --profile dev
+	cargo test --test main
 
 # Format, lints, and files that are generated from the code.
 check:
