@@ -86,7 +86,13 @@ fn plan_of(lab: &Lab, arguments: &[&str]) -> Value {
     let text = fs::read_to_string(&path).unwrap();
     let plan: Value = serde_json::from_str(&text).unwrap();
     let run = plan["run"].as_str().unwrap();
-    let plan: Value = serde_json::from_str(&text.replace(run, "RUN")).unwrap();
+    let (before, _) = text.split_once(" before this run)").unwrap();
+    let age = before.rsplit('(').next().unwrap();
+    let text = text
+        .replace(run, "RUN")
+        .replace(&format!("({age} before this run)"), "(AGE before this run)")
+        .replace(&format!("to clients: {age},"), "to clients: AGE,");
+    let plan: Value = serde_json::from_str(&text).unwrap();
     // What was measured, such as free space, differs from moment to moment.
     serde_json::json!([plan["runbook"], plan["parameters"], plan["steps"]])
 }

@@ -171,10 +171,9 @@ impl Action for EtcdForce {
         }
         match self.alone(observed) {
             Ok(true) => {
-                return self.short(observed).map_or_else(
-                    || Probe::Done(json!({ "member_id": self.member })),
-                    Probe::NotYet,
-                );
+                return self
+                    .short(observed)
+                    .map_or_else(|| Probe::Done(json!({ "member_id": self.member })), Probe::NotYet);
             }
             Ok(false) => {}
             Err(why) => return Probe::Conflict(why),

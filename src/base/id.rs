@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SHAPE: &str = "2026-11-20-1304-k3f9";
 
-/// The name of a run: when it began (UTC, to the minute) and four random characters, for example
-/// `2026-11-20-1304-k3f9`. Names sort by time.
+/// The name of a run: when it was planned (UTC, to the minute) and four random characters, for example
+/// `2026-11-20-1304-k3f9`. Names sort by that.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
@@ -41,11 +41,6 @@ impl RunId {
     pub fn new(moment: Timestamp) -> Self {
         // The hasher's keys are the one random thing that std offers.
         Self::from_parts(moment, RandomState::new().build_hasher().finish())
-    }
-
-    /// The part that tells when, to the minute.
-    pub fn minute(&self) -> &str {
-        self.0.rsplit_once('-').map_or("", |(minute, _)| minute)
     }
 
     /// The name made of a moment and the low 20 bits of `random`; for worlds without chance.

@@ -80,13 +80,8 @@ impl Store {
             .filter(|entry| entry.path().join(JOURNAL).exists())
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .collect();
-        runs.sort_by(|one, other| other.as_str().cmp(one.as_str()));
-        // Names tell the minute only; what came first within it is in the journals.
-        for minute in runs.chunk_by_mut(|one, other| one.minute() == other.minute()) {
-            if minute.len() > 1 {
-                minute.sort_by_cached_key(|run| std::cmp::Reverse(self.begun(run)));
-            }
-        }
+        // A name tells when its plan was made, to the minute; a kept plan may be carried out much later.
+        runs.sort_by_cached_key(|run| std::cmp::Reverse((self.begun(run), run.clone())));
         Ok(runs)
     }
 
@@ -164,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_comes_first_also_within_a_minute() {
+    fn the_run_that_began_last_comes_first_whatever_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path().to_owned());
         for (run, at) in [
@@ -173,6 +168,8 @@ mod tests {
             ("2026-11-20-1304-mmmm", "2026-11-20T13:04:30Z"),
             ("2026-11-20-1303-qqqq", "2026-11-20T13:03:59Z"),
             ("2026-11-20-1305-bbbb", "2026-11-20T13:05:00Z"),
+            // Planned early, agreed to late.
+            ("2026-11-20-1200-pppp", "2026-11-20T13:04:45Z"),
         ] {
             let run = store.folder_of(&run.parse().unwrap());
             files::create_private_dir(&run).unwrap();
@@ -187,7 +184,14 @@ mod tests {
             .collect();
         assert_eq!(
             listed,
-            ["1305-bbbb", "1304-aaaa", "1304-mmmm", "1304-zzzz", "1303-qqqq"]
+            [
+                "1305-bbbb",
+                "1304-aaaa",
+                "1200-pppp",
+                "1304-mmmm",
+                "1304-zzzz",
+                "1303-qqqq"
+            ]
         );
     }
 }
