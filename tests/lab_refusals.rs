@@ -24,12 +24,11 @@ fn refused(lab: &Lab, arguments: &[&str], words: &str) {
 
 /// A command and `run` with its parameters make the same plan.
 fn doors_are_their_runbooks(lab: &Lab) {
-    let hash = |name: &str, arguments: &[&str]| {
+    let plan = |name: &str, arguments: &[&str]| {
         let file = lab.bastion().home().join(name);
         let path = file.display().to_string();
         lab.etcdops(&[arguments, &["--plan-out", &path]].concat()).good();
-        let plan: Plan = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        plan.hash()
+        serde_json::from_str::<Plan>(&fs::read_to_string(&file).unwrap()).unwrap()
     };
     let doors: [(&[&str], &[&str]); 5] = [
         (&["add-member", "etcd-4"], &["host=etcd-4"]),
@@ -47,8 +46,11 @@ fn doors_are_their_runbooks(lab: &Lab) {
     for (door, parameters) in doors {
         let mut run = vec!["run", door[0], "--set", "take_backup=false"];
         run.extend(parameters.iter().flat_map(|parameter| ["--set", parameter]));
-        let by_door = hash("door.json", &[door, &["--no-backup"]].concat());
-        assert_eq!(by_door, hash("run.json", &run), "{door:?}");
+        let by_door = plan("door.json", &[door, &["--no-backup"]].concat());
+        let mut by_name = plan("run.json", &run);
+        // What was seen of the members and their units is of the moment.
+        by_name.baseline = by_door.baseline.clone();
+        assert_eq!(by_door.hash(), by_name.hash(), "{door:?}");
     }
 }
 

@@ -77,3 +77,30 @@ fn the_outage_of_a_single_member_is_asked_once_and_not_typed() {
     assert_eq!(outage.kind, QuestionKind::YesNo);
     assert_eq!(restarted.len(), 2, "the plan, and the outage: {restarted:#?}");
 }
+
+/// The bastion reaches the hosts over ssh and no port of etcd: what it cannot see it does not stop.
+#[test]
+fn nothing_that_runs_is_stopped_where_nobody_says_who_is_a_member() {
+    let (world, mut cluster) = World::of(VERSION, 3).build();
+    cluster.endpoints.clear();
+    for host in &mut cluster.hosts {
+        (host.client_url, host.peer_url) = (Some("http://nowhere:2379".to_owned()), None);
+    }
+    for (runbook, parameters) in [
+        ("stop", json!({ "hosts": "etcd-2" })),
+        ("restart", json!({ "hosts": "etcd-1, etcd-2, etcd-3" })),
+    ] {
+        let refusals = plan(&world, &cluster, runbook, parameters).unwrap_err();
+        let [refusal] = refusals.as_slice() else {
+            panic!("{runbook}: {refusals:#?}")
+        };
+        assert!(
+            refusal.why.contains("no member says who belongs to its cluster"),
+            "{refusal:#?}"
+        );
+        assert_eq!(refusal.accept.as_deref(), Some("quorum"), "{refusal:#?}");
+    }
+    // Nothing is lost by the stop of what does not run.
+    world.stop_etcd("etcd-2");
+    plan(&world, &cluster, "stop", json!({ "hosts": "etcd-2" })).unwrap();
+}

@@ -1,12 +1,12 @@
 //! One planned step: its calls, its risk, its place in the model.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::action::{Action, Named, Risk, registry};
 use crate::plan::bind::Scope;
 use crate::plan::quorum;
-use crate::plan::types::{PlannedCall, PlannedStep};
-use crate::runbook::types::{Keyed, Step};
+use crate::plan::types::{Checked, PlannedCall, PlannedStep};
+use crate::runbook::types::{Allow, Keyed, Step};
 
 use super::steps::runs_on_hosts;
 use super::{Builder, Refusal};
@@ -157,6 +157,7 @@ impl Builder<'_> {
             let from = planned.calls.first().and_then(|call| call.action.with.get("away_from"));
             self.moved_from = from.and_then(Value::as_str).map(str::to_owned);
         }
+        self.seen_before_a_stop(planned);
         let calls: Vec<_> = actions
             .iter()
             .map(|(action, host)| (action.as_ref(), self.site(host.as_deref(), &planned.path)))
@@ -181,6 +182,35 @@ impl Builder<'_> {
         planned.model_after = Some(simulated.after.clone());
         self.model = simulated.after;
         Ok(())
+    }
+
+    /// Where nobody says who belongs to the cluster, a stop may cost the quorum of one that serves: this bastion may be the only one that
+    /// does not reach it.
+    fn seen_before_a_stop(&mut self, planned: &PlannedStep) {
+        if !self.model.members.is_empty() || planned.allow.contains(&Allow::QuorumLoss) || self.impossible {
+            return;
+        }
+        let going = planned.calls.iter().filter(|call| call.takes_member_down);
+        let runs = |host: &&str| matches!(self.known.service(host), Some(Ok(service)) if service.is_active());
+        let Some(host) = going.filter_map(|call| call.host.as_deref()).find(runs) else {
+            return;
+        };
+        let condition = Named {
+            name: "quorum".to_owned(),
+            with: json!({ "survives": "stop", "of": host }),
+        };
+        if self.accepted.contains(&condition.name) {
+            return;
+        }
+        let found = Checked {
+            text: format!("quorum survives the stop of {host}"),
+            saw: format!("etcd runs on {host}, and no member says who belongs to its cluster"),
+            accepted: false,
+            condition,
+        };
+        let hint = "etcdops config check; where only the hosts reach etcd's ports: `api: ssh` in the inventory";
+        self.not_so(&planned.path, found, Some(hint.to_owned()), Some("quorum"));
+        self.impossible = !self.refusals.is_empty();
     }
 
     /// Every stop or restart of a voter is preceded by `leader.move`.

@@ -69,7 +69,7 @@ impl Builder<'_> {
     }
 
     /// Something needed does not hold: accepted beforehand, or the plan is refused.
-    fn not_so(&mut self, at: &str, found: Checked, hint: Option<String>, accept: Option<&str>) {
+    pub(super) fn not_so(&mut self, at: &str, found: Checked, hint: Option<String>, accept: Option<&str>) {
         if let Some(name) = accept.filter(|name| self.request.accept.iter().any(|accepted| accepted == name)) {
             self.accepted.push(name.to_owned());
             self.requires.push(Checked {
