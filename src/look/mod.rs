@@ -29,7 +29,7 @@ use crate::transport::Transport;
 /// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// One short question each (at most `FIRST_PATIENCE`): for probes and guards, which ask again anyway.
+    /// One short question each (at most `FIRST_PATIENCE`), once more to the bound where nobody answers: for plans, probes and guards.
     Brief,
     /// Everything, until the bound: silent members are asked again and explained from their peer port and their unit.
     Thorough,

@@ -104,7 +104,7 @@ impl<'a> Survey<'a> {
                 self.slowest = self.slowest.max(took);
             }
             self.take(finding);
-            if self.settled() && !self.explain_strays() {
+            if self.settled() && !self.explain_strays() && !self.ask_again_where_nobody_spoke() {
                 break;
             }
         }

@@ -113,3 +113,52 @@ fn a_brief_look_waits_a_second_for_who_says_nothing_and_hardly_at_all_for_who_sa
         assert_eq!(member.standing, Standing::Unreachable, "{member:#?}");
     }
 }
+
+/// A machine so slow that each first question of an endpoint gets no answer in time.
+struct Slow<'a> {
+    world: &'a World,
+    asked: std::sync::Mutex<std::collections::BTreeSet<String>>,
+}
+
+impl Transport for Slow<'_> {
+    fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> Answer<'a> {
+        Box::pin(async move {
+            let first = match &call.to {
+                To::Etcd { endpoint, op } => self.asked.lock().unwrap().insert(format!("{endpoint} {op:?}")),
+                _ => false,
+            };
+            if !first {
+                return self.world.perform(call, watch).await;
+            }
+            let until = self.now() + call.timeout.0;
+            while self.now() < until {
+                self.world.pause(Duration::from_millis(10)).await;
+            }
+            Err(CallError::new(Fault::Timeout, "ask", "etcd", "no answer in time"))
+        })
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.world.now()
+    }
+
+    fn pause<'a>(&'a self, how_long: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.world.pause(how_long)
+    }
+}
+
+#[test]
+fn where_nobody_answered_in_time_everyone_is_asked_once_more() {
+    for depth in [Depth::Brief, Depth::Thorough] {
+        let (world, cluster) = World::of(V3535, 3).build();
+        let slow = Slow {
+            world: &world,
+            asked: std::sync::Mutex::default(),
+        };
+        let look = look::observe(&cluster, &slow, Span::seconds(10), depth);
+        let seen = world.drive(look).unwrap();
+        assert!(seen.member_list_known && seen.quorum_proved, "{depth:?}: {seen:#?}");
+        let well = seen.members.iter().filter(|seen| seen.standing == Standing::Healthy);
+        assert_eq!(well.count(), 3, "{depth:?}: {seen:#?}");
+    }
+}

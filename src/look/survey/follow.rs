@@ -1,7 +1,7 @@
 //! What an answer makes worth asking.
 
 use super::Survey;
-use crate::call::Fault;
+use crate::call::{CallError, Fault};
 use crate::cluster::member::Member;
 use crate::cluster::version::Version;
 use crate::look::answers::{EndpointAnswers, Question};
@@ -49,9 +49,43 @@ impl Survey<'_> {
         if has_old_api && self.old_keys_unheard {
             self.ask_old_keys(endpoint);
         }
+        self.ask_again_what_was_late(endpoint);
         if sick || quota_interests {
             self.ask_service(endpoint);
         }
+    }
+
+    /// Its status took a second attempt: so does the rest.
+    fn ask_again_what_was_late(&mut self, endpoint: usize) {
+        let place = &self.answers.endpoints[endpoint];
+        let read = place.read.as_ref().and_then(|read| read.as_ref().err());
+        let members = place.members.as_ref().and_then(|members| members.as_ref().err());
+        let late = [(Question::Read, read), (Question::Members, members)];
+        let late = late.map(|(question, error)| error.is_some_and(gave_no_answer).then_some(question));
+        for question in late.into_iter().flatten() {
+            if self.asked_twice.insert((endpoint, question)) {
+                self.ask(endpoint, question, self.bound);
+            }
+        }
+    }
+
+    /// A brief look asks everyone once more, to its bound, where nobody at all has said anything: this machine or its network is slow, and
+    /// what it does not see would be taken for gone. Whether there is more to wait for.
+    pub(super) fn ask_again_where_nobody_spoke(&mut self) -> bool {
+        let silent = |place: &EndpointAnswers| place.status_error().is_some_and(gave_no_answer);
+        if self.depth == Depth::Thorough || !self.answers.endpoints.iter().all(silent) {
+            return false;
+        }
+        if self.outstanding.is_empty() {
+            for endpoint in 0..self.answers.endpoints.len() {
+                for question in [Question::Status, Question::Members, Question::Read] {
+                    if self.asked_twice.insert((endpoint, question)) {
+                        self.ask(endpoint, question, self.bound);
+                    }
+                }
+            }
+        }
+        !self.outstanding.is_empty()
     }
 
     /// The first endpoint is asked before its version is known: a connection of its own, after the first answer, would take as long again.
@@ -148,4 +182,8 @@ impl Survey<'_> {
             self.ask(endpoint, Question::Status, self.patience());
         }
     }
+}
+
+fn gave_no_answer(error: &CallError) -> bool {
+    matches!(error.fault, Fault::Silent | Fault::Timeout)
 }
