@@ -220,16 +220,14 @@ impl Place<'_> {
             })
             .collect();
         // An `@` would make it an instance of a template.
-        let job = format!("etcdops-{}-{}-{}", tag.run, self.cluster_word(), unit.replace('@', "_"));
+        let job = format!(
+            "etcdops-{}-{}-{}",
+            tag.run,
+            cluster_word(self.cluster),
+            unit.replace('@', "_")
+        );
         set(text, "key", &tag.key)?;
         set(text, "job", &job)
-    }
-
-    fn cluster_word(&self) -> String {
-        self.cluster
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-            .collect()
     }
 
     fn preamble(&self, run: Option<&RunId>) -> Result<String, String> {
@@ -247,7 +245,7 @@ impl Place<'_> {
             ("unit", service.unit.trim_end_matches(".service")),
             ("folder", folder.as_deref().unwrap_or_default()),
             ("root", &root),
-            ("cluster", &self.cluster_word()),
+            ("cluster", &cluster_word(self.cluster)),
             ("run", run.map_or("", RunId::as_str)),
             ("keep", &keep),
         ] {
@@ -338,6 +336,16 @@ impl Place<'_> {
 
 /// Where a change finds what was sent along with it; a detached one is given its folder.
 const INPUT: &str = "if [ -n \"${1:-}\" ]; then dir=$1; input=$dir/input; login=$(cat \"$dir/login\"); fi\n";
+/// The cluster's name in names of files and units. No two clusters have the same: several may share a host.
+pub(super) fn cluster_word(cluster: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let word = cluster.bytes().map(|byte| match byte {
+        byte if plain(byte) => char::from(byte).to_string(),
+        byte => format!(":{byte:02x}"),
+    });
+    word.collect()
+}
+
 
 /// The run that the operation itself names.
 fn run_of(op: &HostOp) -> Option<&RunId> {

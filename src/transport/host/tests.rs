@@ -2,6 +2,7 @@
 
 mod record;
 
+mod sharing;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
