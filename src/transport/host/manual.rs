@@ -115,7 +115,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
         HostOp::ReadConfig => vec![join(["systemctl", "cat", unit])],
         HostOp::Stat { path } => vec![join(["stat", path])],
         HostOp::Disk { path } => vec![join(["df", "-h", path])],
-        HostOp::Clock => vec!["date".to_owned()],
+        HostOp::Clock | HostOp::Certificates => vec!["date".to_owned()],
         HostOp::Log { lines, .. } => vec![join(["journalctl", "-u", unit, "-n", &lines.to_string()])],
         HostOp::Start { enable } => {
             let mut lines = Vec::new();

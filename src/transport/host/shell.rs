@@ -22,6 +22,7 @@ use values::values;
 
 /// Read by `sh -c` on the host; takes the script itself from its input.
 pub(super) const BOOTSTRAP: &str = include_str!("script/bootstrap.sh");
+const CERTIFICATES: &str = include_str!("script/certificates.sh");
 const COLD: &str = include_str!("script/cold.sh");
 const COPY: &str = include_str!("script/copy.sh");
 const COMMON: &str = include_str!("script/common.sh");
@@ -276,6 +277,7 @@ impl Place<'_> {
             HostOp::Stat { .. } => (&[FILE], "op_stat"),
             HostOp::Disk { .. } => (&[FILE], "op_disk"),
             HostOp::Clock => (&[RUN], "op_clock"),
+            HostOp::Certificates => (&[CERTIFICATES], "op_certificates"),
             HostOp::ReadMarker { .. } => (&[RECORD], "op_read_marker"),
             HostOp::WriteMarker { .. } => (&[RECORD], "op_write_marker"),
             HostOp::ClearMarker { .. } => (&[RECORD], "op_clear_marker"),
@@ -334,8 +336,6 @@ impl Place<'_> {
     }
 }
 
-/// Where a change finds what was sent along with it; a detached one is given its folder.
-const INPUT: &str = "if [ -n \"${1:-}\" ]; then dir=$1; input=$dir/input; login=$(cat \"$dir/login\"); fi\n";
 /// The cluster's name in names of files and units. No two clusters have the same: several may share a host.
 pub(super) fn cluster_word(cluster: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -346,6 +346,8 @@ pub(super) fn cluster_word(cluster: &str) -> String {
     word.collect()
 }
 
+/// Where a change finds what was sent along with it; a detached one is given its folder.
+const INPUT: &str = "if [ -n \"${1:-}\" ]; then dir=$1; input=$dir/input; login=$(cat \"$dir/login\"); fi\n";
 
 /// The run that the operation itself names.
 fn run_of(op: &HostOp) -> Option<&RunId> {

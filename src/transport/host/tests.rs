@@ -1,8 +1,9 @@
 //! Every operation with a real shell on this machine, on a host of process kind: no root, no systemd.
 
+mod certificates;
 mod record;
-
 mod sharing;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
