@@ -4,6 +4,7 @@ mod causes;
 mod document;
 mod quiet;
 mod shared;
+mod widths;
 
 use std::time::{Duration, Instant};
 
