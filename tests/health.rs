@@ -1,6 +1,7 @@
 //! Looking at real etcd processes, and at things that are none.
 
 mod causes;
+mod discovery;
 mod document;
 mod quiet;
 mod shared;
