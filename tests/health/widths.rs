@@ -111,7 +111,7 @@ fn on_a_terminal(arguments: &[&str]) -> String {
     let mut session = Session::spawn(command).unwrap();
     session.set_expect_timeout(Some(Duration::from_secs(60)));
     let found = session.expect(expectrl::Eof).unwrap();
-    let text = String::from_utf8_lossy(found.before()).into_owned();
+    let text = String::from_utf8_lossy(found.as_bytes()).into_owned();
     let text = anstream::adapter::strip_str(&text).to_string();
     assert!(widest(&text) <= 80, "{text}");
     text
