@@ -1,7 +1,11 @@
 //! Looking at real etcd processes, and at things that are none.
 
 mod causes;
+mod discovery;
+mod document;
+mod quiet;
 mod shared;
+mod widths;
 
 use std::time::{Duration, Instant};
 

@@ -99,7 +99,7 @@ fn plan_of(lab: &Lab, arguments: &[&str]) -> Value {
 
 const PLAN: &str = "Carry out this plan on cluster lab? [y/N] ";
 
-/// The operator says no at each question; a host lacks what a restore needs: etcd runs on everywhere.
+/// The operator says no at each question; a host lacks what a restore needs, or its certificates have ended: etcd runs on everywhere.
 fn nothing_is_touched(lab: &Lab) {
     let scripts: [&[(&str, &str)]; 4] = [
         &[(PLAN, "n")],
@@ -122,6 +122,17 @@ fn nothing_is_touched(lab: &Lab) {
     for tool in &tools {
         lab.exec("etcd-2", &format!("mv {tool}.gone {tool}"));
     }
+    // By the clock of one host the certificates have ended: what answers `date` there is forty years ahead.
+    let ahead = "mv /usr/bin/date /usr/bin/date.real && printf '#!/bin/sh\\nexec /usr/bin/date.real -d \"+40 years\" \"$@\"\\n' >/usr/bin/date && chmod 755 /usr/bin/date";
+    lab.exec("etcd-2", ahead);
+    let ended = lab.etcdops(&["recover", "--from-backup", "--accept", "clock", "--yes"]);
+    untouched(
+        lab,
+        &ended,
+        "etcd-2: /etc/etcd/pki/server.crt, its peer-cert-file, was valid until",
+    );
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    lab.exec("etcd-2", "mv /usr/bin/date.real /usr/bin/date");
 }
 
 #[test]

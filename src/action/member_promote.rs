@@ -58,12 +58,7 @@ impl Action for MemberPromote {
     }
 
     fn remark(&self, model: &Model) -> Option<String> {
-        let affected = |version: &Version| version.forgets_promotions();
-        let version = model
-            .members
-            .iter()
-            .filter_map(|member| member.version)
-            .find(affected)?;
+        let version = model.any_version(Version::forgets_promotions)?;
         Some(format!(
             "etcd {version} does not keep a promotion in the store that 3.6 reads: after an upgrade to 3.6 this voter may be a \
              learner again. Upgrade every member to the newest 3.5 (3.5.32 or newer) before 3.6; for now nothing is amiss"

@@ -65,12 +65,7 @@ impl Action for MemberRemove {
     }
 
     fn remark(&self, model: &Model) -> Option<String> {
-        let affected = |version: &Version| version.keeps_zombies();
-        let version = model
-            .members
-            .iter()
-            .filter_map(|member| member.version)
-            .find(affected)?;
+        let version = model.any_version(Version::keeps_zombies)?;
         Some(format!(
             "etcd {version} may keep a removed member in the store that 3.6 reads: after an upgrade to 3.6 it may be back. Upgrade \
              every member to the newest 3.5 (3.5.32 or newer) before 3.6; for now nothing is amiss"

@@ -8,6 +8,7 @@ pub mod backup_prune;
 pub mod backup_take;
 pub mod backup_verify;
 pub mod bootstrap;
+pub mod certificates;
 pub mod clients_stop;
 pub mod clock;
 pub mod cluster_condition;

@@ -99,9 +99,10 @@ fn build<T: DeserializeOwned>(with: &Value) -> Result<T, String> {
 
 /// Conditions whose refusal an operator may take upon themselves with `--accept` (see [`Condition::accept_name`]), with their text.
 pub fn acceptable() -> impl Iterator<Item = (&'static str, &'static str)> {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 11] = [
         "backup",
         "bootstrap",
+        "certificates",
         "clock",
         "disk",
         "listens",

@@ -14,8 +14,8 @@ use crate::base::hash::sha256_hex;
 use crate::base::id::RunId;
 
 pub use seen::{
-    DetachedState, LeftoversSeen, Life, Marker, PeerProof, PeerSeen, RunOutput, ServiceSeen, Setting, SettingFrom,
-    StatSeen,
+    CertificateSeen, CertificatesSeen, DetachedState, LeftoversSeen, Life, Marker, PeerProof, PeerSeen, RunOutput,
+    ServiceSeen, Setting, SettingFrom, StatSeen,
 };
 
 /// Names a change so that it can be found again after a crash: `/var/lib/etcdops/<run>/<key>/`.
@@ -55,6 +55,8 @@ pub enum HostOp {
     },
     /// The host's clock.
     Clock,
+    /// The certificates that etcd will use from its next start on, and what the host's clock says to them.
+    Certificates,
     /// The run marker of a cluster on this host.
     ReadMarker {
         cluster: String,
@@ -234,6 +236,7 @@ impl HostOp {
                 | Self::Stat { .. }
                 | Self::Disk { .. }
                 | Self::Clock
+                | Self::Certificates
                 | Self::ReadMarker { .. }
                 | Self::Log { .. }
                 | Self::Detached { .. }
@@ -333,6 +336,7 @@ pub enum HostAnswer {
         /// How far it is ahead of the bastion's, at half the round trip.
         offset_ms: f64,
     },
+    Certificates(CertificatesSeen),
     Marker(Option<Marker>),
     Log(Vec<String>),
     Detached(DetachedState),

@@ -99,6 +99,12 @@ impl Model {
             .min()
     }
 
+    /// A member's version of which this is true, if there is one.
+    pub fn any_version(&self, is: impl Fn(Version) -> bool) -> Option<Version> {
+        let mut versions = self.members.iter().filter_map(|member| member.version);
+        versions.find(|version| is(*version))
+    }
+
     /// The quorum strip: `voters 3, up 2, needed 2, tolerates 0`.
     pub fn strip(&self) -> String {
         let learners = self.members.len() - self.voter_count();

@@ -183,8 +183,18 @@ fn alert_problem(alert: AlertDescription) -> String {
     }
 }
 
-/// When a certificate ends, in seconds since the epoch.
+/// When a certificate ends.
 pub fn not_after(certificate: &CertificateDer<'_>) -> Option<jiff::Timestamp> {
+    validity(certificate).map(|(_, until)| until)
+}
+
+/// From when until when a certificate is valid.
+pub fn validity(certificate: &CertificateDer<'_>) -> Option<(jiff::Timestamp, jiff::Timestamp)> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    jiff::Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
+    let moment = |seconds| jiff::Timestamp::from_second(seconds).ok();
+    let validity = parsed.validity();
+    Some((
+        moment(validity.not_before.timestamp())?,
+        moment(validity.not_after.timestamp())?,
+    ))
 }

@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod cli;
+pub mod dns;
 pub mod etcd;
 pub mod fakes;
 pub mod lab;

@@ -9,6 +9,7 @@ use crate::action::backup_prune::{self, BackupPrune};
 use crate::action::backup_take::{self, BackupTake};
 use crate::action::backup_verify::{self, BackupVerify};
 use crate::action::bootstrap::Bootstrap;
+use crate::action::certificates::Certificates;
 use crate::action::clients_stop::{ClientsStart, ClientsStop};
 use crate::action::clock::Clock;
 use crate::action::cluster_condition::ClusterIs;
@@ -359,6 +360,10 @@ pub static CONDITIONS: &[ConditionKind] = &[
         "No data of the v2 API lies on hosts that a backup does not hold.",
     ),
     ConditionKind::of::<Clock>("clock", "The clocks of hosts agree with the bastion's."),
+    ConditionKind::of::<Certificates>(
+        "certificates",
+        "The certificates that etcd on hosts is set to use are valid by the host's own clock.",
+    ),
     ConditionKind::of::<VersionIs>("version", "The etcd that a host has: may it join, is it new enough."),
     ConditionKind::of::<HttpAnswers>("http", "What a URL answers."),
     ConditionKind::of::<CommandSays>("command", "What a command on a host says; it must change nothing."),

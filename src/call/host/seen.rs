@@ -204,6 +204,26 @@ pub struct PeerSeen {
     pub trouble: Option<String>,
 }
 
+/// The certificates that etcd on a host is set to use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificatesSeen {
+    /// By the host's own clock, against which etcd holds them.
+    pub now: jiff::Timestamp,
+    pub files: Vec<CertificateSeen>,
+}
+
+/// One file of certificates. Of several in it the one that counts: a server's own, and of authorities one that is valid, if any is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateSeen {
+    /// The setting that names it.
+    pub setting: String,
+    pub path: String,
+    pub not_before: jiff::Timestamp,
+    pub not_after: jiff::Timestamp,
+    /// Why nothing can be said of it.
+    pub trouble: Option<String>,
+}
+
 /// What stands on a host that etcdops put there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftoversSeen {

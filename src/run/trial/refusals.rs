@@ -191,3 +191,29 @@ fn a_member_that_only_this_machine_cannot_see_is_not_taken_for_dead() {
         "{told}"
     );
 }
+
+#[test]
+fn a_certificate_that_has_ended_is_found_before_a_recovery_stops_anything() {
+    const DAY: u32 = 86_400;
+    let (world, cluster) = world();
+    world.take_backup("2026-11-20-1200-k3f9-take");
+    let none = BTreeMap::new();
+    for host in ["etcd-1", "etcd-2", "etcd-3"] {
+        world.certify(host, "/etc/etcd/peer.pem", 0, DAY);
+    }
+    assert!(planned(&world, &cluster, "recover-from-backup", &none).is_ok());
+    world.certify("etcd-2", "/etc/etcd/peer.pem", -i64::from(DAY), DAY / 2);
+    let prepared = planned(&world, &cluster, "recover-from-backup", &none);
+    let words = ["etcd-2: /etc/etcd/peer.pem, its peer-cert-file, was valid until "];
+    let refusals = refused(&world, prepared, &words);
+    assert_eq!(refusals.len(), 1, "{refusals:#?}");
+    let accepted = ["certificates".to_owned()];
+    let plan = accepting(&world, &cluster, ("recover-from-backup", &none), &accepted).unwrap();
+    assert_eq!(plan.accepted, accepted);
+
+    // By the host's own clock, not by ours: that one is a minute slow, and the certificate is new.
+    world.certify("etcd-2", "/etc/etcd/peer.pem", 0, DAY);
+    world.skew_clock("etcd-2", -50_000 - i64::try_from(world.time().as_millis()).unwrap());
+    let prepared = planned(&world, &cluster, "recover-from-backup", &none);
+    refused(&world, prepared, &["is valid only from 2026-11-20T"]);
+}

@@ -178,15 +178,15 @@ fn a_joiner_that_gets_on_slowly_is_waited_for_beyond_the_bound() {
     let step = plan.steps.iter().find(|step| step.path == "new/join/joined/start");
     let bound = step.unwrap().within.unwrap().0;
     let told = told(&world, &plan, RECEIVES, |_| {});
-    assert_eq!(
-        told.ending.outcome,
-        RunOutcome::Done,
-        "{:?} {:?}",
-        told.ending,
-        told.failed
-    );
+    is_done(&told);
     assert!(bound * 5 < takes && told.seconds >= 1200, "{} s", told.seconds);
     assert_eq!(world.check_promises(), Vec::<String>::new());
+}
+
+#[track_caller]
+fn is_done(told: &Told) {
+    let (ending, failed) = (&told.ending, &told.failed);
+    assert_eq!(ending.outcome, RunOutcome::Done, "{ending:?} {failed:?}");
 }
 
 /// The refusal occurred, and the run waited it out.
@@ -205,13 +205,7 @@ fn waited_out(version: &str, step: &'static str, refusal: &str, hand: fn(&World)
         "etcd has not refused:\n{}",
         trace.join("\n")
     );
-    assert_eq!(
-        told.ending.outcome,
-        RunOutcome::Done,
-        "{:?} {:?}",
-        told.ending,
-        told.failed
-    );
+    is_done(&told);
     assert_eq!(world.model().healthy_voters(), 4);
     assert_eq!(world.check_promises(), Vec::<String>::new());
 }

@@ -15,6 +15,7 @@ pub fn what(op: &HostOp) -> String {
         HostOp::Stat { path } => format!("look at {path}"),
         HostOp::Disk { path } => format!("look at the space for {path}"),
         HostOp::Clock => "read the clock".to_owned(),
+        HostOp::Certificates => "look at etcd's certificates".to_owned(),
         HostOp::ReadMarker { .. } => "read the run marker".to_owned(),
         HostOp::Log { .. } => "read the log".to_owned(),
         HostOp::Detached { tag } => format!("look how {} stands", tag.key),

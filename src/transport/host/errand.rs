@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::frame::Frame;
 use super::shell::{Details, Place, Script};
 use super::wire::{Exchange, Sudo, Trouble};
-use super::{Errand, answer, config, inspect, lease, local, overriding, peer, ssh};
+use super::{Errand, answer, certificates, config, inspect, lease, local, overriding, peer, ssh};
 use crate::call::configured::ConfigSeen;
 use crate::call::host::{DetachedState, HostAnswer, HostOp, RunOutput, ServiceSeen, Tag};
 use crate::call::{CallError, Fault};
@@ -147,6 +147,19 @@ impl Errand<'_> {
                 offset_ms: milliseconds(unix_nanos - began.as_nanosecond()) - round_trip_ms / 2.0,
             })
             .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no nanoseconds"))
+    }
+
+    pub(super) async fn certificates(&self) -> Result<HostAnswer, CallError> {
+        let named = certificates::named(&self.read_config().await?);
+        let script = self
+            .place()
+            .direct(&HostOp::Certificates, &certificates::details(&named))
+            .map_err(|why| self.unsaid(why))?;
+        let frame = self.exchange(&script).await?;
+        self.checked(&frame)?;
+        certificates::read(&named, &frame)
+            .map(HostAnswer::Certificates)
+            .ok_or_else(|| self.error(Fault::Garbage, "the host's `date` tells no time"))
     }
 
     pub(super) async fn read_config(&self) -> Result<ConfigSeen, CallError> {

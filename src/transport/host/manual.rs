@@ -4,7 +4,7 @@ mod library;
 mod overriding;
 
 use super::answer::what;
-use super::shell::command_text;
+use super::shell::{cluster_word, command_text};
 use crate::base::quote::{join, quote};
 use crate::call::etcd::EtcdOp;
 use crate::call::host::{HostOp, Restore, ServiceSeen};
@@ -107,7 +107,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
     }
     let unit = host.service.unit.as_str();
     let drop_in = |name: &str| format!("/run/systemd/system/{unit}.service.d/zz-etcdops-{name}.conf");
-    let fence = format!("{}/{}.fenced", host.state_root(), cluster.name);
+    let fence = format!("{}/{}.fenced", host.state_root(), cluster_word(&cluster.name));
     let fence_conf = format!("/etc/systemd/system/{unit}.service.d/zz-etcdops-fence.conf");
     let reload = || "systemctl daemon-reload".to_owned();
     match op {
@@ -115,7 +115,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
         HostOp::ReadConfig => vec![join(["systemctl", "cat", unit])],
         HostOp::Stat { path } => vec![join(["stat", path])],
         HostOp::Disk { path } => vec![join(["df", "-h", path])],
-        HostOp::Clock => vec!["date".to_owned()],
+        HostOp::Clock | HostOp::Certificates => vec!["date".to_owned()],
         HostOp::Log { lines, .. } => vec![join(["journalctl", "-u", unit, "-n", &lines.to_string()])],
         HostOp::Start { enable } => {
             let mut lines = Vec::new();

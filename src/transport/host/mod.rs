@@ -1,6 +1,7 @@
 //! Hosts: their shells, reached by ssh or here, and what is asked of them.
 
 mod answer;
+mod certificates;
 mod config;
 mod copy;
 mod errand;
@@ -109,6 +110,7 @@ impl Hosts {
                 .await
                 .map(|seen| HostAnswer::Config(Box::new(seen))),
             HostOp::Clock => errand.clock().await,
+            HostOp::Certificates => errand.certificates().await,
             HostOp::ReadPart { path, offset, length } => errand.part(path, *offset, *length).await,
             HostOp::ReadCopy => {
                 // A host that does not answer must not hold up the others for as long as reading may take.

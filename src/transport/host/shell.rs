@@ -22,6 +22,7 @@ use values::values;
 
 /// Read by `sh -c` on the host; takes the script itself from its input.
 pub(super) const BOOTSTRAP: &str = include_str!("script/bootstrap.sh");
+const CERTIFICATES: &str = include_str!("script/certificates.sh");
 const COLD: &str = include_str!("script/cold.sh");
 const COPY: &str = include_str!("script/copy.sh");
 const COMMON: &str = include_str!("script/common.sh");
@@ -220,16 +221,14 @@ impl Place<'_> {
             })
             .collect();
         // An `@` would make it an instance of a template.
-        let job = format!("etcdops-{}-{}-{}", tag.run, self.cluster_word(), unit.replace('@', "_"));
+        let job = format!(
+            "etcdops-{}-{}-{}",
+            tag.run,
+            cluster_word(self.cluster),
+            unit.replace('@', "_")
+        );
         set(text, "key", &tag.key)?;
         set(text, "job", &job)
-    }
-
-    fn cluster_word(&self) -> String {
-        self.cluster
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-            .collect()
     }
 
     fn preamble(&self, run: Option<&RunId>) -> Result<String, String> {
@@ -247,7 +246,7 @@ impl Place<'_> {
             ("unit", service.unit.trim_end_matches(".service")),
             ("folder", folder.as_deref().unwrap_or_default()),
             ("root", &root),
-            ("cluster", &self.cluster_word()),
+            ("cluster", &cluster_word(self.cluster)),
             ("run", run.map_or("", RunId::as_str)),
             ("keep", &keep),
         ] {
@@ -278,6 +277,7 @@ impl Place<'_> {
             HostOp::Stat { .. } => (&[FILE], "op_stat"),
             HostOp::Disk { .. } => (&[FILE], "op_disk"),
             HostOp::Clock => (&[RUN], "op_clock"),
+            HostOp::Certificates => (&[CERTIFICATES], "op_certificates"),
             HostOp::ReadMarker { .. } => (&[RECORD], "op_read_marker"),
             HostOp::WriteMarker { .. } => (&[RECORD], "op_write_marker"),
             HostOp::ClearMarker { .. } => (&[RECORD], "op_clear_marker"),
@@ -334,6 +334,16 @@ impl Place<'_> {
         }
         Ok(text)
     }
+}
+
+/// The cluster's name in names of files and units. No two clusters have the same: several may share a host.
+pub(super) fn cluster_word(cluster: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let word = cluster.bytes().map(|byte| match byte {
+        byte if plain(byte) => char::from(byte).to_string(),
+        byte => format!(":{byte:02x}"),
+    });
+    word.collect()
 }
 
 /// Where a change finds what was sent along with it; a detached one is given its folder.

@@ -1,6 +1,8 @@
 //! Every operation with a real shell on this machine, on a host of process kind: no root, no systemd.
 
+mod certificates;
 mod record;
+mod sharing;
 
 use std::path::Path;
 use std::sync::Arc;

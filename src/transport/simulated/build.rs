@@ -200,6 +200,7 @@ impl Builder {
             sudo: true,
             version: self.version,
             skew: 0,
+            certificates: Vec::new(),
             files: Files::new(files),
             mounts,
             disk_total: 100 << 30,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::World;
-use super::state::{Later, Lease, State};
+use super::state::{Later, Lease, State, time_at};
+use crate::call::host::CertificateSeen;
 use crate::cluster::version::Version;
 
 impl State {
@@ -208,6 +209,19 @@ impl World {
 
     pub fn fill_disk(&self, host: &str) {
         self.touch(host, |state, place| state.hosts[place].disk_free = 0);
+    }
+
+    /// etcd on the host uses a peer certificate that is valid from so many seconds after this world's begin on, for so many.
+    pub fn certify(&self, host: &str, path: &str, from: i64, length: u32) {
+        let moment = |second| time_at(0, second * 1000);
+        let certificate = CertificateSeen {
+            setting: "peer-cert-file".to_owned(),
+            path: path.to_owned(),
+            not_before: moment(from),
+            not_after: moment(from + i64::from(length)),
+            trouble: None,
+        };
+        self.touch(host, |state, place| state.hosts[place].certificates = vec![certificate]);
     }
 
     /// How far the host's clock is ahead, in milliseconds.

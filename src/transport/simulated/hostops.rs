@@ -2,7 +2,9 @@
 
 use super::machine::refused;
 use super::state::{Job, Later, State};
-use crate::call::host::{Command, DetachedState, HostAnswer, HostOp, LeftoversSeen, PeerProof, PeerSeen, RunOutput};
+use crate::call::host::{
+    CertificatesSeen, Command, DetachedState, HostAnswer, HostOp, LeftoversSeen, PeerProof, PeerSeen, RunOutput,
+};
 use crate::call::{CallError, Fault, Tag};
 
 impl State {
@@ -121,6 +123,10 @@ impl State {
                 #[expect(clippy::cast_precision_loss, reason = "a difference of clocks")]
                 offset_ms: target.skew as f64,
             },
+            HostOp::Certificates => HostAnswer::Certificates(CertificatesSeen {
+                now: self.host_time(host),
+                files: target.certificates.clone(),
+            }),
             HostOp::ReadMarker { cluster } => HostAnswer::Marker(target.markers.get(cluster).cloned()),
             HostOp::Log { since, lines, contains } => {
                 let since = since.map(|span| super::milliseconds(span.0));
@@ -242,6 +248,7 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::Stat { path } => return format!("look at {path}"),
         HostOp::Disk { .. } => "look at free space",
         HostOp::Clock => "read the clock",
+        HostOp::Certificates => "look at the certificates",
         HostOp::ReadMarker { .. } => "read the marker",
         HostOp::Log { .. } => "read the log",
         HostOp::Detached { .. } => "look for an earlier change",

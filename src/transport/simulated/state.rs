@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::call::host::{DetachedState, Marker, SettingFrom};
+use crate::call::host::{CertificateSeen, DetachedState, Marker, SettingFrom};
 use crate::cluster::member::Member;
 use crate::cluster::version::Version;
 use crate::snapshot::Kept;
@@ -110,6 +110,8 @@ pub(super) struct SimHost {
     pub(super) version: Version,
     /// The host's clock minus the true time, in milliseconds.
     pub(super) skew: i64,
+    /// Those that its etcd is set to use; none: it speaks no TLS.
+    pub(super) certificates: Vec<CertificateSeen>,
     pub(super) files: Files,
     pub(super) mounts: BTreeSet<String>,
     pub(super) disk_total: u64,

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use etcdops::cluster::version::Version;
@@ -14,6 +15,15 @@ const BACKUP: &str = "2026-11-20-1200-k3f9-take";
 
 /// Long enough for clients to write a few times.
 const REST: Duration = Duration::from_secs(30);
+
+/// Stopped, and nothing is left of their data.
+fn wipe(world: &World, hosts: RangeInclusive<usize>) {
+    world.allow_quorum_loss();
+    for host in hosts.map(host) {
+        world.stop_etcd(&host);
+        world.wipe_data(&host);
+    }
+}
 
 /// What was carried along is disarmed.
 fn no_alarm(world: &World) -> Option<String> {
@@ -47,11 +57,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 agent: false,
                 prepare: |world, size| {
                     world.take_backup(BACKUP);
-                    world.allow_quorum_loss();
-                    for host in (1..=size).map(host) {
-                        world.stop_etcd(&host);
-                        world.wipe_data(&host);
-                    }
+                    wipe(world, 1..=size);
                 },
                 ..PLAIN
             },
@@ -119,6 +125,17 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 ..PLAIN
             },
             Way {
+                label: "when the peer certificate of one has ended",
+                sizes: &[3],
+                refused: |_, _| true,
+                refusal: "etcd-2: /etc/etcd/peer.pem, its peer-cert-file, was valid until",
+                prepare: |world, _| {
+                    world.take_backup(BACKUP);
+                    world.certify("etcd-2", "/etc/etcd/peer.pem", -86_400, 3_600);
+                },
+                ..PLAIN
+            },
+            Way {
                 label: "when one that is called dead answers",
                 sizes: &[3],
                 refused: |_, _| true,
@@ -171,13 +188,7 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 sizes: &[3],
                 agent: false,
                 recovers: true,
-                prepare: |world, size| {
-                    world.allow_quorum_loss();
-                    for host in (2..=size).map(host) {
-                        world.stop_etcd(&host);
-                        world.wipe_data(&host);
-                    }
-                },
+                prepare: |world, size| wipe(world, 2..=size),
                 ..PLAIN
             },
             Way {
@@ -204,6 +215,18 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                     world.start_etcd("etcd-1");
                 },
                 dead: |size| (3..=size).map(host).collect(),
+                ..PLAIN
+            },
+            Way {
+                label: "of three, the data of two lost, and the peer certificate of one that would join has ended",
+                sizes: &[3],
+                agent: false,
+                refused: |_, _| true,
+                refusal: "etcd-3: /etc/etcd/peer.pem, its peer-cert-file, was valid until",
+                prepare: |world, size| {
+                    wipe(world, 2..=size);
+                    world.certify("etcd-3", "/etc/etcd/peer.pem", -86_400, 3_600);
+                },
                 ..PLAIN
             },
             Way {
