@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a damaged file is what is tried")]
 
+mod tools;
+
 use std::fs;
 
 use rustix::process::Signal;
@@ -111,61 +113,11 @@ fn nothing_is_touched(lab: &Lab) {
         answering(lab.bastion(), "recover --from-backup", answers, 4);
         assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "the backup\n");
     }
-    let taken = take_tools(lab, &HOSTS);
+    let taken = tools::take(lab, &HOSTS);
     let ended = lab.etcdops(&["recover", "--from-backup", "--yes"]);
     untouched(lab, &ended, "etcd-2 has neither etcdutl nor etcdctl");
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-    give_back_tools(lab, &taken);
-}
-
-/// etcd's tools are gone from these hosts: where they were.
-fn take_tools(lab: &Lab, hosts: &[&'static str]) -> Vec<(&'static str, String)> {
-    let mut taken = Vec::new();
-    for host in hosts {
-        let found = lab.exec(host, "for tool in etcdutl etcdctl; do command -v $tool; done; true");
-        assert_ne!(found, "", "{host} has the tools");
-        for tool in found.split_whitespace() {
-            lab.exec(host, &format!("mv {tool} {tool}.gone"));
-            taken.push((*host, tool.to_owned()));
-        }
-    }
-    taken
-}
-
-fn give_back_tools(lab: &Lab, taken: &[(&str, String)]) {
-    for (host, tool) in taken {
-        lab.exec(host, &format!("mv {tool}.gone {tool}"));
-    }
-}
-
-/// All data is gone, and etcd-1 and etcd-3 lack what restores: etcd-2 does it for them. Nothing of that is left behind.
-fn comes_back_through_another_host(lab: &Lab) {
-    let taken = take_tools(lab, &["etcd-1", "etcd-3"]);
-    destroyed(lab, &HOSTS);
-    let planned = lab.etcdops(&["recover", "--from-backup", "--plan"]).good();
-    let flat = planned.split_whitespace().collect::<Vec<_>>().join(" ");
-    for words in ["etcd-1: etcd-2 restores for it", "for etcd-3, which lacks the tool"] {
-        assert!(flat.contains(words), "{words}\n{planned}");
-    }
-    recovered(lab);
-    is_back(lab);
-    let run = run_id(lab.bastion());
-    for host in HOSTS {
-        let there = format!("https://{host}:2379");
-        let count = lab.etcdctl(&["--endpoints", &there, "get", "--prefix", "key", "--keys-only"]);
-        assert_eq!(count.split_whitespace().count(), 20, "{host}");
-        let left = format!(
-            "find /var/lib/etcdops/{run}/files {DATA}* -maxdepth 1 -name '*.etcdops-data.tar*' -o -maxdepth 1 -name '*.part'"
-        );
-        assert_eq!(lab.exec(host, &left), "", "{host}");
-        let foreign = format!("find {DATA} ! -user etcd; find {DATA} -type d -perm /077");
-        assert_eq!(
-            lab.exec(host, &foreign),
-            "",
-            "{host}: all of it belongs to etcd, and to nobody else"
-        );
-    }
-    give_back_tools(lab, &taken);
+    tools::give_back(lab, &taken);
 }
 
 #[test]
@@ -205,7 +157,7 @@ fn a_cluster_comes_back_from_its_backup_whatever_happened_to_it() {
     fs::write(&file, &whole).unwrap();
 
     nothing_is_touched(&lab);
-    comes_back_through_another_host(&lab);
+    tools::come_back_through_another_host(&lab);
 
     // The new cluster has an ID of its own: the backup is now one of another cluster, and that must be said.
     lab.etcdctl(&["put", "after", "the backup"]);
