@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a damaged file is what is tried")]
 
+mod tools;
+
 use std::fs;
 
 use rustix::process::Signal;
@@ -111,17 +113,11 @@ fn nothing_is_touched(lab: &Lab) {
         answering(lab.bastion(), "recover --from-backup", answers, 4);
         assert_eq!(lab.etcdctl(&["get", "--print-value-only", "after"]), "the backup\n");
     }
-    let tools = lab.exec("etcd-2", "for tool in etcdutl etcdctl; do command -v $tool; done");
-    let tools: Vec<&str> = tools.split_whitespace().collect();
-    for tool in &tools {
-        lab.exec("etcd-2", &format!("mv {tool} {tool}.gone"));
-    }
+    let taken = tools::take(lab, &HOSTS);
     let ended = lab.etcdops(&["recover", "--from-backup", "--yes"]);
     untouched(lab, &ended, "etcd-2 has neither etcdutl nor etcdctl");
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-    for tool in &tools {
-        lab.exec("etcd-2", &format!("mv {tool}.gone {tool}"));
-    }
+    tools::give_back(lab, &taken);
     // By the clock of one host the certificates have ended: what answers `date` there is forty years ahead.
     let ahead = "mv /usr/bin/date /usr/bin/date.real && printf '#!/bin/sh\\nexec /usr/bin/date.real -d \"+40 years\" \"$@\"\\n' >/usr/bin/date && chmod 755 /usr/bin/date";
     lab.exec("etcd-2", ahead);
@@ -172,9 +168,7 @@ fn a_cluster_comes_back_from_its_backup_whatever_happened_to_it() {
     fs::write(&file, &whole).unwrap();
 
     nothing_is_touched(&lab);
-    destroyed(&lab, &HOSTS);
-    recovered(&lab);
-    is_back(&lab);
+    tools::come_back_through_another_host(&lab);
 
     // The new cluster has an ID of its own: the backup is now one of another cluster, and that must be said.
     lab.etcdctl(&["put", "after", "the backup"]);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Late, Probe, Risk, SAYS, Site, sight};
 use crate::base::duration::Span;
-use crate::call::host::{HostOp, Restore, ServiceSeen};
+use crate::call::host::{HostOp, Restore, ServiceSeen, StatSeen};
 use crate::call::{Call, Look, Sight};
 use crate::cluster::model::Model;
 use crate::cluster::version::Version;
@@ -25,6 +25,9 @@ pub struct EtcdRestore {
     /// The file is an archive with what `etcdctl backup` made: that is unpacked, to be started with `force-new-cluster`.
     #[serde(default)]
     pub v2_backup: bool,
+    /// The file is an archive that `etcd.restore_for` has made on another host, which has the tool: it is unpacked.
+    #[serde(default)]
+    pub packed: bool,
     /// The members of the new cluster, as `name=peer-url,…`; the same on every host.
     pub initial_cluster: String,
     /// The member's name in it (default: as the unit names it).
@@ -77,6 +80,9 @@ pub(super) fn members(initial_cluster: &str) -> Result<Vec<(String, Vec<String>)
 
 /// Not etcd's: it only unpacks.
 const UNPACK: &str = "tar";
+/// Where the data lies in an archive with what `etcdctl backup` made, and in one of `etcd.restore_for`.
+const V2_BACKUP: &str = "./v2/member";
+const PACKED: &str = "./member";
 /// From here on etcd knows nothing of v2 data.
 const NO_V2: Version = Version::new(3, 6, 0);
 
@@ -97,27 +103,62 @@ pub(super) fn tool(service: &ServiceSeen, host: &str) -> Result<(&'static str, V
     }
 }
 
+/// The same, and it can raise the revision where that is wanted.
+///
+/// # Errors
+/// There is none, with what to do.
+pub(super) fn fitting(service: &ServiceSeen, host: &str, bump: u64) -> Result<(&'static str, Version), String> {
+    let (tool, version) = tool(service, host)?;
+    if bump > 0 && !version.restore_can_bump() {
+        return Err(format!(
+            "{tool} {version} on {host} cannot raise the revision (3.4.27, 3.5.10 and newer can): use a newer one, or restore without"
+        ));
+    }
+    Ok((tool, version))
+}
+
+/// What has been made of a restore, by the looks at its place and at the marker beside it. `Err`: that settles it.
+pub(super) fn made<'a>(restore: &Restore, kind: &str, seen: &'a [Sight]) -> Result<&'a StatSeen, Probe> {
+    let (made, marker) = match (sight::stat(seen, 0), sight::stat(seen, 1)) {
+        (Ok(made), Ok(marker)) => (made, marker),
+        (Err(why), _) | (_, Err(why)) => return Err(Probe::Unknown(why)),
+    };
+    let whole = marker.content.as_deref().map(str::trim) == Some(restore.stamp().as_str());
+    match made.kind.as_deref() {
+        Some(found) if found == kind && whole => Ok(made),
+        Some(_) => Err(Probe::Conflict(format!(
+            "{} is there already, and no restore of this run made it",
+            restore.into
+        ))),
+        None => Err(Probe::NotYet("not restored yet".to_owned())),
+    }
+}
+
 impl EtcdRestore {
-    fn bumped(&self) -> Option<u64> {
-        self.bump.filter(|bump| *bump > 0)
+    fn bumped(&self) -> u64 {
+        self.bump.unwrap_or(0)
+    }
+
+    /// Of an archive: where the data lies in it.
+    fn inside(&self) -> Option<&'static str> {
+        match (self.v2_backup, self.packed) {
+            (true, _) => Some(V2_BACKUP),
+            (false, true) => Some(PACKED),
+            (false, false) => None,
+        }
     }
 
     fn restore(&self, site: &Site<'_>, service: &ServiceSeen) -> Result<Restore, String> {
         let host = site.host_name();
-        let (tool, version) = match service.version {
-            Some(version) if self.v2_backup && version >= NO_V2 => {
+        let tool = match (self.inside(), service.version) {
+            (Some(_), Some(version)) if self.v2_backup && version >= NO_V2 => {
                 return Err(format!(
                     "etcd {version} on {host} has no v2 API: install the version that made the backup"
                 ));
             }
-            version if self.v2_backup => (UNPACK, version.unwrap_or(NO_V2)),
-            _ => tool(service, host)?,
+            (Some(_), _) => UNPACK,
+            (None, _) => fitting(service, host, self.bumped())?.0,
         };
-        if self.bumped().is_some() && !version.restore_can_bump() {
-            return Err(format!(
-                "{tool} {version} on {host} cannot raise the revision (3.4.27, 3.5.10 and newer can): use a newer one, or no `bump`"
-            ));
-        }
         let (Some(file), Some(sha256)) = (self.file.known(), self.sha256.known()) else {
             return Err("the file is not known yet".to_owned());
         };
@@ -141,13 +182,21 @@ impl EtcdRestore {
             initial_cluster: self.initial_cluster.clone(),
             peer_urls: urls.join(","),
             token: token(site),
-            bump: self.bumped().unwrap_or(0),
+            bump: self.bumped(),
+            pack: false,
+            inside: self.inside().map(str::to_owned),
         })
     }
 }
 
+/// For plans.
+pub(super) fn raised(bump: u64) -> String {
+    let raised = (bump > 0).then(|| format!(", revisions raised by {bump}"));
+    raised.unwrap_or_default()
+}
+
 /// What an old tool leaves in the database.
-fn trap(restore: &Restore, version: Option<&Version>) -> String {
+pub(super) fn trap(restore: &Restore, version: Option<&Version>) -> String {
     if restore.tool == UNPACK {
         return "unpacked".to_owned();
     }
@@ -169,10 +218,13 @@ impl Action for EtcdRestore {
     }
 
     fn describe(&self, site: &Site<'_>) -> String {
-        let bump = self
-            .bumped()
-            .map(|bump| format!(", revisions raised by {bump}"))
-            .unwrap_or_default();
+        if self.packed {
+            return format!(
+                "unpack {} into {}; nothing is stopped for it",
+                self.file.named("archive"),
+                self.into
+            );
+        }
         if self.v2_backup {
             return format!(
                 "unpack what `etcdctl backup` made from {} into {}; nothing is stopped for it",
@@ -180,15 +232,19 @@ impl Action for EtcdRestore {
             );
         }
         format!(
-            "restore {} into {} for the new cluster {} with the token {}{bump}; nothing is stopped for it",
+            "restore {} into {} for the new cluster {} with the token {}{}; nothing is stopped for it",
             self.file,
             self.into,
             self.initial_cluster,
-            token(site)
+            token(site),
+            raised(self.bumped())
         )
     }
 
     fn effect(&self, _site: &Site<'_>, _model: &mut Model) -> Result<(), String> {
+        if self.packed && self.v2_backup {
+            return Err("etcd.restore takes one of `packed` and `v2_backup`".to_owned());
+        }
         if !self.into.contains(".etcdops-") {
             return Err(format!("`into: {}` needs `.etcdops-` in its name", self.into));
         }
@@ -205,26 +261,21 @@ impl Action for EtcdRestore {
     }
 
     fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
-        let (service, made, marker) = match (sight::service(seen), sight::stat(seen, 0), sight::stat(seen, 1)) {
-            (Ok(service), Ok(made), Ok(marker)) => (service, made, marker),
-            (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => return Probe::Unknown(why),
+        let service = match sight::service(seen) {
+            Ok(service) => service,
+            Err(why) => return Probe::Unknown(why),
         };
         let restore = match self.restore(site, service) {
             Ok(restore) => restore,
             Err(why) => return Probe::Conflict(why),
         };
-        let whole = marker.content.as_deref().map(str::trim) == Some(restore.stamp().as_str());
-        match (made.kind.as_deref(), whole) {
-            (Some("dir"), true) => Probe::Done(json!({
+        match made(&restore, "dir", seen) {
+            Ok(_) => Probe::Done(json!({
                 "path": self.into,
                 "sha256": restore.sha256,
                 SAYS: trap(&restore, service.tools.get(&restore.tool)),
             })),
-            (Some(_), _) => Probe::Conflict(format!(
-                "{} is there already, and no restore of this run made it",
-                self.into
-            )),
-            (None, _) => Probe::NotYet("not restored yet".to_owned()),
+            Err(settled) => settled,
         }
     }
 
@@ -236,7 +287,7 @@ impl Action for EtcdRestore {
 
     fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
         let restore = Restore {
-            tool: if self.v2_backup { UNPACK } else { "etcdutl" }.to_owned(),
+            tool: self.inside().map_or("etcdutl", |_| UNPACK).to_owned(),
             file: self.file.to_string(),
             sha256: self.sha256.to_string(),
             into: self.into.clone(),
@@ -247,7 +298,9 @@ impl Action for EtcdRestore {
             initial_cluster: self.initial_cluster.clone(),
             peer_urls: site.host.and_then(|host| host.peer_url.clone()).unwrap_or_default(),
             token: token(site),
-            bump: self.bumped().unwrap_or(0),
+            bump: self.bumped(),
+            pack: false,
+            inside: self.inside().map(str::to_owned),
         };
         vec![sight::on_host(site, HostOp::Restore(Box::new(restore)))]
     }

@@ -42,7 +42,7 @@ impl FilePut {
                     Some(backup) => format!("{}.db", backup.known()?),
                     None => self.local.as_deref()?.rsplit('/').next().unwrap_or_default().to_owned(),
                 };
-                Some(format!("{}/{}/files/{name}", site.host?.state_root(), site.run))
+                site.own_file(&name)
             }
         }
     }

@@ -23,9 +23,12 @@ pub mod etcd_force;
 pub mod etcd_log_level;
 pub mod etcd_prove;
 pub mod etcd_restore;
+pub mod etcd_restore_for;
 pub mod etcd_survey;
 pub mod etcd_swap;
 pub mod fenced;
+pub mod file_carry;
+pub mod file_discard;
 pub mod file_move;
 pub mod file_move_aside;
 pub mod file_own;
@@ -113,6 +116,11 @@ impl Site<'_> {
     /// The host of this call. Steps with an action that needs one are refused by `runbooks check`.
     pub fn host_name(&self) -> &str {
         self.host.map_or("", |host| host.name.as_str())
+    }
+
+    /// A file of this name in the run's own folder on the host.
+    pub fn own_file(&self, name: &str) -> Option<String> {
+        Some(format!("{}/{}/files/{name}", self.host?.state_root(), self.run))
     }
 
     /// The look at how the last call on this host ended. `None`: none was started.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::etcd_restore::tool;
 use super::{Action, Kind, Probe, Risk, SAYS, Site, backup_copy, etcd_log_level, sight};
 use crate::call::host::ServiceSeen;
 use crate::call::{Call, Look, Sight};
@@ -36,6 +37,8 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("leases", Kind::List),
     ("lease_ends", Kind::Object),
     ("log_level", Kind::Text),
+    ("can_restore", Kind::Bool),
+    ("can_bump", Kind::Bool),
     (SAYS, Kind::Text),
 ];
 
@@ -76,6 +79,8 @@ impl Action for ServiceInspect {
                 "leases": service.leases.keys().collect::<Vec<_>>(),
                 "lease_ends": service.leases,
                 "log_level": self.level(service, seen),
+                "can_restore": tool(service, site.host_name()).is_ok(),
+                "can_bump": tool(service, site.host_name()).is_ok_and(|(_, version)| version.restore_can_bump()),
                 SAYS: words(service, &self.level(service, seen)),
             })),
         }

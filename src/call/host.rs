@@ -164,6 +164,18 @@ pub enum HostOp {
         mode: Option<String>,
         owner: Option<String>,
     },
+    /// A file of another host, piece by piece through the bastion, which keeps nothing of it; the digest is checked before it gets its name.
+    Carry {
+        from: String,
+        /// Its path there.
+        file: String,
+        path: String,
+        sha256: String,
+    },
+    /// Removes a file that this run has put into its own folder on the host, and nothing else.
+    Discard {
+        path: String,
+    },
     /// rename(2) only.
     Rename {
         from: String,
@@ -275,7 +287,7 @@ pub struct Restore {
     pub file: String,
     /// Of the whole file, 64 hex digits. A file without etcd's own digest is hashed against it.
     pub sha256: String,
-    /// The directory to make, beside the old one on the same file system.
+    /// The directory to make, beside the old one on the same file system; or the archive.
     pub into: String,
     /// The log's directory, where it is a separate one.
     pub wal_into: Option<String>,
@@ -290,6 +302,12 @@ pub struct Restore {
     pub token: String,
     /// Raise the revision by so much; 0: leave it.
     pub bump: u64,
+    /// An archive is made of it, for a host that lacks the tool.
+    #[serde(default)]
+    pub pack: bool,
+    /// Of an archive: the folder in it that holds the data.
+    #[serde(default)]
+    pub inside: Option<String>,
 }
 
 impl Restore {

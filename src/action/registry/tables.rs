@@ -24,9 +24,12 @@ use crate::action::etcd_force::EtcdForce;
 use crate::action::etcd_log_level::EtcdLogLevel;
 use crate::action::etcd_prove::EtcdProve;
 use crate::action::etcd_restore::EtcdRestore;
+use crate::action::etcd_restore_for::EtcdRestoreFor;
 use crate::action::etcd_survey::{self, EtcdSurvey};
 use crate::action::etcd_swap::EtcdSwap;
 use crate::action::fenced::Fenced;
+use crate::action::file_carry::FileCarry;
+use crate::action::file_discard::FileDiscard;
 use crate::action::file_move::FileMove;
 use crate::action::file_move_aside::FileMoveAside;
 use crate::action::file_own::FileOwn;
@@ -164,6 +167,18 @@ pub static ACTIONS: &[ActionKind] = &[
         true,
         &[("path", Kind::Text), ("sha256", Kind::Text)],
     ),
+    ActionKind::of::<FileCarry>(
+        "file.carry",
+        "Brings a file of another host to this one, through the bastion, which keeps nothing of it; it gets its name only when its digest is right.",
+        true,
+        &[("path", Kind::Text), ("sha256", Kind::Text)],
+    ),
+    ActionKind::of::<FileDiscard>(
+        "file.discard",
+        "Removes a file that the run itself has put into its own folder on the host. Nothing else is ever removed.",
+        true,
+        &[("path", Kind::Text)],
+    ),
     ActionKind::of::<FileWrite>(
         "file.write",
         "Writes a whole file; the old one is kept under the run's folder on the host.",
@@ -211,6 +226,12 @@ pub static ACTIONS: &[ActionKind] = &[
     ActionKind::of::<EtcdRestore>(
         "etcd.restore",
         "Makes a data directory from a backup, beside the old one, with a fresh cluster token; nothing has to be stopped for it.",
+        true,
+        &[("path", Kind::Text), ("sha256", Kind::Text), (SAYS, Kind::Text)],
+    ),
+    ActionKind::of::<EtcdRestoreFor>(
+        "etcd.restore_for",
+        "Makes the data directory of another host, which lacks the tool, in an archive in the run's folder: carry it there with `file.carry`, and unpack it with `etcd.restore`.",
         true,
         &[("path", Kind::Text), ("sha256", Kind::Text), (SAYS, Kind::Text)],
     ),

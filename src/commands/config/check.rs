@@ -198,8 +198,9 @@ fn service(host: &Host, seen: &ServiceSeen) -> Vec<Finding> {
     }
     found.push(data_dir(host, seen));
     if let (Some(version), true) = (seen.version, seen.tools.is_empty()) {
-        let text =
-            format!("neither etcdutl nor etcdctl is installed; backups of etcd {version} cannot be restored here");
+        let text = format!(
+            "neither etcdutl nor etcdctl is installed; for backups of etcd {version} another host must restore"
+        );
         found.push(finding(name, "tools", Verdict::Warning, text));
     }
     found

@@ -38,6 +38,8 @@ pub fn what(op: &HostOp) -> String {
         HostOp::Thaw => "thaw configuration management".to_owned(),
         HostOp::WriteFile { path, .. } => format!("write {path}"),
         HostOp::PutFile { path, .. } => format!("upload {path}"),
+        HostOp::Carry { from, file, .. } => format!("carry {file} over from {from}"),
+        HostOp::Discard { path } => format!("remove {path}"),
         HostOp::Rename { from, to } => format!("rename {from} to {to}"),
         HostOp::MoveAside { path, to } => format!("move {path} aside to {to}"),
         HostOp::Own { path, .. } => format!("set the owner of {path}"),

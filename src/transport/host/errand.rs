@@ -43,8 +43,9 @@ impl Errand<'_> {
         if let HostOp::PutFile {
             local, path, sha256, ..
         } = op
+            && self.not_begun(tag).await?
         {
-            self.upload(local, path, sha256, tag).await?;
+            self.upload(local, path, sha256).await?;
         }
         match tag {
             Some(tag) if self.change && !in_place => self.detached(op, tag, &details).await,
@@ -78,18 +79,19 @@ impl Errand<'_> {
         }
     }
 
-    async fn upload(&self, local: &str, path: &str, sha256: &str, tag: Option<&Tag>) -> Result<(), CallError> {
-        if let Some(tag) = tag {
-            let look = HostOp::Detached { tag: tag.clone() };
-            let script = self
-                .place()
-                .direct(&look, &Details::default())
-                .map_err(|why| self.unsaid(why))?;
-            let frame = self.exchange(&script).await?;
-            if frame.text("state").as_deref() != Some("absent") {
-                return Ok(());
-            }
-        }
+    /// Whether nothing has been begun under this tag, so that what it reads must be sent first.
+    pub(super) async fn not_begun(&self, tag: Option<&Tag>) -> Result<bool, CallError> {
+        let Some(tag) = tag else { return Ok(true) };
+        let look = HostOp::Detached { tag: tag.clone() };
+        let script = self
+            .place()
+            .direct(&look, &Details::default())
+            .map_err(|why| self.unsaid(why))?;
+        let frame = self.exchange(&script).await?;
+        Ok(frame.text("state").as_deref() == Some("absent"))
+    }
+
+    async fn upload(&self, local: &str, path: &str, sha256: &str) -> Result<(), CallError> {
         let size = std::fs::metadata(local)
             .map_err(|error| self.unsaid(format!("cannot read {local}: {error}")))?
             .len();

@@ -40,6 +40,15 @@ fn on_host(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> String {
         let ssh = ssh_words(host).unwrap_or_else(|| quote(destination));
         return format!("{ssh} {} <{} >/dev/null", quote(&put), quote(local));
     }
+    if let HostOp::Carry { from, file, path, .. } = op
+        && let Some(source) = cluster.host(from)
+    {
+        let read = typed(source, vec![join(["cat", file])]);
+        return format!(
+            "{read} | {}",
+            typed(host, vec![format!("tee {} >/dev/null", quote(path))])
+        );
+    }
     typed(host, commands(host, cluster, op))
 }
 
@@ -200,6 +209,7 @@ fn commands(host: &Host, cluster: &ClusterConfig, op: &HostOp) -> Vec<String> {
             lines.extend(owner.iter().map(|owner| join(["chown", owner, path])));
             lines
         }
+        HostOp::Discard { path } => vec![join(["rm", path])],
         HostOp::Rename { from, to } => vec![join(["mv", "-n", "-T", from, to])],
         HostOp::MoveAside { path, to } => vec![join(["mv", "-n", "-T", path, to])],
         HostOp::Restore(restore) => restore_by_hand(restore),
@@ -221,30 +231,28 @@ fn restore_by_hand(restore: &Restore) -> Vec<String> {
     let dressed = std::iter::once(&restore.into)
         .chain(&restore.wal_into)
         .map(|path| join(["chown", "-R", &format!("{owner}:"), path]));
-    if restore.tool == "tar" {
+    if let Some(inside) = &restore.inside {
+        let strip = format!("--strip-components={}", inside.matches('/').count());
         let mut lines = vec![
             join(["mkdir", "-m", "700", &restore.into]),
-            join([
-                "tar",
-                "-C",
-                &restore.into,
-                "--strip-components=2",
-                "-xf",
-                &restore.file,
-                "./v2/member",
-            ]),
+            join(["tar", "-C", &restore.into, &strip, "-xf", &restore.file, inside]),
         ];
         let log = format!("{}/member/wal", restore.into);
         lines.extend(restore.wal_into.iter().map(|path| join(["mv", "-T", &log, path])));
         lines.extend(dressed);
         return lines;
     }
+    let made = if restore.pack {
+        format!("{}.part", restore.into)
+    } else {
+        restore.into.clone()
+    };
     let mut words = vec![
         restore.tool.clone(),
         "snapshot".to_owned(),
         "restore".to_owned(),
         restore.file.clone(),
-        format!("--data-dir={}", restore.into),
+        format!("--data-dir={made}"),
         format!("--name={}", restore.name),
         format!("--initial-cluster={}", restore.initial_cluster),
         format!("--initial-cluster-token={}", restore.token),
@@ -256,6 +264,10 @@ fn restore_by_hand(restore: &Restore) -> Vec<String> {
             format!("--bump-revision={}", restore.bump),
             "--mark-compacted".to_owned(),
         ]);
+    }
+    if restore.pack {
+        let packed = join(["tar", "-C", &made, "-cf", &restore.into, "./member"]);
+        return vec![join(words), packed, join(["rm", "-r", &made])];
     }
     std::iter::once(join(words)).chain(dressed).collect()
 }

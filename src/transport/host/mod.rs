@@ -1,6 +1,7 @@
 //! Hosts: their shells, reached by ssh or here, and what is asked of them.
 
 mod answer;
+mod carry;
 mod certificates;
 mod config;
 mod copy;
@@ -121,6 +122,19 @@ impl Hosts {
                 };
                 let service = first.inspect().await?;
                 errand.copy(service).await.map(|copy| HostAnswer::Copy(Box::new(copy)))
+            }
+            HostOp::Carry { from, file, path, .. } => {
+                let owner = self.reach(from, &errand.what)?;
+                let there = Errand {
+                    reach: &owner,
+                    what: format!("read {file}, to carry it over to {host}"),
+                    change: false,
+                    ..errand
+                };
+                if errand.not_begun(tag).await? {
+                    carry::over(&there, file, &errand, path).await?;
+                }
+                errand.any(op, tag).await
             }
             _ => errand.any(op, tag).await,
         }

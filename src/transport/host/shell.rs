@@ -133,6 +133,21 @@ impl Place<'_> {
         })
     }
 
+    /// Sends a piece of a file beside its place, behind what is there of it.
+    pub(super) fn piece(&self, path: &str, offset: u64, bytes: Vec<u8>) -> Result<Script, String> {
+        let mut text = self.preamble(None)?;
+        let (offset, length) = (offset.to_string(), bytes.len().to_string());
+        for (name, value) in [("path", path), ("offset", &offset), ("length", &length)] {
+            set(&mut text, name, value)?;
+        }
+        text.push_str(FILE);
+        text.push_str("receive_piece\n");
+        Ok(Script {
+            text,
+            feed: Feed::Bytes(bytes),
+        })
+    }
+
     /// Raw facts about the service; `dirs` are folders to look at besides those that the host names.
     pub(super) fn inspect(&self, dirs: &[String]) -> Result<Script, String> {
         let mut text = self.preamble(None)?;
@@ -306,7 +321,8 @@ impl Place<'_> {
             HostOp::ArmLease { .. } => (&[self.service_functions()], "op_arm_lease"),
             HostOp::DisarmLease { .. } => (&[self.service_functions()], "op_disarm_lease"),
             HostOp::WriteFile { .. } => (&[FILE], "op_write"),
-            HostOp::PutFile { .. } => (&[FILE], "op_put"),
+            HostOp::PutFile { .. } | HostOp::Carry { .. } => (&[FILE], "op_put"),
+            HostOp::Discard { .. } => (&[FILE], "op_discard"),
             HostOp::Rename { .. } => (&[FILE], "op_rename"),
             HostOp::MoveAside { .. } => (&[FILE], "op_move_aside"),
             HostOp::Own { .. } => (&[FILE], "op_own"),

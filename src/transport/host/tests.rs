@@ -1,5 +1,6 @@
 //! Every operation with a real shell on this machine, on a host of process kind: no root, no systemd.
 
+mod carry;
 mod certificates;
 mod record;
 mod sharing;
@@ -36,6 +37,14 @@ fn cluster(folder: &Path) -> Arc<ClusterConfig> {
         }),
         ..Host::named("h")
     };
+    let other = Host {
+        service: Service {
+            process_dir: Some(folder.join("other")),
+            ..host.service.clone()
+        },
+        name: "other".to_owned(),
+        ..host.clone()
+    };
     Arc::new(ClusterConfig {
         name: "c".to_owned(),
         endpoints: Vec::new(),
@@ -44,7 +53,7 @@ fn cluster(folder: &Path) -> Arc<ClusterConfig> {
         auth: AuthUser::default(),
         clients: None,
         backups: Backups::default(),
-        hosts: vec![host],
+        hosts: vec![host, other],
         discovery: None,
         call_timeout: Span(Duration::from_secs(5)),
     })

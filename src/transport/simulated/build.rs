@@ -167,6 +167,7 @@ impl Builder {
             v2_data: false,
             snapshots: Shared::default(),
             archives: Shared::default(),
+            packed: Shared::default(),
             clients_stopped: false,
         }
     }
@@ -199,6 +200,7 @@ impl Builder {
             ssh: true,
             sudo: true,
             version: self.version,
+            bare: false,
             skew: 0,
             certificates: Vec::new(),
             files: Files::new(files),

@@ -161,6 +161,13 @@ impl State {
                 // Content stands for itself by its digest.
                 target.write_file(path, &format!("sha256:{sha256}"), mode.as_deref(), owner.as_deref())
             }
+            HostOp::Carry {
+                from,
+                file,
+                path,
+                sha256,
+            } => self.carry(host, from, file, (path, sha256)),
+            HostOp::Discard { path } => target.discard(path),
             HostOp::Rename { from, to } => target.rename(from, to),
             HostOp::MoveAside { path, to } => target.move_aside(path, to),
             HostOp::Own { path, owner, mode } => target.own(path, owner, mode.as_deref()),

@@ -3,7 +3,7 @@
 use super::state::{FileEntry, SimHost, State};
 use crate::base::hash::sha256_hex;
 use crate::call::Fault;
-use crate::call::host::{HostAnswer, StatSeen, Stood};
+use crate::call::host::{HostAnswer, Restore, StatSeen, Stood};
 
 /// Bytes that a data directory weighs.
 const DATA_BYTES: u64 = 20 << 20;
@@ -119,6 +119,16 @@ impl SimHost {
         Ok(())
     }
 
+    /// A file of a run, with what stands beside it. Data is never removed.
+    pub(super) fn discard(&mut self, path: &str) -> Result<(), Trouble> {
+        if !path.starts_with("/var/lib/etcdops/") || self.files.get(path).is_some_and(|entry| entry.dir) {
+            return Err((Fault::Refused, format!("{path} is not a file of this run")));
+        }
+        self.files.remove(path);
+        self.files.remove(&Restore::marker(path));
+        Ok(())
+    }
+
     /// rename(2), never onto something that is there.
     pub(super) fn rename(&mut self, from: &str, to: &str) -> Result<(), Trouble> {
         if !self.files.contains_key(from) {
@@ -229,6 +239,26 @@ impl SimHost {
 }
 
 impl State {
+    /// A file of another host; `to`: its path here, and the digest that it must have.
+    pub(super) fn carry(&mut self, host: usize, from: &str, file: &str, to: (&str, &str)) -> Result<(), Trouble> {
+        let (path, sha256) = to;
+        let Some(source) = self.find(from) else {
+            return Err((Fault::Name, format!("there is no host {from}")));
+        };
+        if let Some(trouble) = self.shell_trouble(source, "read a file") {
+            return Err((trouble.fault, format!("{from}: {}", trouble.message)));
+        }
+        let there = self.hosts[source].stat(file);
+        match there.sha256 {
+            None => Err((Fault::Missing, format!("{file} is not there on {from}"))),
+            Some(found) if found != sha256 => {
+                let why = format!("the file that arrived has SHA-256 {found}, not {sha256}");
+                Err((Fault::Refused, why))
+            }
+            Some(_) => self.hosts[host].write_file(path, &format!("sha256:{sha256}"), Some("600"), None),
+        }
+    }
+
     /// The content of the host's data directory, with which its unit would start.
     pub(super) fn copy_in_place(&self, host: usize) -> Option<usize> {
         let path = self.unit_setting(host, "data-dir")?;

@@ -200,6 +200,11 @@ impl World {
         self.touch(host, |state, place| state.hosts[place].version = version);
     }
 
+    /// etcd's tools are not installed there.
+    pub fn take_tools(&self, host: &str) {
+        self.touch(host, |state, place| state.hosts[place].bare = true);
+    }
+
     /// The folder lies on a disk of its own, with so many bytes free.
     pub fn give_disk(&self, host: &str, folder: &str, free: u64) {
         self.touch(host, |state, place| {

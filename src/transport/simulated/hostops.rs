@@ -270,6 +270,8 @@ pub(super) fn what(op: &HostOp) -> String {
         HostOp::Freeze { .. } => "freeze configuration management",
         HostOp::Thaw => "thaw configuration management",
         HostOp::WriteFile { path, .. } | HostOp::PutFile { path, .. } => return format!("write {path}"),
+        HostOp::Carry { from, file, .. } => return format!("carry {file} over from {from}"),
+        HostOp::Discard { path } => return format!("remove {path}"),
         HostOp::Rename { from, to } => return format!("rename {from} to {to}"),
         HostOp::MoveAside { path, .. } => return format!("move {path} aside"),
         HostOp::Own { path, .. } => return format!("change the owner of {path}"),

@@ -4,6 +4,7 @@ use super::boot::{founder, initial_cluster};
 use super::disk::Trouble;
 use super::library::forced_ids;
 use super::state::{Applied, Change, DataCopy, Entry, FileEntry, State};
+use crate::base::hash::sha256_hex;
 use crate::call::Fault;
 use crate::call::host::Restore;
 use crate::cluster::member::Member;
@@ -28,8 +29,19 @@ impl State {
         let Some(file) = target.files.get(&restore.file) else {
             return fail(Fault::Missing, format!("{} is not there", restore.file));
         };
-        if restore.tool == "tar" {
+        if restore.inside.as_deref() == Some("./v2/member") {
             return self.unpack(host, restore);
+        }
+        if restore.inside.is_some() {
+            let packed = self.packed.get(&restore.sha256).cloned();
+            let Some(copy) = packed.filter(|_| file.content.contains(&restore.sha256)) else {
+                return fail(Fault::Refused, "./member: Not found in archive".to_owned());
+            };
+            self.made(host, restore, copy);
+            return Ok(());
+        }
+        if target.bare {
+            return fail(Fault::Missing, format!("there is no {} on this host", restore.tool));
         }
         let snapshot = self.snapshots.get(&restore.sha256).cloned();
         let (Some(snapshot), true) = (snapshot, file.content.contains(&restore.sha256)) else {
@@ -92,10 +104,16 @@ impl State {
     }
 
     fn made(&mut self, host: usize, restore: &Restore, copy: DataCopy) {
-        self.copies.push(copy);
-        let place = self.copies.len() - 1;
-        let mut entry = FileEntry::dir("etcd:etcd");
-        entry.copy = Some(place);
+        let entry = if restore.pack {
+            let digest = sha256_hex(restore.stamp().as_bytes());
+            self.packed.insert(digest.clone(), copy);
+            FileEntry::file(&format!("sha256:{digest}"), "root:root")
+        } else {
+            self.copies.push(copy);
+            let mut entry = FileEntry::dir("etcd:etcd");
+            entry.copy = Some(self.copies.len() - 1);
+            entry
+        };
         let files = &mut self.hosts[host].files;
         let marker = Restore::marker(&restore.into);
         files.insert(marker, FileEntry::file(&format!("{}\n", restore.stamp()), "root:root"));

@@ -143,10 +143,9 @@ impl State {
         let empty = entry.is_some_and(|entry| entry.copy.is_none());
         let (active, sub) = states(target);
         let process = target.process.as_ref();
-        let mut tools = BTreeMap::from([("etcdctl".to_owned(), target.version)]);
-        if target.version.minor >= 5 {
-            tools.insert("etcdutl".to_owned(), target.version);
-        }
+        let installed = |tool: &str| !target.bare && (tool == "etcdctl" || target.version.minor >= 5);
+        let tools = ["etcdctl", "etcdutl"].into_iter().filter(|tool| installed(tool));
+        let tools = tools.map(|tool| (tool.to_owned(), target.version)).collect();
         ServiceSeen {
             exists: true,
             active: active.to_owned(),

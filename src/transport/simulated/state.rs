@@ -58,6 +58,8 @@ pub(super) struct State {
     pub(super) snapshots: Shared<BTreeMap<String, Snapshot>>,
     /// What each archive of a data directory in the library holds, by its digest.
     pub(super) archives: Shared<BTreeMap<String, usize>>,
+    /// What each archive holds that a host has made for another one, by its digest.
+    pub(super) packed: Shared<BTreeMap<String, DataCopy>>,
 }
 
 /// The content of a snapshot file.
@@ -108,6 +110,8 @@ pub(super) struct SimHost {
     pub(super) ssh: bool,
     pub(super) sudo: bool,
     pub(super) version: Version,
+    /// etcd's tools are not installed.
+    pub(super) bare: bool,
     /// The host's clock minus the true time, in milliseconds.
     pub(super) skew: i64,
     /// Those that its etcd is set to use; none: it speaks no TLS.

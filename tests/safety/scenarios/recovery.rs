@@ -62,6 +62,38 @@ pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
                 ..PLAIN
             },
             Way {
+                label: "when some hosts lack the tool",
+                sizes: &[3],
+                prepare: |world, _| {
+                    world.take_backup(BACKUP);
+                    world.take_tools("etcd-1");
+                    world.take_tools("etcd-3");
+                },
+                ..PLAIN
+            },
+            Way {
+                label: "when only a host that stays out has the tool",
+                sizes: &[1],
+                spares: 1,
+                prepare: |world, _| {
+                    world.take_backup(BACKUP);
+                    world.take_tools("etcd-1");
+                },
+                parameters: |_| json!({ "members": "etcd-1" }),
+                ..PLAIN
+            },
+            Way {
+                label: "when no host has the tool",
+                sizes: &[3],
+                refused: |_, _| true,
+                refusal: "neither etcdutl nor etcdctl",
+                prepare: |world, size| {
+                    world.take_backup(BACKUP);
+                    (1..=size).for_each(|number| world.take_tools(&host(number)));
+                },
+                ..PLAIN
+            },
+            Way {
                 label: "on fewer hosts, the rest being stopped",
                 sizes: &[3],
                 agent: false,

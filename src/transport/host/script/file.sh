@@ -66,6 +66,16 @@ receive() {
   said=$(cat 2>&1 >"$path.etcdops-part") || fail disk-full "${said:-cannot write $path.etcdops-part}"
   [ "$(stat -c %s -- "$path.etcdops-part")" = "$size" ] || fail lost "only a part of the file arrived"
 }
+# What came before is kept only in the order in which it comes: the first piece begins anew.
+receive_piece() {
+  umask 077
+  part=$path.etcdops-part
+  try mkdir -p -- "$(dirname -- "$path")"
+  if [ "$offset" = 0 ]; then try rm -f -- "$part"; : >"$part" || fail refused "cannot write $part"; fi
+  [ "$(stat -c %s -- "$part" 2>/dev/null)" = "$offset" ] || fail lost "$part does not end where the piece begins, at byte $offset"
+  said=$(cat 2>&1 >>"$part") || fail disk-full "${said:-cannot write $part}"
+  [ "$(stat -c %s -- "$part")" = "$((offset + length))" ] || fail lost "only a part of the piece arrived"
+}
 op_put() {
   if [ -f "$path" ] && [ "$(digest "$path")" = "$sha256" ]; then dress "$path"; return 0; fi
   part=$path.etcdops-part
@@ -78,6 +88,15 @@ op_put() {
   case $path in "$root"/*) ;; *) try sync -- "$part" ;; esac
   try mv -f -T -- "$part" "$path"
   remember "$path" "$got"
+}
+# Only what this run has put into its own folder: nothing else is ever removed.
+op_discard() {
+  case $path in
+    */../* | */..) fail refused "$path is no plain path" ;;
+    "$root/$run/files/"*) ;;
+    *) fail refused "$path is not a file of this run" ;;
+  esac
+  try rm -f -- "$path" "$path.restored" "$path.etcdops-sha256" "$path.etcdops-part"
 }
 same_filesystem() { [ "$(stat -c '%d %m' -- "$1")" = "$(stat -c '%d %m' -- "$2")" ]; }
 op_rename() {

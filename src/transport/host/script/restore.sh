@@ -1,10 +1,12 @@
 # A data directory from a snapshot: made under another name, proved, dressed, marked, and only then given its name.
 # What a try left behind has our name and goes: it is never in the way of the next one.
 discard() { case $1 in *.etcdops-*.part | *.etcdops-*.new) rm -rf -- "$1" ;; esac; }
-give_up() { discard "$part"; discard "$wal_part"; discard "$wal_into"; }
-whole() { { [ "$tool" = tar ] || [ -s "$part/member/snap/db" ]; } && ls "${wal_part:-$part/member/wal}"/*.wal >/dev/null 2>&1; }
+give_up() { discard "$part"; discard "$wal_part"; discard "$wal_into"; discard "$into.tar.part"; }
+whole() { { [ "$inside" = ./v2/member ] || [ -s "$part/member/snap/db" ]; } && ls "${wal_part:-$part/member/wal}"/*.wal >/dev/null 2>&1; }
 unpack() {
-  mkdir -p -- "$part" && tar -C "$part" --strip-components=2 -xf "$file" ./v2/member && mkdir -p -- "$part/member/snap" || return
+  mkdir -p -- "$part" && tar -C "$part" --strip-components="$strip" -xf "$file" "$inside" && mkdir -p -- "$part/member/snap" || return
+  # An archive keeps no room for what will be written: where etcd had set some aside, holes are left.
+  for log in "$part"/member/wal/*.wal; do fallocate -l "$(stat -c %s -- "$log")" -- "$log" 2>/dev/null || :; done
   if [ -n "$wal_part" ]; then mv -T -- "$part/member/wal" "$wal_part"; fi
 }
 make_data() {
@@ -29,9 +31,21 @@ dress_data() {
     try find "$made" -exec sync -- {} +
   done
 }
+# For another host, which gives it an owner.
+pack_data() {
+  said=$(tar -C "$part" -S --hole-detection=raw -cf "$into.tar.part" ./member 2>&1) || { give_up; ended_badly; }
+  discard "$part"
+  try mv -T -- "$into.tar.part" "$part"
+  try sync -- "$part"
+}
+ended_badly() {
+  case $said in *'o space left'* | *'isk quota'*) fail disk-full "$said" ;; esac
+  fail refused "$said"
+}
 op_restore() {
   part=$into.part wal_part=${wal_into:+$wal_into.part}
-  if [ -d "$into" ] && [ "$(cat -- "$marker" 2>/dev/null)" = "$stamp" ]; then return 0; fi
+  if [ "$pack" = yes ]; then kind_made=-f; else kind_made=-d; fi
+  if [ $kind_made "$into" ] && [ "$(cat -- "$marker" 2>/dev/null)" = "$stamp" ]; then return 0; fi
   [ ! -e "$into" ] || fail refused "$into is there already, and no restore of this run made it"
   program=$(command -v "$tool") || fail missing "there is no $tool on this host"
   [ -f "$file" ] || fail missing "$file is not there"
@@ -45,17 +59,17 @@ op_restore() {
   if [ "$code" != 0 ] || ! whole; then
     give_up
     said=$(printf '%s\n' "$said" | tail -n 5)
-    case $said in *'o space left'* | *'isk quota'*) fail disk-full "$said" ;; esac
     [ "$code" != 0 ] || said="$tool said it had restored, and made no data directory; it said: $said"
-    fail refused "$said"
+    ended_badly
   fi
-  dress_data
+  if [ "$pack" = yes ]; then pack_data; else dress_data; fi
   printf '%s\n' "$stamp" >"$marker" || { give_up; fail disk-full "cannot write $marker"; }
   try sync -- "$marker"
   # The data directory's name comes last: it is the proof.
   if [ -n "$wal_part" ]; then try mv -n -T -- "$wal_part" "$wal_into"; fi
   try mv -n -T -- "$part" "$into"
   sync -- "$(dirname -- "$into")"
+  [ "$pack" != yes ] || remember "$into" "$(digest "$into")"
 }
 # Two renames. Of a mount point the contents: the old ones first go into a folder inside, then `.in` says that the new ones follow.
 op_swap() {

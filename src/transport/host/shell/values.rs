@@ -4,6 +4,9 @@ use crate::base::quote::join;
 use crate::call::host::{Command, HostOp, Life, Restore, Stood};
 use crate::cluster::host::Host;
 
+/// The mode of what holds the keys of a cluster.
+const PRIVATE: &str = "600";
+
 /// The operation's own values, as shell variables.
 #[expect(clippy::too_many_lines, reason = "a table: one arm for each operation")]
 pub(super) fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, String)>, String> {
@@ -92,6 +95,12 @@ pub(super) fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, Stri
             values.push(("sha256", sha256.clone()));
             values
         }
+        HostOp::Carry { path, sha256, .. } => {
+            let mut values = dressed(path, Some(&PRIVATE.to_owned()), None);
+            values.push(("sha256", sha256.clone()));
+            values
+        }
+        HostOp::Discard { path } => vec![("path", path.clone())],
         HostOp::Own { path, owner, mode } => dressed(path, mode.as_ref(), Some(owner)),
         HostOp::Restore(restore) => restoring(restore),
         HostOp::Swap { path, new, old } => {
@@ -123,6 +132,7 @@ fn in_marker(life: Option<&Life>) -> Result<String, String> {
 }
 
 fn restoring(restore: &Restore) -> Vec<(&'static str, String)> {
+    let inside = restore.inside.clone().unwrap_or_default();
     vec![
         ("tool", restore.tool.clone()),
         ("file", restore.file.clone()),
@@ -138,6 +148,9 @@ fn restoring(restore: &Restore) -> Vec<(&'static str, String)> {
         ("peer_urls", restore.peer_urls.clone()),
         ("token", restore.token.clone()),
         ("bump", restore.bump.to_string()),
+        ("pack", yes(restore.pack)),
+        ("strip", inside.matches('/').count().to_string()),
+        ("inside", inside),
     ]
 }
 
