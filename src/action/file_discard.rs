@@ -20,7 +20,7 @@ impl Action for FileDiscard {
     }
 
     fn describe(&self, _site: &Site<'_>) -> String {
-        format!("remove {}, a file of this run that is no longer needed", self.path)
+        format!("remove {}, which this run no longer needs", self.path.named("file"))
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {

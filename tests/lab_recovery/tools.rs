@@ -38,8 +38,8 @@ pub fn come_back_through_another_host(lab: &Lab) {
     let run = run_id(lab.bastion());
     for host in HOSTS {
         let there = format!("https://{host}:2379");
-        let count = lab.etcdctl(&["--endpoints", &there, "get", "--prefix", "key", "--keys-only"]);
-        assert_eq!(count.split_whitespace().count(), 20, "{host}");
+        let values = lab.etcdctl(&["--endpoints", &there, "get", "--prefix", "key", "--print-value-only"]);
+        assert_eq!(values.split_whitespace().count(), 20, "{host}");
         let left = format!(
             "find /var/lib/etcdops/{run}/files {DATA}* -maxdepth 1 -name '*.etcdops-data.tar*' -o -maxdepth 1 -name '*.part'"
         );

@@ -31,8 +31,9 @@ dress_data() {
     try find "$made" -exec sync -- {} +
   done
 }
-# For another host, which gives it an owner.
+# For another host, which gives it an owner. What etcd has set aside for its log and not written yet need not be carried.
 pack_data() {
+  for log in "$part"/member/wal/*.wal; do fallocate -d -- "$log" 2>/dev/null || :; done
   said=$(tar -C "$part" -S --hole-detection=raw -cf "$into.tar.part" ./member 2>&1) || { give_up; ended_badly; }
   discard "$part"
   try mv -T -- "$into.tar.part" "$part"
