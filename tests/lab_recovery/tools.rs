@@ -38,7 +38,7 @@ pub fn come_back_through_another_host(lab: &Lab) {
     let run = run_id(lab.bastion());
     for host in HOSTS {
         let there = format!("https://{host}:2379");
-        let values = lab.etcdctl(&["--endpoints", &there, "get", "--prefix", "key", "--print-value-only"]);
+        let values = lab.etcdctl(&["--endpoints", &there, "get", "--prefix", "ke", "--print-value-only"]);
         assert_eq!(values.split_whitespace().count(), 20, "{host}");
         let left = format!(
             "find /var/lib/etcdops/{run}/files {DATA}* -maxdepth 1 -name '*.etcdops-data.tar*' -o -maxdepth 1 -name '*.part'"

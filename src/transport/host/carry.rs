@@ -18,7 +18,7 @@ pub(super) async fn over(from: &Errand<'_>, file: &str, to: &Errand<'_>, path: &
         let behind = done + bytes.len() as u64;
         // The next piece is read while this one is sent.
         let (sender, reader) = (bounded(to), bounded(from));
-        let (_, (next, now)) =
+        let ((), (next, now)) =
             tokio::try_join!(sender.send_piece(path, done, bytes), reader.range(file, behind, PIECE))?;
         if now != size {
             let why = format!("{file} has changed in the middle: it had {size} bytes, and has {now}");

@@ -16,7 +16,7 @@ pub(super) fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, Stri
             .ok_or("the inventory gives no `freeze` commands for this host")
     };
     Ok(match op {
-        HostOp::Stat { path } | HostOp::Disk { path } => vec![("path", path.clone())],
+        HostOp::Stat { path } | HostOp::Disk { path } | HostOp::Discard { path } => vec![("path", path.clone())],
         HostOp::Log { since, lines, contains } => vec![
             (
                 "since",
@@ -100,7 +100,6 @@ pub(super) fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, Stri
             values.push(("sha256", sha256.clone()));
             values
         }
-        HostOp::Discard { path } => vec![("path", path.clone())],
         HostOp::Own { path, owner, mode } => dressed(path, mode.as_ref(), Some(owner)),
         HostOp::Restore(restore) => restoring(restore),
         HostOp::Swap { path, new, old } => {
