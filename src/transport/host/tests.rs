@@ -19,6 +19,12 @@ use crate::cluster::host::{
 
 const BOUND: Duration = Duration::from_secs(20);
 
+fn write(path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+    std::fs::File::create(path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, content.as_ref()))
+        .unwrap();
+}
+
 fn cluster(folder: &Path) -> Arc<ClusterConfig> {
     let host = Host {
         shell: Shell::Local,
@@ -169,9 +175,7 @@ async fn a_file_arrives_only_with_its_digest() {
     let world = World::new();
     let local = world.path("local");
     let content = [0_u8, 255, 10, 39].repeat(300_000);
-    std::fs::File::create(&local)
-        .and_then(|mut file| std::io::Write::write_all(&mut file, &content))
-        .unwrap();
+    write(&local, &content);
     let digest = crate::base::hash::sha256_hex(&content);
     let put = |sha256: &str| HostOp::PutFile {
         local: local.clone(),

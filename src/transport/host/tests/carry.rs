@@ -27,7 +27,7 @@ async fn a_file_of_another_host_arrives_whole_or_not_at_all() {
     fs::create_dir(world.path("there")).unwrap();
     // Several pieces, and a part of one.
     let content: Vec<u8> = (0..20_000_003_u32).map(|place| (place % 251) as u8).collect();
-    fs::write(&file, &content).unwrap();
+    write(&file, &content);
     let sha256 = sha256_hex(&content);
 
     let wrong = world
@@ -69,10 +69,10 @@ head -c 4000000 /dev/zero >>"$d/member/wal/0.wal"
 async fn a_data_directory_is_packed_there_and_unpacked_here() {
     let world = World::new();
     let tool = world.path("tool");
-    fs::write(&tool, TOOL).unwrap();
+    write(&tool, TOOL);
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
     let backup = world.path("backup.db");
-    fs::write(&backup, "backup").unwrap();
+    write(&backup, "backup");
     let own = |name: &str| format!("{}/{name}", world.path("state/2026-11-20-1304-k3f9/files"));
     fs::create_dir_all(own("")).unwrap();
 

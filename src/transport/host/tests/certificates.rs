@@ -20,16 +20,10 @@ async fn seen(world: &World) -> CertificatesSeen {
     }
 }
 
-fn write(path: &str, text: &str) {
-    std::fs::File::create(path)
-        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
-        .unwrap();
-}
-
 #[tokio::test]
 async fn what_etcd_is_set_to_use_is_told_with_the_hosts_time() {
     let world = World::new();
-    write(&world.path("argv"), "/usr/bin/etcd\n--name=h\n");
+    write(world.path("argv"), "/usr/bin/etcd\n--name=h\n");
     assert_eq!(seen(&world).await.files, [], "no TLS at all");
     let (peer, authorities) = (world.path("peer.pem"), world.path("ca.pem"));
     let argv = format!(
@@ -37,10 +31,10 @@ async fn what_etcd_is_set_to_use_is_told_with_the_hosts_time() {
         world.path("gone.pem"),
         world.path("empty.pem"),
     );
-    write(&world.path("argv"), &argv);
+    write(world.path("argv"), &argv);
     write(&peer, &pem(2020..2021).0);
     write(&authorities, &(pem(2020..2021).1 + &pem(2020..2090).1));
-    write(&world.path("empty.pem"), "nothing\n");
+    write(world.path("empty.pem"), "nothing\n");
     let found = seen(&world).await;
     let here = crate::base::clock::now();
     assert!((here.as_second() - found.now.as_second()).abs() < 60, "{found:?}");
