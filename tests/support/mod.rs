@@ -17,11 +17,17 @@ pub fn soak() -> bool {
     std::env::var_os("ETCDOPS_SOAK").is_some()
 }
 
-/// Asks until the answer is yes; panics with what did not come true within `bound`.
+/// Asks until the answer is yes; panics with what did not come true within `bound`. What takes long to ask is asked less often: the hosts
+/// of other tests run on this machine too.
 pub fn wait_until(what: &str, bound: Duration, mut answer: impl FnMut() -> bool) {
     let end = Instant::now() + bound;
-    while !answer() {
+    loop {
+        let asked = Instant::now();
+        if answer() {
+            return;
+        }
         assert!(Instant::now() < end, "{what}: not within {} s", bound.as_secs());
-        std::thread::sleep(Duration::from_millis(20));
+        let pause = asked.elapsed() * 2;
+        std::thread::sleep(pause.clamp(Duration::from_millis(20), Duration::from_millis(500)));
     }
 }
