@@ -78,8 +78,10 @@ impl Survey<'_> {
         }
         if self.outstanding.is_empty() {
             for endpoint in 0..self.answers.endpoints.len() {
-                for question in [Question::Status, Question::Members, Question::Read] {
-                    if self.asked_twice.insert((endpoint, question)) {
+                if self.asked_twice.insert((endpoint, Question::Status)) {
+                    let place = &mut self.answers.endpoints[endpoint];
+                    (place.status, place.members, place.read) = (None, None, None);
+                    for question in [Question::Status, Question::Members, Question::Read] {
                         self.ask(endpoint, question, self.bound);
                     }
                 }
