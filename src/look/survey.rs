@@ -43,6 +43,8 @@ pub struct Survey<'a> {
     cluster: &'a ClusterConfig,
     transport: &'a dyn Transport,
     started: Timestamp,
+    /// When everyone was asked last: at the start, or once more.
+    asked: Timestamp,
     bound: Duration,
     depth: Depth,
     answers: Answers,
@@ -62,10 +64,12 @@ pub struct Survey<'a> {
 
 impl<'a> Survey<'a> {
     pub fn new(cluster: &'a ClusterConfig, transport: &'a dyn Transport, bound: Span, depth: Depth) -> Self {
+        let started = transport.now();
         Self {
             cluster,
             transport,
-            started: transport.now(),
+            started,
+            asked: started,
             bound: bound.0,
             depth,
             answers: Answers::default(),
@@ -115,7 +119,7 @@ impl<'a> Survey<'a> {
         if self.depth == Depth::Thorough || !self.only_the_silent_remain() {
             return self.pending.next().await;
         }
-        let elapsed = self.transport.now().duration_since(self.started).unsigned_abs();
+        let elapsed = self.transport.now().duration_since(self.asked).unsigned_abs();
         let silent_for =
             |(endpoint, _): &(usize, Question)| self.transport.silent_for(&self.answers.endpoints[*endpoint].url);
         let shortest = self.outstanding.iter().map(silent_for).min().unwrap_or_default();

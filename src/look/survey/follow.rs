@@ -77,6 +77,7 @@ impl Survey<'_> {
             return false;
         }
         if self.outstanding.is_empty() {
+            self.asked = self.transport.now();
             for endpoint in 0..self.answers.endpoints.len() {
                 if self.asked_twice.insert((endpoint, Question::Status)) {
                     let place = &mut self.answers.endpoints[endpoint];
