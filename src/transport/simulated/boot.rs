@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::data::{Applied, Change, DataCopy, Entry};
 use super::shared::Shared;
-use super::state::{Applied, Change, DataCopy, Entry, FileEntry, Process, State};
+use super::state::{FileEntry, Process, State};
 use crate::call::host::SettingFrom;
 use crate::cluster::member::{Id, Member};
 

@@ -2,8 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::data::{Change, Snapshot};
 use super::machine::refused;
-use super::state::{Change, Snapshot, State};
+use super::state::State;
 use crate::base::hash::sha256_hex;
 use crate::call::etcd::StatusAnswer;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault};

@@ -203,14 +203,14 @@ impl State {
 }
 
 /// As `etcdctl backup` gives them: others than any that a cluster had.
-pub(super) fn forced_ids(copy: &super::state::DataCopy) -> Forced {
+pub(super) fn forced_ids(copy: &super::data::DataCopy) -> Forced {
     Forced {
         member_id: Id(copy.member ^ 0x5a5a),
         cluster_id: Id(copy.cluster ^ 0x5a5a),
     }
 }
 
-fn content(copy: &super::state::DataCopy) -> Content {
+fn content(copy: &super::data::DataCopy) -> Content {
     Content {
         revision: copy.applied.revision(),
         term: Some(copy.last_term()),

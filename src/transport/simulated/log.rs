@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
+use super::data::{Change, Entry};
 use super::raft::ROUNDS;
-use super::state::{Change, Entry, State};
+use super::state::State;
 use crate::cluster::model::needed;
 
 impl State {

@@ -1,7 +1,8 @@
 //! etcd's own refusals of membership changes, by version (`--strict-reconfig-check`, on by default since 3.1).
 
 use super::boot::id_of;
-use super::state::{BEGIN, Change, State};
+use super::data::Change;
+use super::state::{BEGIN, State};
 use crate::call::EtcdAnswer;
 use crate::cluster::member::{Id, Member};
 use crate::cluster::model::needed;

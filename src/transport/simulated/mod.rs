@@ -8,6 +8,7 @@ mod build;
 mod change;
 mod clock;
 mod copy;
+mod data;
 mod disk;
 mod drive;
 mod etcd;

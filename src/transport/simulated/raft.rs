@@ -3,7 +3,8 @@
 
 use std::cmp::Reverse;
 
-use super::state::{Change, Entry, State};
+use super::data::{Change, Entry};
+use super::state::State;
 use crate::cluster::model::needed;
 
 /// More rounds than any world needs to come to rest.

@@ -1,9 +1,10 @@
 //! etcd's own restore: a data directory of a new cluster from a snapshot.
 
 use super::boot::{founder, initial_cluster};
+use super::data::{Applied, Change, DataCopy, Entry};
 use super::disk::Trouble;
 use super::library::forced_ids;
-use super::state::{Applied, Change, DataCopy, Entry, FileEntry, State};
+use super::state::{FileEntry, State};
 use crate::base::hash::sha256_hex;
 use crate::call::Fault;
 use crate::call::host::Restore;
