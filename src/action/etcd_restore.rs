@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Late, Probe, Risk, SAYS, Site, sight};
 use crate::base::duration::Span;
-use crate::call::host::{HostOp, Restore, ServiceSeen, StatSeen};
+use crate::call::host::{HostOp, Restore, ServiceSeen};
 use crate::call::{Call, Look, Sight};
 use crate::cluster::model::Model;
 use crate::cluster::version::Version;
@@ -117,21 +117,50 @@ pub(super) fn fitting(service: &ServiceSeen, host: &str, bump: u64) -> Result<(&
     Ok((tool, version))
 }
 
-/// What has been made of a restore, by the looks at its place and at the marker beside it. `Err`: that settles it.
-pub(super) fn made<'a>(restore: &Restore, kind: &str, seen: &'a [Sight]) -> Result<&'a StatSeen, Probe> {
-    let (made, marker) = match (sight::stat(seen, 0), sight::stat(seen, 1)) {
-        (Ok(made), Ok(marker)) => (made, marker),
-        (Err(why), _) | (_, Err(why)) => return Err(Probe::Unknown(why)),
+/// Looks at what a restore needs and has made on the step's host.
+pub(super) fn looks_at(site: &Site<'_>, into: &str) -> Vec<Look> {
+    let host = site.host_name();
+    vec![
+        Look::service(host),
+        Look::stat(host, into),
+        Look::stat(host, &Restore::marker(into)),
+    ]
+}
+
+/// What has been made of a restore, by those looks: a directory, whose digest is that of the backup, or an archive.
+pub(super) fn probed(seen: &[Sight], wanted: impl FnOnce(&ServiceSeen) -> Result<Restore, String>) -> Probe {
+    let (service, made, marker) = match (sight::service(seen), sight::stat(seen, 0), sight::stat(seen, 1)) {
+        (Ok(service), Ok(made), Ok(marker)) => (service, made, marker),
+        (Err(why), ..) | (_, Err(why), _) | (.., Err(why)) => return Probe::Unknown(why),
+    };
+    let restore = match wanted(service) {
+        Ok(restore) => restore,
+        Err(why) => return Probe::Conflict(why),
+    };
+    let (kind, sha256) = if restore.pack {
+        ("file", made.sha256.as_deref())
+    } else {
+        ("dir", Some(restore.sha256.as_str()))
     };
     let whole = marker.content.as_deref().map(str::trim) == Some(restore.stamp().as_str());
     match made.kind.as_deref() {
-        Some(found) if found == kind && whole => Ok(made),
-        Some(_) => Err(Probe::Conflict(format!(
+        Some(found) if found == kind && whole => Probe::Done(json!({
+            "path": restore.into,
+            "sha256": sha256,
+            SAYS: trap(&restore, service.tools.get(&restore.tool)),
+        })),
+        Some(_) => Probe::Conflict(format!(
             "{} is there already, and no restore of this run made it",
             restore.into
-        ))),
-        None => Err(Probe::NotYet("not restored yet".to_owned())),
+        )),
+        None => Probe::NotYet("not restored yet".to_owned()),
     }
+}
+
+/// The call that carries it out. A big database takes its time.
+pub(super) fn carried_out(site: &Site<'_>, restore: Restore) -> Call {
+    let bound = site.timeout.max(Span::seconds(600));
+    sight::on_host_within(site, HostOp::Restore(Box::new(restore)), bound)
 }
 
 impl EtcdRestore {
@@ -196,7 +225,7 @@ pub(super) fn raised(bump: u64) -> String {
 }
 
 /// What an old tool leaves in the database.
-pub(super) fn trap(restore: &Restore, version: Option<&Version>) -> String {
+fn trap(restore: &Restore, version: Option<&Version>) -> String {
     if restore.tool == UNPACK {
         return "unpacked".to_owned();
     }
@@ -252,37 +281,16 @@ impl Action for EtcdRestore {
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
-        let host = site.host_name();
-        vec![
-            Look::service(host),
-            Look::stat(host, &self.into),
-            Look::stat(host, &Restore::marker(&self.into)),
-        ]
+        looks_at(site, &self.into)
     }
 
     fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
-        let service = match sight::service(seen) {
-            Ok(service) => service,
-            Err(why) => return Probe::Unknown(why),
-        };
-        let restore = match self.restore(site, service) {
-            Ok(restore) => restore,
-            Err(why) => return Probe::Conflict(why),
-        };
-        match made(&restore, "dir", seen) {
-            Ok(_) => Probe::Done(json!({
-                "path": self.into,
-                "sha256": restore.sha256,
-                SAYS: trap(&restore, service.tools.get(&restore.tool)),
-            })),
-            Err(settled) => settled,
-        }
+        probed(seen, |service| self.restore(site, service))
     }
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let restore = self.restore(site, sight::service(seen).ok()?).ok()?;
-        let bound = site.timeout.max(Span::seconds(600));
-        Some(sight::on_host_within(site, HostOp::Restore(Box::new(restore)), bound))
+        Some(carried_out(site, restore))
     }
 
     fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {

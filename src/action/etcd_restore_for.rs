@@ -1,10 +1,10 @@
 //! `etcd.restore_for`: makes the data directory of another host, which lacks the tool, and puts it into an archive to be carried there.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::etcd_restore::{fitting, made, members, raised, token, trap};
-use super::{Action, Late, Probe, Risk, SAYS, Site, sight};
+use super::etcd_restore::{carried_out, fitting, looks_at, members, probed, raised, token};
+use super::{Action, Late, Probe, Risk, Site, sight};
 use crate::base::duration::Span;
 use crate::base::files::safe_name;
 use crate::call::host::{HostOp, Restore, ServiceSeen};
@@ -93,37 +93,16 @@ impl Action for EtcdRestoreFor {
     }
 
     fn looks(&self, site: &Site<'_>) -> Vec<Look> {
-        let (host, into) = (site.host_name(), self.into(site));
-        vec![
-            Look::service(host),
-            Look::stat(host, &into),
-            Look::stat(host, &Restore::marker(&into)),
-        ]
+        looks_at(site, &self.into(site))
     }
 
     fn probe(&self, site: &Site<'_>, _before: Option<&Value>, seen: &[Sight]) -> Probe {
-        let service = match sight::service(seen) {
-            Ok(service) => service,
-            Err(why) => return Probe::Unknown(why),
-        };
-        let restore = match self.restore(site, service) {
-            Ok(restore) => restore,
-            Err(why) => return Probe::Conflict(why),
-        };
-        match made(&restore, "file", seen) {
-            Ok(archive) => Probe::Done(json!({
-                "path": restore.into,
-                "sha256": archive.sha256,
-                SAYS: trap(&restore, service.tools.get(&restore.tool)),
-            })),
-            Err(settled) => settled,
-        }
+        probed(seen, |service| self.restore(site, service))
     }
 
     fn call(&self, site: &Site<'_>, seen: &[Sight]) -> Option<Call> {
         let restore = self.restore(site, sight::service(seen).ok()?).ok()?;
-        let bound = site.timeout.max(Span::seconds(600));
-        Some(sight::on_host_within(site, HostOp::Restore(Box::new(restore)), bound))
+        Some(carried_out(site, restore))
     }
 
     fn by_hand(&self, site: &Site<'_>) -> Vec<Call> {
