@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::cli::{Cli, Ran};
+use crate::support::etcd::etcdctl;
 
 /// A world with a playground that is taken down at the end, also of a test that fails.
 struct Play {
@@ -314,19 +315,6 @@ fn two_playgrounds_do_not_meet_and_a_member_that_cannot_start_is_told_with_its_l
         .code(1)
         .says(&["etcd-1", "playground status"]);
     let _ = one.run(&["playground", "status"]).code(0);
-}
-
-/// Keys that the member itself has, whatever the others have.
-#[expect(clippy::disallowed_methods, reason = "the test starts a process of its own")]
-fn etcdctl(folder: &Path, url: &str, words: &[&str]) -> String {
-    let ended = std::process::Command::new(folder.join("etcdctl"))
-        .env("ETCDCTL_API", "3")
-        .args(["--endpoints", url])
-        .args(words)
-        .output()
-        .unwrap();
-    assert!(ended.status.success(), "{ended:?}");
-    String::from_utf8(ended.stdout).unwrap()
 }
 
 /// etcd writes what is committed to its log with the next entry only: after a SIGKILL the database has more than the log says, and a start

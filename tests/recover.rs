@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::cli::{Cli, Ran, program_path};
-use crate::support::etcd::{Etcds, USUAL, programs};
+use crate::support::etcd::{Etcds, USUAL, etcdctl, programs};
 use crate::support::wait_until;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -44,15 +44,7 @@ impl Play {
     fn control(&self, words: &[&str]) -> String {
         let health = self.json(&["health"]);
         let endpoint = health["members"][0]["endpoint"].as_str().unwrap();
-        #[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
-        let output = std::process::Command::new(programs(USUAL).join("etcdctl"))
-            .env("ETCDCTL_API", "3")
-            .args(["--endpoints", endpoint])
-            .args(words)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        etcdctl(&programs(USUAL), endpoint, words)
     }
 
     fn folder(&self, host: &str) -> PathBuf {

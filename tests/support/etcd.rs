@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -20,10 +20,24 @@ pub fn programs(version: &str) -> PathBuf {
     let folder = cache.join("etcd").join(version);
     assert!(
         folder.join("etcd").exists(),
-        "no etcd {version} in {}: `make setup` fetches it",
+        "no etcd {version} in {}: `tests/setup test` fetches it",
         folder.display()
     );
     folder
+}
+
+/// What etcd's own client of this folder says through one endpoint.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "tests start programs themselves")]
+pub fn etcdctl(folder: &Path, endpoint: &str, words: &[&str]) -> String {
+    let output = Command::new(folder.join("etcdctl"))
+        .env("ETCDCTL_API", "3")
+        .args(["--endpoints", endpoint])
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A port that nobody else of these tests uses, held by a lock as long as this lives.
