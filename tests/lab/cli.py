@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import base
+import doors
 import lifecycle
 import network
 import options
@@ -45,23 +46,13 @@ def opened(arguments):
 
 def into_host(lab, host):
     """The command that enters all of the host's namespaces."""
-    pid = ready.init_of(lab, host)
-    if pid is None:
+    if ready.init_of(lab, host) is None:
         raise LabError(f"{host.name} is off; `lab start {host.name}` switches it on")
-    return ["nsenter", f"--target={pid}", "--all", "--"]
+    return [doors.door(lab, host.name)]
 
 
-def into_bastion(lab):
-    """The command that enters the bastion and stays in this folder. Who came through sudo works there as themselves."""
-    pid = lifecycle.supervisor_of(lab)["pid"]
-    argv = ["nsenter", f"--target={pid}", "--net", "--mount", f"--wdns={os.getcwd()}", "--"]
-    if "SUDO_UID" in os.environ:
-        argv += ["setpriv", f"--reuid={os.environ['SUDO_UID']}", f"--regid={os.environ['SUDO_GID']}", "--init-groups"]
-    return argv
-
-
-def become(argv, environment=None):
-    os.execvpe(argv[0], argv, {**os.environ, **(environment or {})})
+def become(argv):
+    os.execvp(argv[0], argv)
 
 
 def own_words(arguments):
@@ -71,54 +62,26 @@ def own_words(arguments):
 
 def exec_in_host(arguments):
     lab = opened(arguments)
-    words = own_words(arguments) or ["/bin/bash", "--login"]
-    environment = ["env", "-i", f"TERM={os.environ.get('TERM', 'dumb')}", "HOME=/root", "USER=root",
-                   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-    become(into_host(lab, lab.host(arguments.host)) + environment + words)
+    become(into_host(lab, lab.host(arguments.host)) + (own_words(arguments) or ["/bin/bash", "--login"]))
 
 
 def exec_in_bastion(arguments):
     lab = opened(arguments)
-    words = own_words(arguments) or [os.environ.get("SHELL", "/bin/bash")]
-    become(into_bastion(lab) + words, variables(lab))
+    become([doors.door(lab, "bastion")] + (own_words(arguments) or [os.environ.get("SHELL", "/bin/bash")]))
 
 
 def ssh(arguments):
     lab = opened(arguments)
     host = lab.host(arguments.host)
-    become(into_bastion(lab) + ["ssh", "-F", lab.path("ssh", "config"), host.name] + own_words(arguments))
+    become([doors.door(lab, "bastion"), "ssh", "-F", lab.path("ssh", "config"), host.name] + own_words(arguments))
 
 
 def etcdctl(arguments):
-    """etcdctl of the members' version, with what it needs in its environment (a password never in argv)."""
-    lab = opened(arguments)
-    program = os.path.join(rootfs.etcd_folder(), lab.members[0].etcd, "etcdctl")
-    old = spec.numbers(lab.members[0].etcd) < (3, 4, 0)
-    environment = {**client_variables(lab), **({"ETCDCTL_API": "3"} if old else {})}
-    for word in own_words(arguments):  # etcdctl refuses a setting that is both a flag and in the environment
-        environment.pop("ETCDCTL_" + word.removeprefix("--").split("=")[0].upper().replace("-", "_"), None)
-    become(into_bastion(lab) + [program] + own_words(arguments), environment)
-
-
-def variables(lab):
-    """What a person in the bastion has in the environment."""
-    return {"ETCDOPS_LAB": lab.name, "ETCDOPS_CONFIG": lab.path("etcdops.yaml"),
-            "ETCDOPS_LAB_SSH_CONFIG": lab.path("ssh", "config")}
-
-
-def client_variables(lab):
-    """etcdctl's own variables. Not set for everything in the bastion: etcdops honours them, over its inventory."""
-    values = {"ETCDCTL_ENDPOINTS": ",".join(lab.client_url(host) for host in lab.members)}
-    if lab.tls:
-        values.update(ETCDCTL_CACERT=lab.path("pki", "ca.crt"), ETCDCTL_CERT=lab.path("pki", "client.crt"),
-                      ETCDCTL_KEY=lab.path("pki", "client.key"))
-    if lab.auth:
-        values["ETCDCTL_USER"] = f"root:{spec.ROOT_PASSWORD}"
-    return values
+    become([doors.door(opened(arguments), "etcdctl")] + own_words(arguments))
 
 
 def show_env(lab):
-    for name, value in variables(lab).items():
+    for name, value in doors.variables(lab).items():
         print(f"export {name}={shlex.quote(value)}")
 
 

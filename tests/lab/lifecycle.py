@@ -10,6 +10,7 @@ import sys
 import time
 
 import base
+import doors
 import inventory
 import ready
 import rootfs
@@ -38,7 +39,10 @@ def up(arguments):
         inventory.make(lab)
         lab.save()
         process = start_supervisor(lab, theirs, arguments.owner_pid)
-        write(lab.path("supervisor"), json.dumps(identify(process.pid)))
+        supervisor = identify(process.pid)
+        write(lab.path("supervisor"), json.dumps(supervisor))
+        doors.make_for_bastion(lab, supervisor)
+        doors.make_for_etcdctl(lab)
         theirs.close()
         hear_from(ours)
         wait_until_usable(lab, process.pid, arguments.settled)
@@ -61,10 +65,9 @@ def explain(lab, problem):
             if said and not isinstance(problem, KeyboardInterrupt):
                 print(f"--- {name}\n{said}", file=sys.stderr)
     for host in lab.members:
-        pid = ready.init_of(lab, host)
-        if pid and isinstance(problem, LabError):
-            done = subprocess.run(["nsenter", f"--target={pid}", "--all", "--", "journalctl", "--boot", "--no-pager",
-                                   "--lines=12", f"--unit={lab.unit}"], capture_output=True, text=True)
+        if ready.init_of(lab, host) and isinstance(problem, LabError):
+            done = subprocess.run([doors.door(lab, host.name), "journalctl", "--boot", "--no-pager", "--lines=12",
+                                   f"--unit={lab.unit}"], capture_output=True, text=True)
             print(f"--- {host.name}\n{done.stdout.strip()}", file=sys.stderr)
 
 

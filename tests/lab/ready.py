@@ -3,9 +3,7 @@
 import json
 import os
 import socket
-import ssl
 import time
-import urllib.request
 
 from system import LabError, alive, read
 
@@ -32,6 +30,8 @@ def ssh_ready(lab, host):
 def tls_context(lab):
     if not lab.tls:
         return None
+    import ssl  # takes long, and few commands ask etcd
+
     context = ssl.create_default_context(cafile=lab.path("pki", "ca.crt"))
     context.load_cert_chain(lab.path("pki", "client.crt"), lab.path("pki", "client.key"))
     return context
@@ -39,6 +39,8 @@ def tls_context(lab):
 
 def ask(lab, host, path):
     """GET on the host's client port; None when there is no good answer."""
+    import urllib.request
+
     url = f"{lab.scheme}://{host.ip}:2379{path}"
     try:
         with urllib.request.urlopen(url, timeout=1, context=tls_context(lab)) as answer:

@@ -15,6 +15,7 @@ import subprocess
 import time
 import traceback
 
+import doors
 import network
 import rootfs
 from system import (LabError, alive, die_with_parent, end_cgroups, identify, kill, make_cgroups, processes_in_network,
@@ -69,7 +70,9 @@ class Supervisor:
                                        preexec_fn=place, start_new_session=True)
         self.running[host.name] = process
         init = wait_until(lambda: self.find_init(host), 20, f"{host.name}: systemd as PID 1")
-        write(self.lab.path("init-" + host.name), json.dumps(identify(init)))
+        identity = identify(init)
+        write(self.lab.path("init-" + host.name), json.dumps(identity))
+        doors.make_for_host(lab, host, identity)
 
     def find_init(self, host):
         process = self.running[host.name]
@@ -95,6 +98,7 @@ class Supervisor:
         process.wait()
         wait_until(lambda: not alive(init), 10, f"{host.name}: the end of its init")
         os.remove(self.lab.path("init-" + host.name))
+        doors.close(self.lab, host)
         wait_until(lambda: end_cgroups(self.lab.cgroup(host)), 10, f"{host.name}: the end of its processes")
 
     def serve(self):

@@ -1,6 +1,6 @@
 //! The lab from Rust: `Lab::up(&["--members", "3", "--tls"])` boots real hosts; dropping it takes them down.
 //!
-//! The options are those of `tests/lab/lab up`. Hosts are etcd-1, etcd-2, …, spares last. At most three labs stand at a
+//! The options are those of `tests/lab/lab up`. Hosts are etcd-1, etcd-2, …, spares last. At most four labs stand at a
 //! time; more tests wait for their turn. A test that dies takes its lab with it.
 
 #![expect(clippy::disallowed_methods, reason = "tests start processes of their own")]
@@ -15,7 +15,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::{env, fs};
 
 pub use bastion::Bastion;
-use bastion::run_as_root;
+use bastion::{door, run_as_root};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab");
 const ETCDOPS: &str = env!("CARGO_BIN_EXE_etcdops");
@@ -93,7 +93,7 @@ impl Lab {
         let folder = env::var("ETCDOPS_LABS").unwrap_or_else(|_| "/run/etcdops-labs".to_owned());
         let folder = Path::new(&folder).join(&name);
         let homes = tempfile::tempdir().expect("a temporary folder");
-        let bastion = Bastion::new(&name, &folder, homes.path().join("bastion"));
+        let bastion = Bastion::new(&folder, homes.path().join("bastion"));
         Some(Self {
             name,
             folder,
@@ -115,7 +115,7 @@ impl Lab {
 
     /// One more bastion: the same network and inventory, a home folder (and so a record of runs) of its own.
     pub fn other_bastion(&self, name: &str) -> Bastion {
-        Bastion::new(&self.name, &self.folder, self.homes.path().join(name))
+        Bastion::new(&self.folder, self.homes.path().join(name))
     }
 
     /// Runs etcdops on the bastion to its end, without a terminal.
@@ -131,7 +131,7 @@ impl Lab {
 
     /// As `etcdctl`, and may fail.
     pub fn try_etcdctl(&self, arguments: &[&str]) -> Finished {
-        self.lab("etcdctl", arguments)
+        self.through("etcdctl", arguments)
     }
 
     /// Runs a shell line on the host as root, past ssh; it must succeed.
@@ -142,12 +142,13 @@ impl Lab {
 
     /// As `exec`, and may fail.
     pub fn try_exec(&self, host: &str, script: &str) -> Finished {
-        self.lab("exec", &[host, "sh", "-c", script])
+        self.through(host, &["sh", "-c", script])
     }
 
     /// Runs a shell line on the host through ssh, as the operator.
     pub fn ssh(&self, host: &str, script: &str) -> Finished {
-        self.lab("ssh", &[host, script])
+        let config = self.folder.join("ssh/config");
+        self.through("bastion", &["ssh", "-F", &config.to_string_lossy(), host, script])
     }
 
     /// Copies a file of this machine to the host, as root's, with this mode.
@@ -156,7 +157,8 @@ impl Lab {
         let file = fs::File::open(local).expect("the file to copy");
         let ended = Finished::from(
             run_as_root(&[])
-                .args([PROGRAM, "exec", "--name", &self.name, host, "sh", "-c"])
+                .arg(door(&self.folder, host))
+                .args(["sh", "-c"])
                 .arg(format!(
                     "mkdir -p $(dirname {path}) && cat >{path} && chmod {mode} {path}"
                 ))
@@ -227,6 +229,17 @@ impl Lab {
         self.lab("use", &[host, version]).good();
     }
 
+    /// Past the lab's own program, which takes longer to start than most commands take.
+    fn through(&self, name: &str, arguments: &[&str]) -> Finished {
+        run_as_root(&[])
+            .args(["timeout", "--kill-after=5", COMMAND_BOUND])
+            .arg(door(&self.folder, name))
+            .args(arguments)
+            .output()
+            .expect("`timeout` starts")
+            .into()
+    }
+
     fn lab(&self, command: &str, arguments: &[&str]) -> Finished {
         run_as_root(&[])
             .args(["timeout", "--kill-after=5", COMMAND_BOUND, PROGRAM])
@@ -288,7 +301,7 @@ fn loud(text: &str) {
 /// One of the places for labs: much of a lab's time is waiting, for elections and starts, but two cores do not carry more.
 struct Turn;
 
-static FREE: Mutex<u32> = Mutex::new(3);
+static FREE: Mutex<u32> = Mutex::new(4);
 static FREED: Condvar = Condvar::new();
 
 impl Turn {

@@ -4,22 +4,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use super::{COMMAND_BOUND, ETCDOPS, Finished, PROGRAM};
+use super::{COMMAND_BOUND, ETCDOPS, Finished};
 
 /// Where an operator sits: a process here has the machine's files and the lab's network and names.
 pub struct Bastion {
-    lab: String,
+    lab: PathBuf,
     home: PathBuf,
-    config: PathBuf,
 }
 
 impl Bastion {
-    pub(super) fn new(lab: &str, folder: &Path, home: PathBuf) -> Self {
+    pub(super) fn new(lab: &Path, home: PathBuf) -> Self {
         fs::create_dir_all(&home).expect("a home folder");
         Self {
             lab: lab.to_owned(),
             home,
-            config: folder.join("etcdops.yaml"),
         }
     }
 
@@ -34,7 +32,8 @@ impl Bastion {
         let variables = self.variables();
         let mut command = run_as_root(&variables);
         command
-            .args([PROGRAM, "bastion", "--name", &self.lab, "--", program])
+            .arg(door(&self.lab, "bastion"))
+            .arg(program)
             .args(arguments)
             .current_dir(&self.home);
         command
@@ -65,11 +64,15 @@ impl Bastion {
             ("XDG_DATA_HOME", below(".local/share")),
             ("XDG_STATE_HOME", below(".local/state")),
             ("XDG_CACHE_HOME", below(".cache")),
-            ("ETCDOPS_CONFIG", self.config.display().to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
     }
+}
+
+/// The lab's script that runs a command on a host, or in the bastion.
+pub(super) fn door(lab: &Path, name: &str) -> PathBuf {
+    lab.join("doors").join(name)
 }
 
 /// A command with exactly these variables (none given: ours), through sudo unless we are root.
