@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use expectrl::{Expect, Session};
 use serde_json::Value;
 
 use crate::support::cli::{Cli, program_path};
 use crate::support::etcd::{Etcds, USUAL};
+use crate::support::terminal::Terminal;
 use crate::support::wait_until;
 
 fn serving() -> Etcds {
@@ -114,11 +114,10 @@ fn declined(cli: &Cli) {
         .envs(cli.environment())
         .env("TERM", "xterm")
         .current_dir(cli.work());
-    let mut session = Session::spawn(command).unwrap();
-    session.set_expect_timeout(Some(Duration::from_secs(60)));
-    session.expect("Remove 2 backups for good?").unwrap();
-    session.send("n\r").unwrap();
-    session.expect("code=4.").unwrap();
+    let mut terminal = Terminal::of(command);
+    terminal.sees("Remove 2 backups for good?");
+    terminal.types("n\r");
+    terminal.ends(4);
 }
 
 /// Also where the inventory does not say where backups are kept: there are some, so somebody takes them.

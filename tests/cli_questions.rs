@@ -1,14 +1,10 @@
 //! Questions on a real terminal: agreed to, declined, interrupted, typed; and the runs that come of them.
 
-use std::time::Duration;
-
-use expectrl::{Expect, Session};
 use serde_json::Value;
 
 use crate::support::cli::Cli;
 use crate::support::etcd;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::terminal::Terminal;
 
 /// Changes something, then waits for what never comes.
 const NEVER: &str = "\
@@ -65,38 +61,13 @@ impl World {
             .env_clear()
             .envs(self.0.environment())
             .current_dir(self.0.work());
-        let mut session = Session::spawn(command).unwrap();
-        session.set_expect_timeout(Some(PATIENCE));
-        session.get_process_mut().set_window_size(80, 40).unwrap();
-        Terminal(session)
+        Terminal::with_columns(command, 80)
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
         let _ = self.0.run(["playground", "down"]);
-    }
-}
-
-pub struct Terminal(expectrl::session::OsSession);
-
-impl Terminal {
-    /// Waits for this text; gives what came before it.
-    #[track_caller]
-    pub fn sees(&mut self, text: &str) -> String {
-        match self.0.expect(text) {
-            Ok(found) => String::from_utf8_lossy(found.before()).into_owned(),
-            Err(error) => panic!("`{text}` never came: {error}"),
-        }
-    }
-
-    pub fn types(&mut self, text: &str) {
-        self.0.send(text).unwrap();
-    }
-
-    #[track_caller]
-    pub fn ends(mut self, code: u8) -> String {
-        self.sees(&format!("code={code}."))
     }
 }
 

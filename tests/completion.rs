@@ -2,13 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use expectrl::{Expect, Session};
-
 use crate::support::cli::{Cli, program_path};
 use crate::support::etcd::{Etcds, USUAL};
+use crate::support::terminal::Terminal;
 
-/// How long a shell may take for anything: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
 const PROMPT: &str = "READY> ";
 
 const INVENTORY: &str = "\
@@ -51,9 +48,7 @@ fn world() -> Cli {
     cli
 }
 
-struct Shell {
-    session: expectrl::session::OsSession,
-}
+struct Shell(Terminal);
 
 impl Shell {
     /// Starts a shell without its own configuration, and loads the completion as the help says.
@@ -82,27 +77,24 @@ impl Shell {
             .env_clear()
             .envs(cli.environment())
             .current_dir(cli.work());
-        let mut session = Session::spawn(command).unwrap();
-        session.set_expect_timeout(Some(PATIENCE));
-        let mut shell = Self { session };
+        let mut shell = Self(Terminal::of(command));
         shell.line(prompt);
         shell.line(load);
         shell
     }
 
     fn line(&mut self, text: &str) {
-        self.session.send(format!("{text}\r")).unwrap();
-        self.session.expect(PROMPT).unwrap();
+        self.0.types(&format!("{text}\r"));
+        self.0.sees(PROMPT);
     }
 
     /// Types the beginning of a command, presses TAB, and tells the words of what then stands there.
     fn complete(&mut self, typed: &str) -> String {
         // The answer is known by its brackets; the typed text has none.
-        self.session.send(format!("{typed}\t")).unwrap();
-        self.session.send("\x01printf '<%s>' \x05 ; echo '|''E'\r").unwrap();
-        let found = self.session.expect("|E").unwrap();
-        let shown = String::from_utf8_lossy(found.before()).into_owned();
-        self.session.expect(PROMPT).unwrap();
+        self.0.types(&format!("{typed}\t"));
+        self.0.types("\x01printf '<%s>' \x05 ; echo '|''E'\r");
+        let shown = self.0.sees("|E");
+        self.0.sees(PROMPT);
         let words = shown.lines().last().unwrap_or_default();
         let start = words
             .rfind("<etcdops")
@@ -254,7 +246,7 @@ fn members_are_asked_for_where_nothing_is_known() {
         "etcdops.yaml",
         &format!("clusters: {{here: {{endpoints: ['{}']}}}}\n", etcd.url(0)),
     );
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + Duration::from_secs(30);
     let name = loop {
         let found = offered(&cli, &["run", "own-say", "--set", "who="]);
         // A busy machine may need a second TAB.

@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
 use etcdops::base::files::write_private;
-use expectrl::{Expect, Session};
 
 use crate::support::lab::{Finished, Lab};
+use crate::support::terminal::Terminal;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const HOSTS: [(&str, &str); 3] = [("etcd-1", "11"), ("etcd-2", "12"), ("etcd-3", "13")];
 
 /// As `tests/lab` sets it.
@@ -36,12 +34,10 @@ fn invocation(lab: &Lab, host: &str) -> String {
 fn with_password(lab: &Lab, arguments: &[&str], password: &str) -> String {
     let mut command = lab.bastion().etcdops_command(arguments);
     command.stdin(Stdio::inherit());
-    let mut session = Session::spawn(command).unwrap();
-    session.set_expect_timeout(Some(PATIENCE));
-    session.expect("Password of sudo on the hosts of lab").unwrap();
-    session.send(format!("{password}\r")).unwrap();
-    let shown = session.expect(expectrl::Eof).unwrap();
-    String::from_utf8_lossy(shown.as_bytes()).into_owned()
+    let mut terminal = Terminal::of(command);
+    terminal.sees("Password of sudo on the hosts of lab");
+    terminal.types(&format!("{password}\r"));
+    terminal.rest()
 }
 
 /// Everything that etcdops has written below the operator's home.

@@ -1,13 +1,11 @@
 //! What `health` prints on 80 and on 200 columns, and where no terminal is.
 
-use std::time::Duration;
-
 use etcdops::cluster::observed::Observed;
-use expectrl::{Expect, Session};
 
 use super::{cluster_of, until};
 use crate::support::cli::{Cli, program_path};
 use crate::support::etcd::{Etcds, USUAL};
+use crate::support::terminal::Terminal;
 
 const NAMES: [&str; 3] = [
     "tools-k8s-etcd-1.tools.eqiad1.cloud",
@@ -108,11 +106,7 @@ fn on_a_terminal(arguments: &[&str]) -> String {
         .env_remove("COLUMNS")
         .env("TERM", "xterm")
         .current_dir(cli.work());
-    let mut session = Session::spawn(command).unwrap();
-    session.set_expect_timeout(Some(Duration::from_secs(60)));
-    let found = session.expect(expectrl::Eof).unwrap();
-    let text = String::from_utf8_lossy(found.as_bytes()).into_owned();
-    let text = anstream::adapter::strip_str(&text).to_string();
+    let text = anstream::adapter::strip_str(&Terminal::of(command).rest()).to_string();
     assert!(widest(&text) <= 80, "{text}");
     text
 }

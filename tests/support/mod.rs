@@ -8,6 +8,7 @@ pub mod fakes;
 pub mod lab;
 pub mod membership;
 pub mod runs;
+pub mod terminal;
 pub mod writer;
 
 use std::time::{Duration, Instant};
@@ -28,6 +29,6 @@ pub fn wait_until(what: &str, bound: Duration, mut answer: impl FnMut() -> bool)
         }
         assert!(Instant::now() < end, "{what}: not within {} s", bound.as_secs());
         let pause = asked.elapsed() * 2;
-        std::thread::sleep(pause.clamp(Duration::from_millis(20), Duration::from_millis(500)));
+        std::thread::sleep(pause.clamp(Duration::from_millis(5), Duration::from_millis(500)));
     }
 }

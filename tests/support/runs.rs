@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use expectrl::{Expect, Session};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::lab::Bastion;
+use super::terminal::Terminal;
 use super::wait_until;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -86,18 +86,12 @@ pub fn begun(bastion: &Bastion, arguments: &[&str], step: &str) -> Child {
 #[track_caller]
 pub fn answering(bastion: &Bastion, arguments: &str, answers: &[(&str, &str)], code: u8) {
     let line = format!("{} {arguments}; echo \"code=$?.\"", env!("CARGO_BIN_EXE_etcdops"));
-    let mut session = Session::spawn(bastion.command("bash", &["--norc", "-c", &line])).unwrap();
-    session.set_expect_timeout(Some(3 * MINUTE));
-    session.get_process_mut().set_window_size(120, 40).unwrap();
+    let mut terminal = Terminal::with_columns(bastion.command("bash", &["--norc", "-c", &line]), 120);
     for (question, answer) in answers {
-        if let Err(error) = session.expect(*question) {
-            panic!("{arguments}: `{question}` never came: {error}");
-        }
-        session.send(format!("{answer}\r")).unwrap();
+        terminal.sees(question);
+        terminal.types(&format!("{answer}\r"));
     }
-    if let Err(error) = session.expect(format!("code={code}.")) {
-        panic!("{arguments}: not {code}: {error}");
-    }
+    terminal.ends(code);
 }
 
 /// Which records to be killed at: a fixed sample, all of them in `make soak`.
