@@ -11,14 +11,24 @@ op_run_look() {
 as_asked() {
   if [ "$elevate" = yes ] || [ -z "$login" ] || [ "$(id -u)" != 0 ]; then "$@"; else runuser -u "$login" -- "$@"; fi
 }
-# What was frozen before us stays frozen: only what $frozen records is ours to thaw.
+# What was frozen before us stays frozen: only what $frozen records is ours to thaw. A freeze for another cluster on this host is kept
+# by both: the last one to let go of it thaws.
 frozen=$root/$cluster.frozen
+frozen_for_another() {
+  for other in "$root"/*.frozen; do [ "$other" = "$frozen" ] || [ ! -e "$other" ] || return 0; done
+  return 1
+}
 op_freeze() {
-  if [ -e "$frozen" ]; then remind; return; fi
-  [ -z "$check" ] || ! sh -c "$check" >/dev/null 2>&1 </dev/null || return 0
+  standing=no
+  [ -z "$check" ] || ! sh -c "$check" >/dev/null 2>&1 </dev/null || standing=yes
+  if [ -e "$frozen" ]; then
+    if [ -z "$check" ] || [ "$standing" = yes ]; then remind; return; fi
+  elif [ "$standing" = yes ] && ! frozen_for_another; then
+    return 0
+  fi
   private_dir "$root"
   printf '%s\n' "$run" >"$frozen" || fail disk-full "cannot write $frozen"
-  said=$(sh -c "$command" 2>&1 </dev/null) || { code=$?; rm -f "$frozen"; fail refused "the command ended with status $code: $said"; }
+  [ "$standing" = yes ] || said=$(sh -c "$command" 2>&1 </dev/null) || { code=$?; rm -f "$frozen"; fail refused "the command ended with status $code: $said"; }
   remind
 }
 # Says loudly that it has been frozen for too long. Only says it: what is fenced would start again after a thaw.
@@ -31,10 +41,15 @@ remind() {
 }
 op_thaw() {
   [ -e "$frozen" ] || return 0
-  said=$(sh -c "$command" 2>&1 </dev/null) || fail refused "the command ended with status $?: $said"
+  frozen_for_another || said=$(sh -c "$command" 2>&1 </dev/null) || fail refused "the command ended with status $?: $said"
   rm -f "$frozen"
   [ "$kind" != systemd ] || systemctl stop "$reminder.timer" 2>/dev/null
   return 0
 }
-op_freeze_check() { if sh -c "$command" >/dev/null 2>&1 </dev/null; then put frozen yes; else put frozen no; fi; }
+# A freeze that stands for another cluster only is none of ours.
+op_freeze_check() {
+  if ! sh -c "$command" >/dev/null 2>&1 </dev/null; then put frozen no
+  elif [ ! -e "$frozen" ] && frozen_for_another; then put frozen no
+  else put frozen yes; fi
+}
 op_clock() { put nanos "$(date +%s%N)"; }

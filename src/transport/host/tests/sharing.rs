@@ -85,3 +85,41 @@ fn under_systemd_each_cluster_and_unit_has_paths_of_its_own() {
         assert!(marker.unwrap().text.contains("marker=$root/$cluster.run\n"));
     }
 }
+
+#[tokio::test]
+async fn a_freeze_that_two_clusters_share_ends_with_the_last_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let clusters = [of_cluster(folder.path(), "a"), of_cluster(folder.path(), "b")];
+    let is_frozen = || folder.path().join("frozen").exists();
+    let change = async |who: usize, op: HostOp, key: &str| {
+        let tag = tag(key);
+        let done = clusters[who].perform("h", &op, Some(&tag), BOUND, &Unwatched).await;
+        assert_eq!(done.unwrap(), HostAnswer::Done, "{key}");
+    };
+    let counts = async |who: usize| {
+        clusters[who]
+            .perform("h", &HostOp::FreezeCheck, None, BOUND, &Unwatched)
+            .await
+            .unwrap()
+    };
+    let freeze = || HostOp::Freeze { at_most: None };
+
+    change(0, freeze(), "a-1").await;
+    assert_eq!(counts(0).await, HostAnswer::Frozen(true));
+    assert_eq!(counts(1).await, HostAnswer::Frozen(false), "not on b's account yet");
+    change(1, freeze(), "b-1").await;
+    assert_eq!(counts(1).await, HostAnswer::Frozen(true));
+    change(0, HostOp::Thaw, "a-2").await;
+    assert!(is_frozen(), "b still works");
+    assert_eq!(counts(0).await, HostAnswer::Frozen(false), "a has let go of it");
+    assert_eq!(counts(1).await, HostAnswer::Frozen(true));
+
+    // Thawed by hand meanwhile: b's freeze is made good.
+    std::fs::remove_file(folder.path().join("frozen")).unwrap();
+    assert_eq!(counts(1).await, HostAnswer::Frozen(false));
+    change(1, freeze(), "b-2").await;
+    assert!(is_frozen());
+    change(1, HostOp::Thaw, "b-3").await;
+    assert!(!is_frozen(), "the last one thaws");
+    assert_eq!(counts(1).await, HostAnswer::Frozen(false));
+}
