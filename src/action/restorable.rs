@@ -84,21 +84,18 @@ impl Condition for Restorable {
     }
 
     fn judge(&self, site: &Site<'_>, seen: &[Sight], _earlier: Option<&[Sight]>) -> Verdict {
+        let on = hosts(&self.on, site);
         let mut services = Vec::new();
-        for sight in seen {
-            match sight {
-                Sight::Host(HostAnswer::Service(service)) => services.push(service.as_ref()),
-                Sight::Blind(error) => return Verdict::Unknown(error.to_string()),
-                _ => return Verdict::Unknown("a host was not looked at".to_owned()),
+        for (place, host) in on.iter().copied().chain(self.helper.as_deref()).enumerate() {
+            match seen.get(place) {
+                Some(Sight::Host(HostAnswer::Service(service))) => services.push(service.as_ref()),
+                Some(Sight::Blind(error)) => return Verdict::Unknown(error.to_string()),
+                _ => return Verdict::Unknown(format!("etcd's programs on {host} were not looked at")),
             }
         }
-        let hosts = hosts(&self.on, site);
-        let helping = self.helper.as_ref().and_then(|_| services.get(hosts.len()).copied());
-        if services.len() < hosts.len() {
-            return Verdict::Unknown("a host was not looked at".to_owned());
-        }
+        let helping = self.helper.as_ref().and_then(|_| services.get(on.len()).copied());
         let (mut able, mut lacking) = (Vec::new(), Vec::new());
-        for (host, service) in hosts.into_iter().zip(services) {
+        for (host, service) in on.into_iter().zip(services) {
             match self.made_by(host, service, helping) {
                 Ok(by) => able.push(by),
                 Err(why) => lacking.push(why),
