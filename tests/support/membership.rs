@@ -1,6 +1,5 @@
 //! What tests of membership share: the member list, runs that are caught at a step, a cluster that serves.
 
-use std::fs;
 use std::process::Child;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::lab::{Finished, Lab};
-use super::runs::{journal, signal, spawned};
+use super::runs::signal;
 use super::wait_until;
 
 pub const MINUTES: Duration = Duration::from_mins(3);
@@ -49,21 +48,6 @@ pub fn change(lab: &Lab, arguments: &[&str]) -> Finished {
     let done = lab.etcdops(&[arguments, &["--no-backup", "--yes"]].concat());
     assert_eq!(done.code, Some(0), "{arguments:?}\n{}{}", done.stdout, done.stderr);
     done
-}
-
-/// Starts a run and waits until this step of it has begun.
-pub fn begun(lab: &Lab, arguments: &[&str], step: &str) -> Child {
-    let before = journal(lab.bastion());
-    let mut child = spawned(lab.bastion(), arguments);
-    let wanted = format!("\"step\":\"{step}\"");
-    wait_until(&format!("{step} begins"), MINUTES, || {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended before {step}");
-        journal(lab.bastion())
-            .filter(|path| Some(path) != before.as_ref())
-            .and_then(|path| fs::read_to_string(path).ok())
-            .is_some_and(|text| text.contains(&wanted))
-    });
-    child
 }
 
 /// The run stands still meanwhile: what befalls it is there before it goes on, however fast it is.

@@ -77,6 +77,9 @@ pub(super) fn hint(error: &CallError) -> Option<String> {
     let text = match error.fault {
         Fault::Sudo => "give the ssh user sudo on the host, or let etcdops ask for the password: -K",
         Fault::HostKey => "check the host's key, then add it to known_hosts: ssh HOST",
+        Fault::Name | Fault::Connect | Fault::Timeout | Fault::Tls => {
+            "find out why (etcdops config check), then: etcdops resume"
+        }
         Fault::DiskFull => "make room on the host, then: etcdops resume",
         Fault::Auth => "check --user and --password-file, or the ssh key",
         _ => return None,
