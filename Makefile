@@ -28,10 +28,10 @@ check:
 	cargo clippy --all-targets -- -D warnings
 	cargo test --test main generated
 
-# The tests that take a sample take everything. Hours.
+# The tests that take a sample take everything, and those that take minutes are run as well. Hours.
 soak:
 	tests/setup test
-	PROPTEST_RNG_SEED=$$(date +%s) ETCDOPS_SOAK=1 cargo test
+	PROPTEST_RNG_SEED=$$(date +%s) ETCDOPS_SOAK=1 cargo test -- --include-ignored
 
 # etcdops beside etcdctl and ssh, on the lab.
 bench:

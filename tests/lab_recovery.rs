@@ -251,10 +251,8 @@ fn versions_sizes_and_layouts_come_back_from_total_loss() {
 
 /// What befalls a host while it is restored: the run stops, nothing is lost, and it goes on afterwards.
 #[test]
+#[ignore = "takes minutes: make soak"]
 fn a_full_disk_a_power_cut_and_an_agent_that_starts_etcd_lose_nothing() {
-    if !soak() {
-        return;
-    }
     let Some(lab) = Lab::up(&["--members", "3", "--etcd", "3.5", "--disk-mb", "900"]) else {
         return;
     };
@@ -312,10 +310,8 @@ fn a_full_disk_a_power_cut_and_an_agent_that_starts_etcd_lose_nothing() {
 
 /// Fewer hosts, then others; a log with a directory of its own; the revision raised above all that was seen.
 #[test]
+#[ignore = "takes minutes: make soak"]
 fn a_cluster_comes_back_on_fewer_and_on_other_hosts() {
-    if !soak() {
-        return;
-    }
     let wal = "ETCD_WAL_DIR=/var/lib/etcd/wal";
     let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.6", "--set", wal]) else {
         return;

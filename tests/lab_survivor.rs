@@ -256,6 +256,7 @@ fn of_three_one_is_left(options: &[&str]) {
 }
 
 #[test]
+#[ignore = "takes minutes: make soak"]
 fn a_survivor_of_every_version_becomes_three_again() {
     let all: [&[&str]; 6] = [
         &["--etcd", "3.5", "--tls", "--client-cert-auth", "--auth"],
@@ -265,20 +266,21 @@ fn a_survivor_of_every_version_becomes_three_again() {
         &["--etcd", "3.7", "--tls", "--auth", "--config", "file"],
         &["--etcd", "3.6", "--auth", "--config", "dropin"],
     ];
-    for options in &all[..if soak() { all.len() } else { 0 }] {
+    for options in all {
         of_three_one_is_left(options);
     }
 }
 
 #[test]
+#[ignore = "takes minutes: make soak"]
 fn two_of_five_of_every_version_become_two_again() {
     let all: [&[&str]; 3] = [
         &["--etcd", "3.7", "--tls", "--auth"],
         &["--etcd", "3.6"],
         &["--etcd", "3.5"],
     ];
-    for options in &all[..if soak() { all.len() } else { 0 }] {
-        let Some(lab) = Lab::up(&[&["--members", "5"], *options].concat()) else {
+    for options in all {
+        let Some(lab) = Lab::up(&[&["--members", "5"], options].concat()) else {
             continue;
         };
         put(&lab, "entry", 10);
@@ -292,10 +294,8 @@ fn two_of_five_of_every_version_become_two_again() {
 
 /// A peer URL that only its own host can reach, and a learner that nobody started: what an old recovery by hand leaves.
 #[test]
+#[ignore = "takes minutes: make soak"]
 fn a_peer_url_of_localhost_is_corrected_and_learners_are_put_out() {
-    if !soak() {
-        return;
-    }
     // Before 3.5.25 a forced start keeps learners.
     let Some(lab) = Lab::up(&["--members", "3", "--spare", "1", "--etcd", "3.4"]) else {
         return;

@@ -19,7 +19,7 @@ while [ -e "$1" ]; do
     if timeout 3 "$ETCDCTL" --command-timeout=2s put "writer/$number" "$number" >/dev/null 2>&1; then
         echo "$number $EPOCHREALTIME"
     fi
-    sleep 0.2
+    sleep 0.4
 done
 "#;
 
