@@ -42,9 +42,13 @@ pub fn answers(root: &Path, state: &State, observed: &Observed) -> Vec<(String, 
     let answer = |host: &PlayHost| {
         let runs = recorded(&host_dir(root, &host.name)).is_some_and(Recorded::alive);
         let seen = observed.on_host(&host.name);
-        let is_listed = seen.is_some_and(|seen| seen.member.is_some());
+        // While no process of it runs, who answers at its port is somebody else.
+        let somebody_else = !runs && seen.is_some_and(|seen| seen.cluster_id.is_some());
+        let is_listed = seen.is_some_and(|seen| seen.member.is_some()) && !somebody_else;
         match seen {
-            _ if !is_listed && (observed.member_list_known || !had_member(root, host)) => Answer::NoMember,
+            _ if !is_listed && (observed.member_list_known && !somebody_else || !had_member(root, host)) => {
+                Answer::NoMember
+            }
             _ if !runs => Answer::NoProcess,
             None => Answer::Ill("nobody knows it".to_owned()),
             Some(seen) => judge(seen),
@@ -82,4 +86,40 @@ fn judge(seen: &MemberSeen) -> Answer {
 /// The transport of this playground.
 pub(super) fn transport(root: &Path, state: &State, connect: &Connect<'_>) -> Box<dyn Transport> {
     connect(&cluster_config(root, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::member::{Id, Member};
+    use crate::cluster::version::Version;
+
+    #[test]
+    fn who_answers_at_the_port_of_a_stopped_host_is_not_its_member() {
+        let root = tempfile::tempdir().unwrap();
+        let created = "2026-11-20T13:00:00Z".parse().unwrap();
+        let state = State::new("/x/etcd".into(), Version::new(3, 5, 0), created, &[1, 2, 3, 4], 1);
+        let stranger = |host: &str| MemberSeen {
+            host: Some(host.to_owned()),
+            member: Some(Member {
+                id: Id(1),
+                name: "elsewhere".to_owned(),
+                peer_urls: Vec::new(),
+                client_urls: Vec::new(),
+                learner: false,
+            }),
+            cluster_id: Some(Id(2)),
+            ..MemberSeen::unheard("http://127.0.0.1:1")
+        };
+        let observed = Observed {
+            member_list_known: true,
+            members: vec![stranger("etcd-1"), stranger("etcd-2")],
+            ..Observed::default()
+        };
+        let told: Vec<Answer> = answers(root.path(), &state, &observed)
+            .into_iter()
+            .map(|(_, answer)| answer)
+            .collect();
+        assert_eq!(told, [Answer::NoProcess, Answer::NoMember]);
+    }
 }

@@ -178,11 +178,11 @@ async fn dead_hosts(root: &Path, state: &State, transport: &dyn Transport) -> Ve
     } else {
         look(root, state, transport).await
     };
-    let should_run = |host: &&PlayHost| {
-        if observed.member_list_known {
-            return observed.on_host(&host.name).is_some_and(|seen| seen.member.is_some());
-        }
-        had_member(root, host)
+    let should_run = |host: &&PlayHost| match observed.on_host(&host.name) {
+        // Who answers for a stopped host has taken its port.
+        Some(seen) if seen.cluster_id.is_some() => had_member(root, host),
+        seen if observed.member_list_known => seen.is_some_and(|seen| seen.member.is_some()),
+        _ => had_member(root, host),
     };
     stopped
         .into_iter()
