@@ -229,3 +229,38 @@ fn etcd_is_reached_through_ssh_and_a_full_disk_stops_a_run_in_order() {
     lab.etcdops(&["--config", &config, "restart", "etcd-2", "--yes"]).good();
     assert_ne!(invocation(&lab, "etcd-2"), before);
 }
+
+/// What the operator's ssh_config and agent give: a host behind another one, a key that lies in no file.
+#[test]
+fn a_host_behind_another_one_is_reached_with_a_key_that_only_the_agent_has() {
+    let Some(lab) = Lab::up(&["--members", "3"]) else {
+        return;
+    };
+    let ssh = lab.folder().join("ssh");
+    let (config, key) = (ssh.join("config"), ssh.join("id").display().to_string());
+    let text = fs::read_to_string(&config).unwrap();
+    let in_a_file = format!("  IdentityFile {key}\n  IdentitiesOnly yes\n");
+    assert!(text.contains(&in_a_file), "{text}");
+    let text = text.replace(&in_a_file, "  IdentityFile none\n");
+    write_private(&config, format!("Host etcd-3\n  ProxyJump etcd-1\n\n{text}").as_bytes()).unwrap();
+    lab.cut("etcd-3", &["--from", "bastion", "--port", "22"]);
+
+    let before = invocation(&lab, "etcd-3");
+    let without = lab.etcdops(&["restart", "etcd-3", "--yes"]);
+    assert_eq!(without.code, Some(3), "{without:#?}");
+    assert!(
+        without.stderr.contains("etcd-3 cannot be worked on: ssh: "),
+        "{}",
+        without.stderr
+    );
+    assert_eq!(invocation(&lab, "etcd-3"), before, "nothing was changed");
+
+    let with_agent = "ssh-add -q \"$1\" && shift && exec \"$@\"";
+    let etcdops = env!("CARGO_BIN_EXE_etcdops");
+    let words = [
+        "sh", "-c", with_agent, "sh", &key, etcdops, "restart", "etcd-3", "--yes",
+    ];
+    let done = Finished::from(lab.bastion().command("ssh-agent", &words).output().unwrap());
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    assert_ne!(invocation(&lab, "etcd-3"), before, "it was restarted");
+}

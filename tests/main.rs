@@ -12,6 +12,7 @@ mod backups;
 mod backups_boot;
 mod backups_kept;
 mod cli;
+mod cli_actions;
 mod cli_questions;
 mod cli_runs;
 mod completion;
