@@ -230,11 +230,13 @@ fn etcd_is_not_waited_for() {
         "etcdops.yaml",
         &format!("clusters: {{silent: {{endpoints: ['{url}']}}}}\n"),
     );
-    let began = Instant::now();
-    let found = offered(&cli, &["run", "own-say", "--set", "who="]);
-    let took = began.elapsed();
-    assert_eq!(found, ["who=127.0.0.1"]);
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    let mut tries = (0..5).map(|_| {
+        let began = Instant::now();
+        assert_eq!(offered(&cli, &["run", "own-say", "--set", "who="]), ["who=127.0.0.1"]);
+        began.elapsed()
+    });
+    // Whoever waits for etcd waits each time; a busy machine does not.
+    assert!(tries.any(|took| took < Duration::from_secs(1)));
 }
 
 /// Nothing is known of the members, and etcd answers.

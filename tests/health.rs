@@ -1,5 +1,6 @@
 //! Looking at real etcd processes, and at things that are none.
 
+mod auth;
 mod causes;
 mod discovery;
 mod document;
@@ -10,7 +11,6 @@ mod widths;
 use std::time::{Duration, Instant};
 
 use etcdops::base::duration::Span;
-use etcdops::base::secret::Secret;
 use etcdops::call::{Call, EtcdAnswer, EtcdOp, Reply, To, Unwatched};
 use etcdops::cluster::host::{AuthUser, Backups, Become, ClusterConfig, Host, Route, Shell, TlsFiles};
 use etcdops::cluster::observed::{CauseKind, MemberSeen, Observed, Role, Standing};
@@ -273,60 +273,6 @@ async fn a_full_database_is_an_alarm_of_its_member() {
     let health = judged(&evidence, &cluster);
     assert_eq!(health.verdict, Verdict::Degraded);
     assert!(health.problems[0].text.contains("refuses all writes"), "{health:#?}");
-}
-
-fn with_auth(etcds: &Etcds) {
-    etcds.control(0, &["user", "add", "root:secret"]);
-    etcds.control(0, &["user", "grant-role", "root", "root"]);
-    etcds.control(0, &["auth", "enable"]);
-}
-
-#[tokio::test]
-async fn auth_without_credentials_still_proves_quorum_and_only_then() {
-    for version in ["3.3.25", "3.4.23", "3.5.30", "3.6.16", "3.7.3"] {
-        let etcds = Etcds::start(version, 3, false, &[]);
-        let cluster = cluster_of(&etcds);
-        until(&cluster, "healthy", all_healthy).await;
-        if version == "3.3.25" {
-            etcds.control(0, &["role", "add", "root"]);
-        }
-        with_auth(&etcds);
-        let evidence = look(&cluster, Span::seconds(10)).await;
-        let health = judged(&evidence, &cluster);
-        assert!(evidence.observed.quorum_proved, "{version}: {evidence:#?}");
-        assert!(
-            matches!(health.verdict, Verdict::Healthy | Verdict::Degraded),
-            "{version} {health:#?}"
-        );
-
-        let user = |password: &str| Credentials {
-            user: "root".to_owned(),
-            password: Secret::new(password.to_owned()),
-        };
-        let known = transport(&cluster, Some(user("secret")));
-        let whole = investigate(&cluster, &known, Span::seconds(10), Depth::Thorough).await;
-        assert_eq!(
-            judged(&whole, &cluster).verdict,
-            Verdict::Healthy,
-            "{version}: {whole:#?}"
-        );
-        assert!(whole.observed.members.iter().all(|seen| seen.revision.is_some()));
-
-        etcds.freeze(1);
-        etcds.freeze(2);
-        let bound = Span::seconds(4);
-        // The first look may still catch the old leader's last moments.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let started = Instant::now();
-        let evidence = look(&cluster, bound).await;
-        in_time(started, bound);
-        assert!(
-            !evidence.observed.quorum_proved,
-            "{version}: a denied read proved a quorum that is not there"
-        );
-        etcds.thaw(1);
-        etcds.thaw(2);
-    }
 }
 
 #[tokio::test]
