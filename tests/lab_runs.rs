@@ -40,7 +40,7 @@ fn killed_at_any_record_debug_log_is_resumed_to_the_same_end() {
         return;
     };
     lab.etcdctl(&["put", "kept", "yes"]);
-    for at in points(60, &[4, 9, 17, 31]) {
+    for at in points(60, &[9, 31]) {
         for (words, level) in [(["debug-log", "on"], "debug"), (["debug-log", "off"], "")] {
             wait_until("all are well", MINUTE, || lab.etcdops(&["health"]).code == Some(0));
             let arguments = [words.as_slice(), &["--yes", "--timeout", "30s"]].concat();

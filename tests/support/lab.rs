@@ -1,6 +1,6 @@
 //! The lab from Rust: `Lab::up(&["--members", "3", "--tls"])` boots real hosts; dropping it takes them down.
 //!
-//! The options are those of `tests/lab/lab up`. Hosts are etcd-1, etcd-2, …, spares last. At most four labs stand at a
+//! The options are those of `tests/lab/lab up`. Hosts are etcd-1, etcd-2, …, spares last. At most three labs stand at a
 //! time; more tests wait for their turn. A test that dies takes its lab with it.
 
 #![expect(clippy::disallowed_methods, reason = "tests start processes of their own")]
@@ -301,7 +301,7 @@ fn loud(text: &str) {
 /// One of the places for labs: much of a lab's time is waiting, for elections and starts, but two cores do not carry more.
 struct Turn;
 
-static FREE: Mutex<u32> = Mutex::new(4);
+static FREE: Mutex<u32> = Mutex::new(3);
 static FREED: Condvar = Condvar::new();
 
 impl Turn {
