@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::SemaphorePermit;
+
 use super::frame::Frame;
 use super::shell::{Details, Place, Script};
 use super::wire::{Exchange, Sudo, Trouble};
@@ -31,7 +33,8 @@ impl Errand<'_> {
     }
 
     fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        let deadline = self.deadline + Duration::from_millis(self.queued.load(Ordering::Relaxed));
+        deadline.saturating_duration_since(Instant::now())
     }
 
     pub(super) async fn any(&self, op: &HostOp, tag: Option<&Tag>) -> Result<HostAnswer, CallError> {
@@ -215,6 +218,7 @@ impl Errand<'_> {
     }
 
     pub(super) async fn exchange(&self, script: &Script) -> Result<Frame, CallError> {
+        let _turn = self.turn().await?;
         let sent = AtomicBool::new(false);
         let done = tokio::time::timeout(self.left(), self.exchange_within(script, &sent)).await;
         let late = || {
@@ -225,14 +229,30 @@ impl Errand<'_> {
         done.unwrap_or_else(|_| Err(late()))
     }
 
+    /// Those that came before give the host free within their own bounds.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, CallError> {
+        let begun = Instant::now();
+        let turn = tokio::time::timeout(self.left(), self.reach.slots.acquire()).await;
+        let waited = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.queued.fetch_add(waited, Ordering::Relaxed);
+        match turn {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(error)) => Err(self.unsaid(error.to_string())),
+            Err(_) => {
+                let why = "other calls to the host took too long";
+                Err(ssh::before_anything(
+                    Fault::Timeout,
+                    &self.what,
+                    &self.reach.host.name,
+                    why,
+                ))
+            }
+        }
+    }
+
     async fn exchange_within(&self, script: &Script, sent: &AtomicBool) -> Result<Frame, CallError> {
         let reach = self.reach;
         let name = &reach.host.name;
-        let _slot = reach
-            .slots
-            .acquire()
-            .await
-            .map_err(|error| self.unsaid(error.to_string()))?;
         let exchange = Exchange {
             script,
             sudo: match (reach.host.elevate, self.sudo_password) {

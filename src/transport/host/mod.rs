@@ -23,6 +23,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex as PlainMutex};
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,8 @@ struct Errand<'a> {
     what: String,
     change: bool,
     deadline: Instant,
+    /// Milliseconds spent in the host's queue: other calls have bounds of their own, so this one's deadline moves by them.
+    queued: &'a AtomicU64,
     watch: &'a dyn Watch,
 }
 
@@ -81,7 +84,7 @@ impl Hosts {
         }
     }
 
-    /// Carries out one operation on one host, within `bound`. Never tries twice.
+    /// Carries out one operation on one host, within `bound` from its turn on (at most 8 at a time per host). Never tries twice.
     ///
     /// A change with a tag runs detached on the host: when the bound passes or the connection is lost it goes on there
     /// (`maybe_done`), and the same call with the same tag finds it again and waits for its end.
@@ -95,6 +98,7 @@ impl Hosts {
     ) -> Result<HostAnswer, CallError> {
         let what = what(op);
         let reach = self.reach(host, &what)?;
+        let queued = AtomicU64::new(0);
         let errand = Errand {
             reach: &reach,
             cluster: &self.cluster,
@@ -102,6 +106,7 @@ impl Hosts {
             what,
             change: op.is_change(),
             deadline: Instant::now() + bound,
+            queued: &queued,
             watch,
         };
         match op {

@@ -347,3 +347,26 @@ fn marker(run: &str) -> Marker {
         doing: "x \"y\" $(z)".to_owned(),
     }
 }
+
+/// More than the host takes at a time: who waits for its turn has its whole bound left when it comes.
+#[tokio::test]
+async fn a_call_that_waits_for_its_turn_is_not_late() {
+    let world = World::new();
+    let slow = HostOp::Run {
+        command: Command::Script("sleep 3".to_owned()),
+        become_root: false,
+        look: true,
+    };
+    let ask = || {
+        world
+            .hosts
+            .perform("h", &slow, None, Duration::from_secs(5), &Unwatched)
+    };
+    let answers = futures_util::future::join_all((0..=super::AT_ONCE).map(|_| ask())).await;
+    for answer in answers {
+        assert!(
+            matches!(answer, Ok(HostAnswer::Ran(RunOutput { code: 0, .. }))),
+            "{answer:?}"
+        );
+    }
+}
