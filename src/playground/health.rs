@@ -41,14 +41,8 @@ pub async fn look(root: &Path, state: &State, transport: &dyn Transport) -> Obse
 pub fn answers(root: &Path, state: &State, observed: &Observed) -> Vec<(String, Answer)> {
     let answer = |host: &PlayHost| {
         let runs = recorded(&host_dir(root, &host.name)).is_some_and(Recorded::alive);
-        let seen = observed.on_host(&host.name);
-        // While no process of it runs, who answers at its port is somebody else.
-        let somebody_else = !runs && seen.is_some_and(|seen| seen.cluster_id.is_some());
-        let is_listed = seen.is_some_and(|seen| seen.member.is_some()) && !somebody_else;
-        match seen {
-            _ if !is_listed && (observed.member_list_known && !somebody_else || !had_member(root, host)) => {
-                Answer::NoMember
-            }
+        match observed.on_host(&host.name) {
+            _ if !has_member(root, host, observed, runs) => Answer::NoMember,
             _ if !runs => Answer::NoProcess,
             None => Answer::Ill("nobody knows it".to_owned()),
             Some(seen) => judge(seen),
@@ -61,8 +55,17 @@ pub fn answers(root: &Path, state: &State, observed: &Observed) -> Vec<(String, 
         .collect()
 }
 
-/// Whether there is, or was, a member on this host, as far as its folder tells.
-pub(super) fn had_member(root: &Path, host: &PlayHost) -> bool {
+/// Whether the cluster has a member on this host. Its folder tells where nobody lists the members, and where somebody else answers at its
+/// port: while no process of it runs, who answers there is not its member.
+pub(super) fn has_member(root: &Path, host: &PlayHost, observed: &Observed, runs: bool) -> bool {
+    let seen = observed.on_host(&host.name);
+    if !runs && seen.is_some_and(|seen| seen.cluster_id.is_some()) {
+        return had_member(root, host);
+    }
+    seen.is_some_and(|seen| seen.member.is_some()) || !observed.member_list_known && had_member(root, host)
+}
+
+fn had_member(root: &Path, host: &PlayHost) -> bool {
     !host.spare || host_dir(root, &host.name).join("data/member").exists()
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::binary;
 use super::down::foreign;
-use super::health::{Answer, Connect, answers, had_member, look, transport};
+use super::health::{Answer, Connect, answers, has_member, look, transport};
 use super::layout::{host_dir, log_path, write_host, write_inventory};
 use super::lock::make_and_lock;
 use super::ports;
@@ -178,15 +178,9 @@ async fn dead_hosts(root: &Path, state: &State, transport: &dyn Transport) -> Ve
     } else {
         look(root, state, transport).await
     };
-    let should_run = |host: &&PlayHost| match observed.on_host(&host.name) {
-        // Who answers for a stopped host has taken its port.
-        Some(seen) if seen.cluster_id.is_some() => had_member(root, host),
-        seen if observed.member_list_known => seen.is_some_and(|seen| seen.member.is_some()),
-        _ => had_member(root, host),
-    };
     stopped
         .into_iter()
-        .filter(should_run)
+        .filter(|host| has_member(root, host, &observed, false))
         .map(|host| host.name.clone())
         .collect()
 }
