@@ -89,18 +89,24 @@ impl Condition for MemberIs {
             return if self.gone {
                 Verdict::Holds(saw)
             } else {
-                Verdict::Not { saw, hint: None }
+                Verdict::Not {
+                    saw,
+                    hint: Some("etcdops members".to_owned()),
+                }
             };
         };
         if self.gone {
             return Verdict::Not {
                 saw: format!("{} is still a member", self.word()),
-                hint: None,
+                hint: Some("etcdops members".to_owned()),
             };
         }
         let leader_before = earlier.and_then(|earlier| leader_index(sight::cluster(earlier).ok()?));
         match self.missing(found, leader_before) {
-            Some(saw) => Verdict::Not { saw, hint: None },
+            Some(saw) => Verdict::Not {
+                saw,
+                hint: Some("look at it (etcdops health), then try again".to_owned()),
+            },
             None => Verdict::Holds(format!("{} {}", self.word(), describe(found))),
         }
     }

@@ -19,7 +19,7 @@ use crate::look::{self, together::together};
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 
 pub(super) use self::giving::{give_back, lost};
-use self::reply::{checked, hint};
+use self::reply::{FIND_OUT, checked, hint};
 use super::driver::{Driver, Halt};
 use super::state::CallState;
 
@@ -149,7 +149,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
         Turn::End(CallEnd::Failed {
             why,
-            hint: Some("etcdops config check".to_owned()),
+            hint: Some(FIND_OUT.to_owned()),
         })
     }
 

@@ -72,14 +72,15 @@ fn ended_with(ran: &RunOutput) -> String {
     format!("the command ended with status {}: {last}", ran.code)
 }
 
+/// What to do where the other side is not reached, or its answer is not understood.
+pub(super) const FIND_OUT: &str = "find out why (etcdops config check), then: etcdops resume";
+
 /// What to do about a failure, by its kind.
 pub(super) fn hint(error: &CallError) -> Option<String> {
     let text = match error.fault {
         Fault::Sudo => "give the ssh user sudo on the host, or let etcdops ask for the password: -K",
         Fault::HostKey => "check the host's key, then add it to known_hosts: ssh HOST",
-        Fault::Name | Fault::Connect | Fault::Timeout | Fault::Tls => {
-            "find out why (etcdops config check), then: etcdops resume"
-        }
+        Fault::Name | Fault::Connect | Fault::Timeout | Fault::Tls => FIND_OUT,
         Fault::DiskFull => "make room on the host, then: etcdops resume",
         Fault::Auth => "check --user and --password-file, or the ssh key",
         _ => return None,

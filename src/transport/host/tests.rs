@@ -353,14 +353,14 @@ fn marker(run: &str) -> Marker {
 async fn a_call_that_waits_for_its_turn_is_not_late() {
     let world = World::new();
     let slow = HostOp::Run {
-        command: Command::Script("sleep 3".to_owned()),
+        command: Command::Script("sleep 6".to_owned()),
         become_root: false,
         look: true,
     };
     let ask = || {
         world
             .hosts
-            .perform("h", &slow, None, Duration::from_secs(5), &Unwatched)
+            .perform("h", &slow, None, Duration::from_secs(10), &Unwatched)
     };
     let answers = futures_util::future::join_all((0..=super::AT_ONCE).map(|_| ask())).await;
     for answer in answers {
