@@ -72,3 +72,40 @@ fn files_are_written_moved_and_put_aside_and_a_member_is_asked_over_http() {
     assert_eq!(text(&folder.join("c")), "somebody else's\n");
     assert_eq!(text(&folder.join("a b")), "it's\n$(x) `y`\n");
 }
+
+/// The client port of the member with this name.
+fn port_of(world: &World, host: &str) -> u16 {
+    let members = world.0.run(["members", "-o", "json"]).code(0);
+    let members: Value = serde_json::from_str(&members.stdout).unwrap();
+    let all = members["members"].as_array().unwrap();
+    let member = all.iter().find(|member| member["name"] == host).unwrap();
+    let url = member["endpoint"].as_str().unwrap();
+    url.rsplit(':').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_etcd_that_ends_at_its_start_is_told_at_once_and_started_at_resume() {
+    let world = World::new();
+    let port = port_of(&world, "etcd-3");
+    let _ = world.0.run(["stop", "etcd-3", "--yes"]).code(0);
+    let guest = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let begun = std::time::Instant::now();
+    let failed = world.0.run(["start", "etcd-3", "--yes"]).code(1);
+    // A step waits two minutes for what may still come; this cannot.
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(60),
+        "{:?}",
+        begun.elapsed()
+    );
+    let shown = failed.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "etcd started and ended again: one of its ports is used by another process",
+        "etcd said: discovery failed: listen tcp",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let _ = failed.says(&["etcdops resume"]);
+    drop(guest);
+    let _ = world.0.run(["resume", "--yes"]).code(0);
+    let _ = world.0.run(["health"]).code(0);
+}

@@ -161,7 +161,7 @@ impl Action for EtcdForce {
         vec![Look::service(site.host_name()), Look::Cluster]
     }
 
-    fn probe(&self, _site: &Site<'_>, before: Option<&Value>, seen: &[Sight]) -> Probe {
+    fn probe(&self, site: &Site<'_>, before: Option<&Value>, seen: &[Sight]) -> Probe {
         let (service, observed) = match (sight::service(seen), sight::cluster(seen)) {
             (Ok(service), Ok(observed)) => (service, observed),
             (Err(why), _) | (_, Err(why)) => return Probe::Unknown(why),
@@ -181,7 +181,7 @@ impl Action for EtcdForce {
         if service.is_active() && service.main_pid.is_some() && !forced(service) {
             return Probe::NotYet(format!("etcd runs without {SETTING}"));
         }
-        if let Some(why) = ended_again(service, before) {
+        if let Some(why) = ended_again(service, before, site.host_name()) {
             return Probe::Conflict(why);
         }
         Probe::NotYet(format!(

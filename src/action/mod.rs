@@ -26,6 +26,7 @@ pub mod etcd_restore;
 pub mod etcd_restore_for;
 pub mod etcd_survey;
 pub mod etcd_swap;
+pub mod explain;
 pub mod fenced;
 pub mod file_carry;
 pub mod file_discard;

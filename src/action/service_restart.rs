@@ -24,7 +24,7 @@ impl Action for ServiceRestart {
         vec![Look::service(site.host_name())]
     }
 
-    fn probe(&self, _site: &Site<'_>, before: Option<&Value>, seen: &[Sight]) -> Probe {
+    fn probe(&self, site: &Site<'_>, before: Option<&Value>, seen: &[Sight]) -> Probe {
         let service = match sight::service(seen) {
             Ok(service) => service,
             Err(why) => return Probe::Unknown(why),
@@ -42,7 +42,7 @@ impl Action for ServiceRestart {
         if renewed && service.is_active() && service.main_pid.is_some() {
             return Probe::Done(json!({ "invocation": service.invocation }));
         }
-        match service_start::ended_again(service, Some(&json!({ "invocation": before }))) {
+        match service_start::ended_again(service, Some(&json!({ "invocation": before })), site.host_name()) {
             Some(why) => Probe::Conflict(why),
             None => Probe::NotYet(format!("unit is {} ({})", service.active, service.sub)),
         }

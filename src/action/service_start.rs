@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::explain::how_it_ended;
 use super::{Action, Probe, Risk, Site, sight};
 use crate::call::host::{HostOp, ServiceSeen};
 use crate::call::{Call, Look, Sight};
@@ -47,7 +48,7 @@ impl Action for ServiceStart {
         vec![Look::service(site.host_name())]
     }
 
-    fn probe(&self, _site: &Site<'_>, before: Option<&Value>, seen: &[Sight]) -> Probe {
+    fn probe(&self, site: &Site<'_>, before: Option<&Value>, seen: &[Sight]) -> Probe {
         let service = match sight::service(seen) {
             Ok(service) => service,
             Err(why) => return Probe::Unknown(why),
@@ -67,7 +68,7 @@ impl Action for ServiceStart {
         if service.is_active() && service.main_pid.is_some() {
             return Probe::Done(json!({ "invocation": service.invocation }));
         }
-        if let Some(why) = ended_again(service, before) {
+        if let Some(why) = ended_again(service, before, site.host_name()) {
             return Probe::Conflict(why);
         }
         Probe::NotYet(format!("unit is {}", service.active))
@@ -109,20 +110,11 @@ impl Action for ServiceStart {
 }
 
 /// It was started by us (its invocation differs from the one before) and is not running any more.
-pub(super) fn ended_again(service: &ServiceSeen, before: Option<&Value>) -> Option<String> {
+pub(super) fn ended_again(service: &ServiceSeen, before: Option<&Value>, host: &str) -> Option<String> {
     let before = before?.get("invocation")?;
     let ours = service.invocation.is_some() && before.as_str() != service.invocation.as_deref();
     if !ours || service.is_active() {
         return None;
     }
-    let status = service
-        .exit_status
-        .map(|status| format!(" with status {status}"))
-        .unwrap_or_default();
-    let log = service
-        .last_log
-        .last()
-        .map(|line| format!("; its last words: {line}"))
-        .unwrap_or_default();
-    Some(format!("etcd started and ended again{status}{log}"))
+    Some(format!("etcd started and ended again{}", how_it_ended(service, host)))
 }

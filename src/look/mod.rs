@@ -2,7 +2,6 @@
 
 pub mod answers;
 pub mod backups;
-pub mod explain;
 pub mod leftovers;
 pub mod problems;
 pub mod record;

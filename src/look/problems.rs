@@ -3,11 +3,11 @@
 mod limits;
 
 use super::Evidence;
-use super::explain::{Explanation, explain};
 use super::rows::label;
 use super::verdict::{
     Circumstances, Problem, Quorum, Severity, Verdict, answers_without_leader, proved_stopped, voters,
 };
+use crate::action::explain::{Explanation, explain};
 use crate::base::quote::quote;
 use crate::cluster::host::ClusterConfig;
 use crate::cluster::observed::{CauseKind, MemberSeen, Role, Standing};

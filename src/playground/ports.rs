@@ -14,12 +14,19 @@ const STRIDE: u16 = 40;
 /// Finds `count` free ports. `place` (the playground's folder) decides where the search begins, so that two
 /// playgrounds that start at the same moment look in different places. `None`: so many are not free.
 ///
-/// A port in the kernel's ephemeral range could be lent to any outgoing connection while its member is stopped, so
-/// those are left out as long as enough others are free.
+/// The ports of a member that is stopped are free, and not to be had: a block in which anybody listens is left out, for it may be
+/// another playground's. A port in the kernel's ephemeral range could be lent to any outgoing connection while its member is
+/// stopped. Where nothing else is left, both are taken.
 pub fn choose(count: usize, place: &Path) -> Option<Vec<u16>> {
     let ephemeral = ephemeral_range();
     let calm = |port: &u16| !ephemeral.as_ref().is_some_and(|range| range.contains(port));
-    search(count, place, |port| calm(port) && is_free(*port)).or_else(|| search(count, place, |port| is_free(*port)))
+    let quiet_block = |port: &u16| {
+        let first = port - (port - RANGE.start()) % STRIDE;
+        (first..first + STRIDE).all(|port| calm(&port) && is_free(port))
+    };
+    search(count, place, quiet_block)
+        .or_else(|| search(count, place, |port| calm(port) && is_free(*port)))
+        .or_else(|| search(count, place, |port| is_free(*port)))
 }
 
 /// Whether a listener on loopback can have this port now.
@@ -73,10 +80,11 @@ mod tests {
         let first = choose(6, place).unwrap();
         assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), 6);
         assert!(first.iter().all(|port| RANGE.contains(port)));
-        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, first[0])).unwrap();
+        // The last of them; the others belong to members that are stopped just now.
+        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, first[5])).unwrap();
         let second = choose(6, place).unwrap();
-        assert!(!second.contains(&first[0]), "{second:?}");
-        assert_eq!(taken([first[0]]), BTreeSet::from([first[0]]));
+        assert!(second.iter().all(|port| !first.contains(port)), "{first:?} {second:?}");
+        assert_eq!(taken([first[5]]), BTreeSet::from([first[5]]));
         drop(holder);
     }
 

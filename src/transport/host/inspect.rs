@@ -184,7 +184,9 @@ fn read_process_kind(seen: &mut Inspected, frame: &Frame) {
     service.active = active.to_owned();
     service.sub = sub.to_owned();
     service.main_pid = pid.as_ref().and_then(|text| text.split(' ').next()?.parse().ok());
-    service.invocation = pid.map(|text| text.trim().replace(' ', "-"));
+    service.invocation = pid
+        .or_else(|| frame.text("ended"))
+        .map(|text| text.trim().replace(' ', "-"));
     service.started_at = started_at(frame);
     service.last_log = last_lines(frame);
     service.fenced = frame.text("fence").is_some();

@@ -74,7 +74,7 @@ $(cat "$f")"; done
   for f in "$ours"/*.args; do [ ! -e "$f" ] || put args "$(cat "$f")"; done
   binary=$(head -n 1 "$folder/argv")
   [ ! -e "$fence" ] || { put fence "$fence"; put fence_conf "$fence"; }
-  if alive; then put pid "$pid $began"; else pid=; tail -n 30 "$folder/log" 2>/dev/null | pute log; fi
+  if alive; then put pid "$pid $began"; else [ -z "$began" ] || put ended "$pid $began"; pid=; tail -n 30 "$folder/log" 2>/dev/null | pute log; fi
 }
 config_files() {
   printf '%s\n' "$text" | candidates CONFIG_FILE config-file | while IFS= read -r f; do

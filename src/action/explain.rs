@@ -1,6 +1,6 @@
 //! Why a member is ill, from its unit and its last log lines (safety 5). etcd's own words, with what they mean.
 
-use crate::action::bootstrap::bootstraps_in;
+use super::bootstrap::bootstraps_in;
 use crate::base::quote::quote;
 use crate::call::host::ServiceSeen;
 
@@ -108,6 +108,38 @@ const SIGNS: &[Sign] = &[
     },
 ];
 
+/// The newest line of the log that is known, and what it means.
+fn known(service: &ServiceSeen) -> Option<(&'static Sign, &str)> {
+    service.last_log.iter().rev().find_map(|line| {
+        let means = |sign: &&Sign| sign.words.iter().all(|word| line.contains(word));
+        SIGNS.iter().find(means).map(|sign| (sign, line.as_str()))
+    })
+}
+
+/// Why etcd ended: its exit status, its own words, and what they mean where they are known.
+pub fn how_it_ended(service: &ServiceSeen, host: &str) -> String {
+    let status = service
+        .exit_status
+        .map_or_else(String::new, |status| format!(" with status {status}"));
+    let words = |line: &str| plain(line).unwrap_or_else(|| line.to_owned());
+    match (known(service), service.last_log.last()) {
+        (Some((sign, line)), _) => {
+            let means = sign.text.replace("{host}", &quote(host));
+            format!("{status}: {means}; etcd said: {}", words(line))
+        }
+        (None, Some(line)) => format!("{status}; its last words: {}", words(line)),
+        (None, None) => status,
+    }
+}
+
+/// A line of etcd's log as a person reads it: from 3.5 on they are JSON.
+fn plain(line: &str) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let part = |name: &str| line.get(name)?.as_str();
+    let message = part("msg")?;
+    Some(part("error").map_or_else(|| message.to_owned(), |error| format!("{message}: {error}")))
+}
+
 /// What the unit says. `None`: it runs and its last lines say nothing that is known.
 pub fn explain(service: &ServiceSeen, host: &str, member: &str) -> Option<Explanation> {
     let fill = |text: &str| text.replace("{host}", &quote(host)).replace("{member}", &quote(member));
@@ -118,13 +150,7 @@ pub fn explain(service: &ServiceSeen, host: &str, member: &str) -> Option<Explan
             lost: false,
         });
     }
-    // The newest line that is known counts.
-    let sign = service.last_log.iter().rev().find_map(|line| {
-        SIGNS
-            .iter()
-            .find(|sign| sign.words.iter().all(|word| line.contains(word)))
-    });
-    if let Some(sign) = sign {
+    if let Some((sign, _)) = known(service) {
         return Some(Explanation {
             text: fill(sign.text),
             hint: fill(sign.hint),
@@ -205,6 +231,21 @@ mod tests {
             let found = explain(&with_log(&["starting", line]), "etcd-2", "e2").unwrap();
             assert!(found.hint.contains(command), "{line}: {}", found.hint);
         }
+    }
+
+    #[test]
+    fn what_ended_it_is_told_with_its_meaning_and_without_a_stack_trace() {
+        let json = r#"{"level":"fatal","msg":"discovery failed","error":"listen tcp 10.0.0.2:2380: bind: address already in use","stacktrace":"a\nb"}"#;
+        assert_eq!(
+            how_it_ended(&with_log(&["older", json]), "etcd-2"),
+            " with status 2: one of its ports is used by another process; etcd said: discovery failed: listen tcp 10.0.0.2:2380: bind: \
+             address already in use"
+        );
+        assert_eq!(
+            how_it_ended(&with_log(&["panic: what"]), "etcd-2"),
+            " with status 2; its last words: panic: what"
+        );
+        assert_eq!(how_it_ended(&with_log(&[]), "etcd-2"), " with status 2");
     }
 
     #[test]
