@@ -26,6 +26,9 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Se
 /// Who owes an answer for so long is suspected of silence: TCP is about to knock a second time.
 pub const SUSPICIOUS: Duration = Duration::from_millis(900);
 
+/// How often it is looked whether a host that is waited for is silent altogether.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// Real hosts, a simulated world, or a script of expected calls.
 pub trait Transport: Send + Sync {
     /// Carries out one call. Never retries; ends within the call's bound.

@@ -1,6 +1,7 @@
 //! The real world: etcd, HTTP, and hosts.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use super::library::Library;
 use super::process;
 use super::scrub::Scrub;
 use super::tls::{Tls, TlsError};
-use super::{Answer, Transport};
+use super::{Answer, GLANCE, Transport};
 use crate::base::clock;
 use crate::call::host::RunOutput;
 use crate::call::{Call, CallError, Fault, HostAnswer, HostOp, HttpAnswer, HttpRequest, Reply, Tag, To, Watch};
@@ -101,6 +102,15 @@ impl RealTransport {
         self.http.perform(request, left).await
     }
 
+    /// Tells what is waited for on this host, again and again, whether its etcd owes an answer as well.
+    async fn suspect(&self, hosts: &dyn Hosts, host: &str) -> Infallible {
+        let url = self.client_urls.get(host);
+        loop {
+            hosts.suspect(host, url.is_some_and(|url| self.dialer.suspects(url)));
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
     async fn carry_out(&self, call: &Call, watch: &dyn Watch) -> Result<Reply, CallError> {
         let bound = call.timeout.0;
         match &call.to {
@@ -127,10 +137,13 @@ impl RealTransport {
                         bound,
                     };
                     let late = || CallError::new(Fault::Timeout, "use the shell", host, "no answer in time");
-                    let url = self.client_urls.get(host);
-                    hosts.suspect(host, url.is_some_and(|url| self.dialer.suspects(url)));
                     // Hosts keep the bound themselves, and know whether anything was sent.
-                    let ended = tokio::time::timeout(bound + BACKSTOP, hosts.perform(call, watch)).await;
+                    let call = tokio::time::timeout(bound + BACKSTOP, hosts.perform(call, watch));
+                    let ended = tokio::select! {
+                        biased;
+                        never = self.suspect(hosts.as_ref(), host) => match never {},
+                        ended = call => ended,
+                    };
                     ended.unwrap_or_else(|_| Err(late())).map(Reply::Host)
                 }
                 None => Err(CallError::new(

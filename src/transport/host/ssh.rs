@@ -15,6 +15,7 @@ use self::kept::{FRESH, Kept, Waiting};
 use super::wire::Pipes;
 use crate::base::duration::in_seconds;
 use crate::call::{CallError, Fault};
+use crate::transport::GLANCE;
 
 /// A host that does not answer is not waited for longer, whatever is asked of it.
 const CONTACT: Duration = Duration::from_secs(10);
@@ -163,12 +164,22 @@ impl Line {
     async fn session(&self, what: &str, bound: Duration) -> Result<Arc<Session>, CallError> {
         let going_on = self.kept.try_lock().is_err();
         let patience = self.waiting().patience(bound.min(CONTACT), going_on);
-        let ended = tokio::time::timeout(patience, self.connected(what, patience)).await;
-        ended.unwrap_or_else(|_| {
-            self.waiting().gave_none();
-            let said = format!("Connection timed out: no answer within {}", in_seconds(patience));
-            Err(self.failed(what, &said))
-        })
+        let begun = Instant::now();
+        let mut connected = std::pin::pin!(self.connected(what, patience));
+        // That the rest of the host is silent too may come out while this waits.
+        loop {
+            let left = self.waiting().left(begun, patience);
+            let Some(left) = left else { break };
+            if let Ok(ended) = tokio::time::timeout(left.min(GLANCE), &mut connected).await {
+                return ended;
+            }
+        }
+        self.waiting().gave_none();
+        let said = format!(
+            "Connection timed out: no answer within {}",
+            in_seconds(begun.elapsed().min(patience))
+        );
+        Err(self.failed(what, &said))
     }
 
     async fn connected(&self, what: &str, patience: Duration) -> Result<Arc<Session>, CallError> {

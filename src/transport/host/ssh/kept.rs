@@ -55,6 +55,21 @@ impl Waiting {
         self.silence.patience(full, PATIENCE, now)
     }
 
+    /// What is left of a wait that began then with this patience. `None`: nothing.
+    pub(super) fn left(&self, begun: Instant, patience: Duration) -> Option<Duration> {
+        let now = Instant::now();
+        let left = patience.checked_sub(now.saturating_duration_since(begun))?;
+        let silent = SUSPECTED.checked_sub(self.silence.lasted(now));
+        let left = if self.suspected {
+            // Who comes late waits for a moment.
+            let moment = PATIENCE.shortest.saturating_sub(now.saturating_duration_since(begun));
+            left.min(silent.unwrap_or_default().max(moment))
+        } else {
+            left
+        };
+        (!left.is_zero()).then_some(left)
+    }
+
     /// Whether another port of the host owes an answer.
     pub(super) fn suspect(&mut self, suspected: bool) {
         self.suspected = suspected;
@@ -104,7 +119,24 @@ mod tests {
                 "what it took so far counts: {less:?}"
             );
         }
+        // While it is waited for, too; who comes late waits for a moment.
+        let ago = |millis| Instant::now().checked_sub(Duration::from_millis(millis)).unwrap();
+        assert!(waiting.left(ago(400), bound).is_some_and(|left| left <= SUSPECTED));
+        waiting.silence = Silence::default();
+        waiting.silence.begins(ago(2500));
+        assert_eq!(waiting.left(ago(2500), bound), None);
+        assert!(
+            waiting
+                .left(ago(100), bound)
+                .is_some_and(|left| left <= PATIENCE.shortest)
+        );
         waiting.suspect(false);
+        assert!(
+            waiting
+                .left(ago(2500), bound)
+                .is_some_and(|left| left > Duration::from_secs(7))
+        );
+        assert_eq!(waiting.left(ago(10_001), bound), None);
         assert_eq!(
             waiting.patience(bound, false),
             bound,
