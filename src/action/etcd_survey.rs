@@ -12,10 +12,11 @@ use crate::call::{Call, Look, Sight};
 #[serde(deny_unknown_fields)]
 pub struct EtcdSurvey {}
 
-/// Fields of its output. `commit` is the greater of the log's commit index and the database's consistent index (safety 13); `dead_quorum`:
+/// Fields of its output. `empty`: it was looked for, and there is none. `commit` is the greater of the log's commit index and the database's consistent index (safety 13); `dead_quorum`:
 /// the hosts that are declared dead carried most of the voters that it knows.
 pub const OUTPUT: &[(&str, Kind)] = &[
     ("intact", Kind::Bool),
+    ("empty", Kind::Bool),
     ("why", Kind::Text),
     ("running", Kind::Bool),
     ("fenced", Kind::Bool),
@@ -85,6 +86,7 @@ fn output(site: &Site<'_>, copy: &CopySeen, why: &str) -> Value {
         "member_hosts": member_hosts,
         "dead_quorum": site.cluster.quorum_on(voters, site.dead),
         "intact": copy.intact(),
+        "empty": copy.data_dir.is_some() && !copy.there,
         "why": why,
         "running": copy.running,
         "fenced": copy.fenced,

@@ -32,6 +32,11 @@ pub struct Newest {
     #[serde(default)]
     #[schemars(extend("x-host" = true))]
     pub dead: Vec<String>,
+    /// Hosts that held no data when the plan was made. What lies there now was begun anew: an etcd that starts in an empty directory founds
+    /// its cluster again, under the same IDs and without what the member had acknowledged, and is not counted for a quorum.
+    #[serde(default)]
+    #[schemars(extend("x-host" = true))]
+    pub empty: Vec<String>,
     /// The operator named the host: where there are copies of several clusters, nobody else can know which one is meant.
     #[serde(default)]
     pub named: bool,
@@ -75,7 +80,8 @@ impl Newest {
                 "name a host that carries the one that you want back: etcdops recover --from-survivor HOST",
             );
         }
-        if let Some(hosts) = copies.quorum(chosen) {
+        let begun_anew = |host: &&str| self.empty.iter().any(|empty| empty == host);
+        if let Some(hosts) = copies.quorum_without(chosen, begun_anew) {
             let saw = format!(
                 "the copies on {} are intact and make a quorum ({} of {} voters): starting them loses nothing",
                 hosts.join(", "),

@@ -87,11 +87,17 @@ impl<'a> Copies<'a> {
 
     /// The hosts whose voters could bring the quorum back as they are, if they are enough of them.
     pub fn quorum(&self, chosen: &CopySeen) -> Option<Vec<&'a str>> {
+        self.quorum_without(chosen, |_| false)
+    }
+
+    /// As `quorum`, some hosts left out.
+    pub fn quorum_without(&self, chosen: &CopySeen, left_out: impl Fn(&&str) -> bool) -> Option<Vec<&'a str>> {
         let could = |(_, copy): &&(&'a str, &'a CopySeen)| {
             let counted = copy.member.is_some_and(|id| chosen.voters.contains(&id));
             copy.eligible() && copy.unit && copy.cluster == chosen.cluster && counted
         };
-        let hosts: Vec<&str> = self.read.iter().filter(could).map(|(host, _)| *host).collect();
+        let hosts = self.read.iter().filter(could).map(|(host, _)| *host);
+        let hosts: Vec<&str> = hosts.filter(|host| !left_out(host)).collect();
         let needed = model::needed(chosen.voters.len());
         (!chosen.voters.is_empty() && hosts.len() >= needed).then_some(hosts)
     }

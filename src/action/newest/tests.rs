@@ -83,6 +83,7 @@ fn newest(is: &str, dead: &[u64]) -> Newest {
         is: is.to_owned(),
         among: names(&[1, 2, 3, 4, 5]),
         dead: names(dead),
+        empty: Vec::new(),
         named: false,
     }
 }
@@ -106,6 +107,35 @@ fn refused(verdict: Verdict, word: &str) -> String {
         }
         other => panic!("expected a refusal with `{word}`: {other:?}"),
     }
+}
+
+#[test]
+fn a_copy_that_was_begun_anew_since_the_plan_makes_no_quorum() {
+    on_five(|site| {
+        // Two have all, and a third that had lost its data was started at a boot.
+        let copies = || {
+            vec![
+                read(copy(1, 400, (5, 401), 5)),
+                read(copy(2, 400, (5, 401), 5)),
+                read(copy(3, 4, (2, 5), 2)),
+            ]
+        };
+        let wanted = newest("etcd-1", &[4, 5]);
+        refused(judge(site, &wanted, copies()), "make a quorum (3 of 5 voters)");
+        let knowing = Newest {
+            empty: names(&[3]),
+            ..wanted
+        };
+        let verdict = judge(site, &knowing, copies());
+        assert!(matches!(verdict, Verdict::Holds(_)), "{verdict:?}");
+        // One that is newer is newer, whatever was there before.
+        let newer = vec![read(copy(1, 400, (5, 401), 5)), read(copy(3, 500, (5, 500), 5))];
+        let knowing = Newest {
+            among: names(&[1, 3]),
+            ..knowing
+        };
+        refused(judge(site, &knowing, newer), "the copy on etcd-3 is newer");
+    });
 }
 
 #[test]
