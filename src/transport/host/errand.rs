@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::SemaphorePermit;
@@ -183,13 +184,19 @@ impl Errand<'_> {
         self.inspect_with_texts().await.map(|seen| seen.service)
     }
 
+    fn programs(&self) -> MutexGuard<'_, inspect::Programs> {
+        self.reach.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn inspect_with_texts(&self) -> Result<inspect::Inspected, CallError> {
         let host = &self.reach.host;
         let mut dirs: Vec<String> = [&host.data_dir, &host.wal_dir].into_iter().flatten().cloned().collect();
         loop {
-            let script = self.place().inspect(&dirs).map_err(|why| self.unsaid(why))?;
+            let known = self.programs().clone();
+            let script = self.place().inspect(&dirs, &known).map_err(|why| self.unsaid(why))?;
             let frame = self.exchange(&script).await?;
             self.checked(&frame)?;
+            *self.programs() = inspect::Programs::told(&frame);
             let seen = inspect::read(host, &frame);
             // A folder that the script could not guess is looked at in a second round.
             let missed: Vec<String> = seen.folders_not_seen(&frame, &dirs);

@@ -58,6 +58,8 @@ struct Reach {
     ssh: Option<ssh::Line>,
     slots: Semaphore,
     forwards: Mutex<HashMap<(String, u16), SocketAddr>>,
+    /// Of which versions etcd's programs are, and which files they were.
+    programs: PlainMutex<inspect::Programs>,
 }
 
 /// A call in the making.
@@ -228,6 +230,7 @@ impl Hosts {
             ssh,
             slots: Semaphore::new(AT_ONCE),
             forwards: Mutex::default(),
+            programs: PlainMutex::default(),
         });
         lines.insert(name.to_owned(), reach.clone());
         Ok(reach)

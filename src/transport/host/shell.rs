@@ -12,6 +12,7 @@ mod values;
 use std::path::PathBuf;
 
 use super::frame::encode_base64;
+use super::inspect::Programs;
 use crate::base::id::RunId;
 use crate::base::quote::quote;
 use crate::call::host::{HostOp, Tag};
@@ -148,10 +149,12 @@ impl Place<'_> {
         })
     }
 
-    /// Raw facts about the service; `dirs` are folders to look at besides those that the host names.
-    pub(super) fn inspect(&self, dirs: &[String]) -> Result<Script, String> {
+    /// Raw facts about the service; `dirs` are folders to look at besides those that the host names, `programs` what is known of them.
+    pub(super) fn inspect(&self, dirs: &[String], programs: &Programs) -> Result<Script, String> {
         let mut text = self.preamble(None)?;
         set(&mut text, "dirs", &dirs.join("\n"))?;
+        set(&mut text, "programs_then", &programs.files)?;
+        set(&mut text, "versions_then", &programs.versions)?;
         text.push_str(self.service_functions());
         text.push_str(FILE);
         text.push_str(INSPECT);
@@ -283,7 +286,7 @@ impl Place<'_> {
             set(&mut text, name, value)?;
         }
         let (functions, call): (&[&str], &str) = match op {
-            HostOp::InspectService => return self.inspect(&[]).map(|script| script.text),
+            HostOp::InspectService => return self.inspect(&[], &Programs::default()).map(|script| script.text),
             HostOp::ReadConfig => return self.read_config().map(|script| script.text),
             HostOp::ReadPart { path, offset, length } => {
                 return self.range(path, *offset, *length).map(|script| script.text);

@@ -10,8 +10,8 @@ op_read_config() {
   [ -z "$binary" ] || [ "$(head -c 2 -- "$binary" 2>/dev/null)" != '#!' ] || put wrapper "$binary"
   config_files
   if [ "$kind" = systemd ]; then
-    source_file unit "$(show FragmentPath)"
-    for f in $(show DropInPaths); do source_file drop-in "$f"; done
+    source_file unit "$fragment"
+    for f in $drop_ins; do source_file drop-in "$f"; done
     for f in $files; do source_file env-file "$f"; done
   else
     source_file unit "$folder/argv"
