@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
+use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
@@ -253,19 +254,19 @@ impl Exchange<'_> {
         loop {
             let count = stdout.read(&mut buffer).await.unwrap_or(0);
             output.extend_from_slice(&buffer[..count]);
-            if !begun && find(&output, hello.as_bytes()).is_some() {
+            if !begun && memmem::find(&output, hello.as_bytes()).is_some() {
                 begun = true;
                 tell.send_replace(Stage::Begun);
             }
             if start.is_none() {
-                start = find(&output, ready.as_bytes()).map(|place| place + ready.len());
+                start = memmem::find(&output, ready.as_bytes()).map(|place| place + ready.len());
             }
             if let Some(start) = start {
                 let from = output
                     .len()
                     .saturating_sub(count + end.len() + 8)
                     .max(start.saturating_sub(1));
-                let ended = find(&output[from..], end.as_bytes())
+                let ended = memmem::find(&output[from..], end.as_bytes())
                     .is_some_and(|place| output[from + place + end.len()..].contains(&b'\n'));
                 if ended || count == 0 {
                     return Frame::parse(&output[start..], &self.nonce).map_err(|error| match error {
@@ -286,8 +287,4 @@ impl Exchange<'_> {
             }
         }
     }
-}
-
-fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes.windows(needle.len()).position(|window| window == needle)
 }
