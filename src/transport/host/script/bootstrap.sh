@@ -4,11 +4,11 @@ l=
 while IFS= read -r l; do [ "$l" = "$1" ] && break; done
 [ "$l" = "$1" ] || exit 125
 printf "\nready %s\n" "$1"
-s=$(head -c "$2"; printf x); s=${s%x}
+s=$(head -c "$2")
 if [ "$3" = look ]; then
   exec 3<&0
   timeout -k 2 "$4" sh -c "$s" etcdops </dev/null 3<&- & p=$!
-  ( cat <&3 >/dev/null; kill -TERM $p ) >/dev/null 2>&1 & w=$!
+  ( while read -r l; do :; done; kill -TERM $p ) <&3 >/dev/null 2>&1 & w=$!
   wait $p; r=$?
   kill $w 2>/dev/null
 else

@@ -1,4 +1,5 @@
-nearest() { p=$1; while [ ! -e "$p" ] && [ "$p" != / ] && [ "$p" != . ]; do p=$(dirname -- "$p"); done; printf '%s' "$p"; }
+find_nearest() { p=$1; while [ ! -e "$p" ] && [ "$p" != / ] && [ "$p" != . ]; do p=$(dirname -- "$p"); done; }
+nearest() { find_nearest "$1"; printf '%s' "$p"; }
 is_mount() { [ -d "$1" ] && at=$(stat -c %m -- "$1" 2>/dev/null) && { [ "$at" = "$1" ] || [ "$at" = "$(cd -P -- "$1" && pwd -P)" ]; }; }
 op_stat() {
   if [ -L "$path" ]; then put kind link

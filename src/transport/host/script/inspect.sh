@@ -12,7 +12,9 @@ $holder $(tr '\0' ' ' <"/proc/$holder/cmdline" | cut -c1-200)"
 # What etcd's user may not write, as far as the unit alone decides that.
 closed() {
   [ -n "$maker" ] || return 0
-  case $(setpriv --reuid="$maker" --regid="$group" --init-groups sh -c 'test -w "$1"; a=$?; test -w "$2"; echo "$a$?"' sh "$(nearest "$1")" "$(nearest "$(dirname -- "$1")")" 2>/dev/null) in
+  find_nearest "$1"; there=$p
+  around=${1%/*}; find_nearest "${around:-/}"
+  case $(setpriv --reuid="$maker" --regid="$group" --init-groups sh -c 'test -w "$1"; a=$?; test -w "$2"; echo "$a$?"' sh "$there" "$p" 2>/dev/null) in
     11) put closed "$1"; put closed_around "$1" ;;
     10) put closed "$1" ;;
     01) put closed_around "$1" ;;
