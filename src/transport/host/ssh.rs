@@ -1,6 +1,7 @@
 //! One ssh connection per host, through the user's own `ssh`, so that ssh_config, agent, jump hosts and known_hosts hold.
 
 mod kept;
+mod knock;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::FusedFuture;
 use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::sync::Mutex;
 
@@ -166,12 +169,15 @@ impl Line {
         let patience = self.waiting().patience(bound.min(CONTACT), going_on);
         let begun = Instant::now();
         let mut connected = std::pin::pin!(self.connected(what, patience));
+        let mut knocked = std::pin::pin!(self.knock().fuse());
         // That the rest of the host is silent too may come out while this waits.
         loop {
             let left = self.waiting().left(begun, patience);
             let Some(left) = left else { break };
-            if let Ok(ended) = tokio::time::timeout(left.min(GLANCE), &mut connected).await {
-                return ended;
+            tokio::select! {
+                ended = &mut connected => return ended,
+                () = &mut knocked, if !knocked.is_terminated() => {}
+                () = tokio::time::sleep(left.min(GLANCE)) => {}
             }
         }
         self.waiting().gave_none();
@@ -180,6 +186,16 @@ impl Line {
             in_seconds(begun.elapsed().min(patience))
         );
         Err(self.failed(what, &said))
+    }
+
+    /// As soon as the host is suspected, and once: one that answers has the whole time for a slow login.
+    async fn knock(&self) {
+        while !self.waiting().to_be_knocked_at() {
+            tokio::time::sleep(GLANCE).await;
+        }
+        if knock::is_alive(&self.target).await {
+            self.waiting().lives();
+        }
     }
 
     async fn connected(&self, what: &str, patience: Duration) -> Result<Arc<Session>, CallError> {

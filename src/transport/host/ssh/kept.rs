@@ -38,6 +38,9 @@ impl Kept {
 pub(super) struct Waiting {
     silence: Silence,
     suspected: bool,
+    knocked: bool,
+    /// Its port for ssh answers: a login may be slow.
+    lives: bool,
 }
 
 impl Waiting {
@@ -45,7 +48,7 @@ impl Waiting {
     pub(super) fn patience(&self, bound: Duration, going_on: bool) -> Duration {
         let now = Instant::now();
         let mut full = bound;
-        if self.suspected {
+        if self.suspected && !self.lives {
             let left = SUSPECTED.saturating_sub(self.silence.lasted(now));
             full = bound.min(left.max(PATIENCE.shortest));
         }
@@ -60,7 +63,7 @@ impl Waiting {
         let now = Instant::now();
         let left = patience.checked_sub(now.saturating_duration_since(begun))?;
         let silent = SUSPECTED.checked_sub(self.silence.lasted(now));
-        let left = if self.suspected {
+        let left = if self.suspected && !self.lives {
             // Who comes late waits for a moment.
             let moment = PATIENCE.shortest.saturating_sub(now.saturating_duration_since(begun));
             left.min(silent.unwrap_or_default().max(moment))
@@ -73,6 +76,18 @@ impl Waiting {
     /// Whether another port of the host owes an answer.
     pub(super) fn suspect(&mut self, suspected: bool) {
         self.suspected = suspected;
+    }
+
+    /// Whether it is to be found out if the port answers; said once, until the host has answered.
+    pub(super) fn to_be_knocked_at(&mut self) -> bool {
+        let now = self.suspected && !self.knocked;
+        self.knocked |= now;
+        now
+    }
+
+    /// The port for ssh answers.
+    pub(super) fn lives(&mut self) {
+        self.lives = true;
     }
 
     /// A connection is being made.
@@ -129,6 +144,14 @@ mod tests {
             waiting
                 .left(ago(100), bound)
                 .is_some_and(|left| left <= PATIENCE.shortest)
+        );
+        // One knock, and who answers it has time.
+        assert!(waiting.to_be_knocked_at() && !waiting.to_be_knocked_at());
+        waiting.lives();
+        assert!(
+            waiting
+                .left(ago(2500), bound)
+                .is_some_and(|left| left > Duration::from_secs(7))
         );
         waiting.suspect(false);
         assert!(
