@@ -190,7 +190,7 @@ impl Line {
 
     /// As soon as the host is suspected, and once: one that answers has the whole time for a slow login.
     async fn knock(&self) {
-        while !self.waiting().to_be_knocked_at() {
+        while !self.waiting().knocks_now() {
             tokio::time::sleep(GLANCE).await;
         }
         if knock::is_alive(&self.target).await {

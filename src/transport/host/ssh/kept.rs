@@ -79,7 +79,7 @@ impl Waiting {
     }
 
     /// Whether it is to be found out if the port answers; said once, until the host has answered.
-    pub(super) fn to_be_knocked_at(&mut self) -> bool {
+    pub(super) fn knocks_now(&mut self) -> bool {
         let now = self.suspected && !self.knocked;
         self.knocked |= now;
         now
@@ -146,7 +146,7 @@ mod tests {
                 .is_some_and(|left| left <= PATIENCE.shortest)
         );
         // One knock, and who answers it has time.
-        assert!(waiting.to_be_knocked_at() && !waiting.to_be_knocked_at());
+        assert!(waiting.knocks_now() && !waiting.knocks_now());
         waiting.lives();
         assert!(
             waiting
