@@ -13,7 +13,7 @@ $holder $(tr '\0' ' ' <"/proc/$holder/cmdline" | cut -c1-200)"
 closed() {
   [ -n "$maker" ] || return 0
   find_nearest "$1"; there=$p
-  around=${1%/*}; find_nearest "${around:-/}"
+  around=${1%/}; around=${around%/*}; find_nearest "${around:-/}"
   case $(setpriv --reuid="$maker" --regid="$group" --init-groups sh -c 'test -w "$1"; a=$?; test -w "$2"; echo "$a$?"' sh "$there" "$p" 2>/dev/null) in
     11) put closed "$1"; put closed_around "$1" ;;
     10) put closed "$1" ;;
@@ -45,7 +45,7 @@ tell_versions() {
     wait
   } 2>/dev/null
 }
-# The programs need not tell again what they have told: $known of them, while they are the same files.
+# The programs need not tell again what they have told, while they are the same files.
 versions() {
   etcd=$1
   set --
