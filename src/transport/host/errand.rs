@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::SemaphorePermit;
 
 use super::frame::Frame;
+use super::programs::Programs;
 use super::shell::{Details, Place, Script};
 use super::wire::{Exchange, Sudo, Trouble};
 use super::{Errand, answer, certificates, config, inspect, lease, local, overriding, peer, ssh};
@@ -184,7 +185,7 @@ impl Errand<'_> {
         self.inspect_with_texts().await.map(|seen| seen.service)
     }
 
-    fn programs(&self) -> MutexGuard<'_, inspect::Programs> {
+    fn programs(&self) -> MutexGuard<'_, Programs> {
         self.reach.programs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -196,7 +197,7 @@ impl Errand<'_> {
             let script = self.place().inspect(&dirs, &known).map_err(|why| self.unsaid(why))?;
             let frame = self.exchange(&script).await?;
             self.checked(&frame)?;
-            *self.programs() = inspect::Programs::told(&frame);
+            *self.programs() = Programs::told(&frame);
             let seen = inspect::read(host, &frame);
             // A folder that the script could not guess is looked at in a second round.
             let missed: Vec<String> = seen.folders_not_seen(&frame, &dirs);

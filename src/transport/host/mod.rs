@@ -14,6 +14,7 @@ mod logged;
 mod manual;
 mod overriding;
 mod peer;
+mod programs;
 mod shell;
 mod ssh;
 mod wire;
@@ -59,7 +60,7 @@ struct Reach {
     slots: Semaphore,
     forwards: Mutex<HashMap<(String, u16), SocketAddr>>,
     /// Of which versions etcd's programs are, and which files they were.
-    programs: PlainMutex<inspect::Programs>,
+    programs: PlainMutex<programs::Programs>,
 }
 
 /// A call in the making.

@@ -12,7 +12,7 @@ mod values;
 use std::path::PathBuf;
 
 use super::frame::encode_base64;
-use super::inspect::Programs;
+use super::programs::Programs;
 use crate::base::id::RunId;
 use crate::base::quote::quote;
 use crate::call::host::{HostOp, Tag};

@@ -2,6 +2,7 @@
 
 mod kept;
 mod knock;
+mod said;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -15,6 +16,7 @@ use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, 
 use tokio::sync::Mutex;
 
 use self::kept::{FRESH, Kept, Waiting};
+use self::said::{chain, classify};
 use super::wire::Pipes;
 use crate::base::duration::in_seconds;
 use crate::call::{CallError, Fault};
@@ -279,54 +281,6 @@ async fn start(session: Arc<Session>, command_line: &str) -> Result<Pipes, opens
         stderr: Box::new(stderr),
         guard: Box::new(child),
     })
-}
-
-/// The error with all its causes, without repeating what says nothing.
-fn chain(error: &openssh::Error) -> String {
-    let mut text = String::new();
-    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        let line = cause.to_string().trim().replace("\r\n", "; ").replace('\n', "; ");
-        if !text.contains(&line) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&line);
-        }
-        next = cause.source();
-    }
-    if text.is_empty() { error.to_string() } else { text }
-}
-
-/// What ssh said, as a fault and what to do about it.
-fn classify(said: &str) -> (Fault, &'static str) {
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["HOST IDENTIFICATION HAS CHANGED", "Offending"]) {
-        (
-            Fault::HostKey,
-            "; the host's key is not the known one: find out why before you connect",
-        )
-    } else if has(&[
-        "Host key verification failed",
-        "No ED25519 host key is known",
-        "host key is known",
-    ]) {
-        (
-            Fault::HostKey,
-            "; connect once with `ssh` and compare the key's fingerprint",
-        )
-    } else if has(&["Permission denied", "Too many authentication failures"]) {
-        (
-            Fault::Auth,
-            "; only keys without a passphrase, or those in the agent, can be used (see `ssh-add -l`)",
-        )
-    } else if has(&["Could not resolve", "not known", "Name or service"]) {
-        (Fault::Name, "")
-    } else if has(&["timed out", "Timeout"]) {
-        (Fault::Timeout, "")
-    } else {
-        (Fault::Connect, "")
-    }
 }
 
 /// A private folder for control sockets, with a short path, removed at the end.
