@@ -178,11 +178,6 @@ impl Dialer {
         }
     }
 
-    /// What listens there, if anything, has owed an answer for a while.
-    pub fn suspects(&self, url: &str) -> bool {
-        self.silent_for(url) >= super::SUSPICIOUS
-    }
-
     /// For how long this URL's port has owed an answer. Where ssh is another way a firewall may be the reason: then it is not counted.
     pub fn silent_for(&self, url: &str) -> Duration {
         let target = Target::parse(url).ok();

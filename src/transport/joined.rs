@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dial::{Forwarder, Target};
 use super::etcd::Credentials;
@@ -55,8 +56,8 @@ impl Hosts for Joined {
         Box::pin(self.hosts.connect(host))
     }
 
-    fn suspect(&self, host: &str, suspected: bool) {
-        self.hosts.suspect(host, suspected);
+    fn etcd_owes(&self, host: &str, lasted: Duration) {
+        self.hosts.etcd_owes(host, lasted);
     }
 }
 

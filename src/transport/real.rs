@@ -46,8 +46,8 @@ pub trait Hosts: Send + Sync {
     /// Makes the connection, if there is none.
     fn reach_out<'a>(&'a self, host: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-    /// Whether etcd's port on the host owes an answer for a while: a host that is down is not waited for as long as a slow one.
-    fn suspect(&self, host: &str, suspected: bool);
+    /// For how long etcd's port on the host has owed an answer: a host that is down is not waited for as long as a slow one.
+    fn etcd_owes(&self, host: &str, lasted: Duration);
 }
 
 /// The transport of every command outside tests.
@@ -102,11 +102,11 @@ impl RealTransport {
         self.http.perform(request, left).await
     }
 
-    /// Tells what is waited for on this host, again and again, whether its etcd owes an answer as well.
-    async fn suspect(&self, hosts: &dyn Hosts, host: &str) -> Infallible {
+    /// Tells what is waited for on this host, again and again, for how long its etcd has owed an answer.
+    async fn tell_of_etcd(&self, hosts: &dyn Hosts, host: &str) -> Infallible {
         let url = self.client_urls.get(host);
         loop {
-            hosts.suspect(host, url.is_some_and(|url| self.dialer.suspects(url)));
+            hosts.etcd_owes(host, url.map_or(Duration::ZERO, |url| self.dialer.silent_for(url)));
             tokio::time::sleep(GLANCE).await;
         }
     }
@@ -141,7 +141,7 @@ impl RealTransport {
                     let call = tokio::time::timeout(bound + BACKSTOP, hosts.perform(call, watch));
                     let ended = tokio::select! {
                         biased;
-                        never = self.suspect(hosts.as_ref(), host) => match never {},
+                        never = self.tell_of_etcd(hosts.as_ref(), host) => match never {},
                         ended = call => ended,
                     };
                     ended.unwrap_or_else(|_| Err(late())).map(Reply::Host)

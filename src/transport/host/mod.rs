@@ -189,12 +189,12 @@ impl Hosts {
         }
     }
 
-    /// Whether another port of the host owes an answer as well.
-    pub fn suspect(&self, host: &str, suspected: bool) {
+    /// For how long etcd's port on the host has owed an answer.
+    pub fn etcd_owes(&self, host: &str, lasted: Duration) {
         if let Ok(reach) = self.reach(host, "reach it")
             && let Some(line) = &reach.ssh
         {
-            line.suspect(suspected);
+            line.etcd_owes(lasted);
         }
     }
 

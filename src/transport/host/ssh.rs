@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::FusedFuture;
 use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::sync::Mutex;
 
@@ -85,6 +83,8 @@ pub(super) struct Line {
     control: Arc<ControlFolder>,
     kept: Mutex<Kept>,
     waiting: std::sync::Mutex<Waiting>,
+    /// Where to knock, once that is known.
+    door: Mutex<Option<knock::Door>>,
 }
 
 impl Line {
@@ -95,6 +95,7 @@ impl Line {
             control,
             kept: Mutex::default(),
             waiting: std::sync::Mutex::default(),
+            door: Mutex::default(),
         }
     }
 
@@ -139,9 +140,9 @@ impl Line {
         }
     }
 
-    /// Whether another port of the host owes an answer as well.
-    pub(super) fn suspect(&self, suspected: bool) {
-        self.waiting().suspect(suspected);
+    /// For how long etcd's port on the host has owed an answer.
+    pub(super) fn etcd_owes(&self, lasted: Duration) {
+        self.waiting().etcd_owes(lasted);
     }
 
     /// Connects, if nothing is connected. Who asks something of the host tries again, unless it was found silent.
@@ -170,33 +171,39 @@ impl Line {
         let going_on = self.kept.try_lock().is_err();
         let patience = self.waiting().patience(bound.min(CONTACT), going_on);
         let begun = Instant::now();
-        let mut connected = std::pin::pin!(self.connected(what, patience));
-        let mut knocked = std::pin::pin!(self.knock().fuse());
-        // That the rest of the host is silent too may come out while this waits.
-        loop {
-            let left = self.waiting().left(begun, patience);
-            let Some(left) = left else { break };
-            tokio::select! {
-                ended = &mut connected => return ended,
-                () = &mut knocked, if !knocked.is_terminated() => {}
-                () = tokio::time::sleep(left.min(GLANCE)) => {}
-            }
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(patience, self.connected(what, patience)) => ended.ok(),
+            () = self.proved_away() => None,
+        };
+        if let Some(ended) = ended {
+            return ended;
         }
-        self.waiting().gave_none();
-        let said = format!(
-            "Connection timed out: no answer within {}",
-            in_seconds(begun.elapsed().min(patience))
-        );
+        let owed = {
+            let mut waiting = self.waiting();
+            waiting.gave_none();
+            waiting.lasted().max(begun.elapsed().min(patience))
+        };
+        let said = format!("Connection timed out: no answer within {}", in_seconds(owed));
         Err(self.failed(what, &said))
     }
 
-    /// As soon as the host is suspected, and once: one that answers has the whole time for a slow login.
-    async fn knock(&self) {
-        while !self.waiting().knocks_now() {
-            tokio::time::sleep(GLANCE).await;
-        }
-        if knock::is_alive(&self.target).await {
-            self.waiting().lives();
+    /// Ends when it has come out that nothing of the host answers: a host that is down is not waited for as long as a slow login.
+    async fn proved_away(&self) {
+        while !self.waiting().is_away() {
+            if self.waiting().to_knock().is_some() {
+                // One knocks for all who wait.
+                let mut door = self.door.lock().await;
+                if door.is_none() {
+                    *door = Some(knock::door(&self.target).await);
+                }
+                let to_knock = self.waiting().to_knock();
+                if let (Some(door), Some(within)) = (door.as_ref(), to_knock) {
+                    let answered = knock::is_answered(door, within).await;
+                    self.waiting().knocked(answered);
+                }
+            } else {
+                tokio::time::sleep(GLANCE).await;
+            }
         }
     }
 

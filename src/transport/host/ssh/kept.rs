@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use openssh::Session;
 
+use crate::transport::SUSPICIOUS;
 use crate::transport::silence::{Patience, Silence};
 
 /// ssh makes a connection in much less than a second, a busy host in a few.
@@ -12,8 +13,11 @@ const PATIENCE: Patience = Patience {
     short: Duration::from_secs(3),
     shortest: Duration::from_millis(500),
 };
-/// What a host may take in all whose etcd gives no answer either: TCP has knocked twice.
-const SUSPECTED: Duration = Duration::from_secs(2);
+/// When etcd's port on the host has owed an answer for so long, the host is knocked at.
+const DOUBTFUL: Duration = Duration::from_millis(300);
+/// How long a host is knocked at whose etcd gives no answer, and one that has just given none to the knocks before.
+const KNOCKS: Duration = Duration::from_millis(700);
+const KNOCKS_AGAIN: Duration = Duration::from_millis(150);
 /// What ssh said holds for whoever asks right afterwards.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
 
@@ -37,57 +41,63 @@ impl Kept {
 #[derive(Default)]
 pub(super) struct Waiting {
     silence: Silence,
-    suspected: bool,
-    knocked: bool,
-    /// Its port for ssh answers: a login may be slow.
-    lives: bool,
+    /// For how long etcd's port on the host has owed an answer.
+    etcd_owes: Duration,
+    knocked: Knocked,
+}
+
+/// Whether the port for ssh answers at all, however long a login takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Knocked {
+    #[default]
+    NotYet,
+    Answered,
+    InVain(Instant),
 }
 
 impl Waiting {
     /// `going_on`: another attempt is, which may be about to succeed.
     pub(super) fn patience(&self, bound: Duration, going_on: bool) -> Duration {
-        let now = Instant::now();
-        let mut full = bound;
-        if self.suspected && !self.lives {
-            let left = SUSPECTED.saturating_sub(self.silence.lasted(now));
-            full = bound.min(left.max(PATIENCE.shortest));
-        }
         if going_on {
-            return full;
+            return bound;
         }
-        self.silence.patience(full, PATIENCE, now)
+        self.silence.patience(bound, PATIENCE, Instant::now())
     }
 
-    /// What is left of a wait that began then with this patience. `None`: nothing.
-    pub(super) fn left(&self, begun: Instant, patience: Duration) -> Option<Duration> {
-        let now = Instant::now();
-        let left = patience.checked_sub(now.saturating_duration_since(begun))?;
-        let silent = SUSPECTED.checked_sub(self.silence.lasted(now));
-        let left = if self.suspected && !self.lives {
-            // Who comes late waits for a moment.
-            let moment = PATIENCE.shortest.saturating_sub(now.saturating_duration_since(begun));
-            left.min(silent.unwrap_or_default().max(moment))
+    /// Neither etcd's port nor, a moment ago, the one for ssh has answered anything: nobody needs to wait for this host.
+    pub(super) fn is_away(&self) -> bool {
+        let in_vain = matches!(self.knocked, Knocked::InVain(at) if at.elapsed() < FRESH);
+        in_vain && self.etcd_owes >= SUSPICIOUS
+    }
+
+    /// For how long etcd's port on the host has owed an answer.
+    pub(super) fn etcd_owes(&mut self, lasted: Duration) {
+        self.etcd_owes = lasted;
+    }
+
+    /// For how long it is to be found out whether the port for ssh answers; `None`: there is no need.
+    pub(super) fn to_knock(&self) -> Option<Duration> {
+        if self.etcd_owes < DOUBTFUL || self.is_away() {
+            return None;
+        }
+        match self.knocked {
+            Knocked::NotYet => Some(KNOCKS),
+            Knocked::InVain(_) => Some(KNOCKS_AGAIN),
+            Knocked::Answered => None,
+        }
+    }
+
+    pub(super) fn knocked(&mut self, answered: bool) {
+        self.knocked = if answered {
+            Knocked::Answered
         } else {
-            left
+            Knocked::InVain(Instant::now())
         };
-        (!left.is_zero()).then_some(left)
     }
 
-    /// Whether another port of the host owes an answer.
-    pub(super) fn suspect(&mut self, suspected: bool) {
-        self.suspected = suspected;
-    }
-
-    /// Whether it is to be found out if the port answers; said once, until the host has answered.
-    pub(super) fn knocks_now(&mut self) -> bool {
-        let now = self.suspected && !self.knocked;
-        self.knocked |= now;
-        now
-    }
-
-    /// The port for ssh answers.
-    pub(super) fn lives(&mut self) {
-        self.lives = true;
+    /// For how long the host has owed an answer.
+    pub(super) fn lasted(&self) -> Duration {
+        self.silence.lasted(Instant::now())
     }
 
     /// A connection is being made.
@@ -121,49 +131,22 @@ mod tests {
     }
 
     #[test]
-    fn a_host_whose_etcd_is_silent_too_is_given_less_time() {
-        let bound = Duration::from_secs(10);
+    fn a_host_is_away_when_neither_its_etcd_nor_its_ssh_answers_anything() {
         let mut waiting = Waiting::default();
-        assert_eq!(waiting.patience(bound, false), bound);
-        waiting.begins();
-        waiting.suspect(true);
-        for going_on in [false, true] {
-            let less = waiting.patience(bound, going_on);
-            assert!(
-                (PATIENCE.shortest..SUSPECTED).contains(&less),
-                "what it took so far counts: {less:?}"
-            );
-        }
-        // While it is waited for, too; who comes late waits for a moment.
-        let ago = |millis| Instant::now().checked_sub(Duration::from_millis(millis)).unwrap();
-        assert!(waiting.left(ago(400), bound).is_some_and(|left| left <= SUSPECTED));
-        waiting.silence = Silence::default();
-        waiting.silence.begins(ago(2500));
-        assert_eq!(waiting.left(ago(2500), bound), None);
-        assert!(
-            waiting
-                .left(ago(100), bound)
-                .is_some_and(|left| left <= PATIENCE.shortest)
-        );
-        // One knock, and who answers it has time.
-        assert!(waiting.knocks_now() && !waiting.knocks_now());
-        waiting.lives();
-        assert!(
-            waiting
-                .left(ago(2500), bound)
-                .is_some_and(|left| left > Duration::from_secs(7))
-        );
-        waiting.suspect(false);
-        assert!(
-            waiting
-                .left(ago(2500), bound)
-                .is_some_and(|left| left > Duration::from_secs(7))
-        );
-        assert_eq!(waiting.left(ago(10_001), bound), None);
-        assert_eq!(
-            waiting.patience(bound, false),
-            bound,
-            "the first attempt may still go on"
-        );
+        assert_eq!(waiting.to_knock(), None, "who waits for a slow login is left alone");
+        waiting.etcd_owes(DOUBTFUL);
+        assert_eq!(waiting.to_knock(), Some(KNOCKS));
+        waiting.knocked(false);
+        assert!(!waiting.is_away(), "etcd's port may still answer");
+        waiting.etcd_owes(SUSPICIOUS);
+        assert!(waiting.is_away() && waiting.to_knock().is_none());
+        waiting.knocked = Knocked::InVain(Instant::now().checked_sub(FRESH).unwrap());
+        assert!(!waiting.is_away(), "it may have come back");
+        assert_eq!(waiting.to_knock(), Some(KNOCKS_AGAIN));
+        waiting.knocked(true);
+        assert!(!waiting.is_away() && waiting.to_knock().is_none());
+        waiting.knocked(false);
+        waiting.etcd_owes(Duration::ZERO);
+        assert!(!waiting.is_away(), "its etcd has answered");
     }
 }

@@ -2,25 +2,50 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::Target;
 use crate::transport::process;
 
-/// TCP has knocked once more when this is over.
-const PATIENCE: Duration = Duration::from_millis(1100);
+/// TCP by itself knocks again after a second only: a lost packet shall not make a host look dead.
+const BETWEEN: Duration = Duration::from_millis(150);
 /// `ssh -G` only reads files, unless the user's configuration has it run a command.
 const READING: Duration = Duration::from_secs(1);
 
-/// Connects to where ssh would. Also true where that cannot be tried: ssh goes through another host or a command, or does not say where.
-pub(super) async fn is_alive(target: &Target) -> bool {
-    let Some((name, port)) = destination(target).await else {
+/// Where a host's port for ssh is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    At(String, u16),
+    /// ssh goes through another host or a command, or does not say where.
+    Elsewhere,
+}
+
+/// Whether anything answers at the door, knocked at again and again. Also true where that cannot be tried.
+pub(super) async fn is_answered(door: &Door, within: Duration) -> bool {
+    let Door::At(name, port) = door else {
         return true;
     };
-    // Who refuses answers.
-    tokio::time::timeout(PATIENCE, TcpStream::connect((name.as_str(), port)))
-        .await
-        .is_ok()
+    let knocks = async {
+        let mut knocks = FuturesUnordered::new();
+        loop {
+            knocks.push(TcpStream::connect((name.as_str(), *port)));
+            // Who refuses answers.
+            if timeout(BETWEEN, knocks.next()).await.is_ok() {
+                return;
+            }
+        }
+    };
+    timeout(within, knocks).await.is_ok()
+}
+
+/// Where ssh would connect to.
+pub(super) async fn door(target: &Target) -> Door {
+    let door = destination(target).await;
+    door.map_or(Door::Elsewhere, |(name, port)| Door::At(name, port))
 }
 
 async fn destination(target: &Target) -> Option<(String, u16)> {
@@ -74,7 +99,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_listens_and_who_refuses_is_alive() {
+    async fn who_listens_and_who_refuses_answers() {
+        let within = Duration::from_secs(10);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let target = Target {
             destination: "127.0.0.1".to_owned(),
@@ -82,8 +108,32 @@ mod tests {
             port: Some(listener.local_addr().unwrap().port()),
             config: Some("/dev/null".into()),
         };
-        assert!(is_alive(&target).await);
+        let door = door(&target).await;
+        assert_eq!(
+            door,
+            Door::At("127.0.0.1".to_owned(), listener.local_addr().unwrap().port())
+        );
+        assert!(is_answered(&door, within).await);
         drop(listener);
-        assert!(is_alive(&target).await);
+        assert!(is_answered(&door, within).await);
+        assert!(is_answered(&Door::Elsewhere, Duration::ZERO).await);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_drops_everything_answers_nothing() {
+        // A listener whose queue is full: further packets are dropped.
+        let socket = socket_with_a_queue_of_one();
+        let address = socket.local_addr().unwrap();
+        let queued: Vec<_> = (0..3).map(|_| TcpStream::connect(address)).collect();
+        let queued = futures_util::future::join_all(queued.into_iter().map(|one| timeout(BETWEEN, one))).await;
+        assert!(queued.iter().any(Result::is_err), "the queue is full");
+        let door = Door::At("127.0.0.1".to_owned(), address.port());
+        assert!(!is_answered(&door, BETWEEN * 2).await);
+    }
+
+    fn socket_with_a_queue_of_one() -> std::net::TcpListener {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.listen(0).unwrap().into_std().unwrap()
     }
 }
