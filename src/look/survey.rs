@@ -25,7 +25,7 @@ use crate::transport::{SUSPICIOUS, Transport};
 /// How long a brief look waits at least for those that say nothing while the others have answered and quorum is proved.
 const ENOUGH: Duration = Duration::from_secs(1);
 /// The same for those that were suspected of silence before this look began.
-const ENOUGH_AGAIN: Duration = Duration::from_millis(100);
+const ENOUGH_AGAIN: Duration = Duration::from_millis(20);
 /// Somebody who takes so many times longer than the slowest that answered counts as silent in a brief look.
 const SLOWER: u32 = 8;
 

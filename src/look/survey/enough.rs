@@ -30,10 +30,14 @@ impl Survey<'_> {
             .all(|(endpoint, question)| self.needless(*endpoint, *question, proved))
     }
 
-    /// The cluster that has answered has more members than there are hosts without one: a spare host may serve a cluster of its own.
+    /// The cluster that has answered has more members than there are hosts without one that may serve a cluster of their own.
     fn is_ours(&self) -> bool {
-        let strangers = (0..self.answers.endpoints.len()).filter(|place| self.member(*place).is_none());
-        strangers.count() < self.known.len()
+        let places = (0..self.answers.endpoints.len()).filter(|place| self.member(*place).is_none());
+        let serving = places.filter(|place| {
+            let failed = self.answers.endpoints[*place].status_error();
+            failed.is_none_or(|error| error.fault != Fault::Connect)
+        });
+        serving.count() < self.known.len()
     }
 
     /// What nobody needs to wait for any more.
