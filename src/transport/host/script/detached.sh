@@ -41,7 +41,7 @@ EOF
     setsid sh "$dir/runner" "$root/$run/lock" "$dir" 7>&- </dev/null >/dev/null 2>&1 &
   fi
   n=0
-  until [ -e "$dir/began" ] || [ $n -ge 200 ]; do n=$((n + 1)); sleep 0.05; done
+  until [ -e "$dir/began" ] || [ $n -ge 500 ]; do n=$((n + 1)); sleep 0.02; done
 }
 # Starts it once, whoever asks and however often, and waits for its end.
 begin() {
