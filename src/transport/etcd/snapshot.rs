@@ -1,4 +1,4 @@
-//! A snapshot, streamed to a file that gets its name only when it is whole, checked and on the disk.
+//! A snapshot, streamed to a file that gets its name only when it is whole and checked. Whether it is on the disk is the caller's care.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::errors;
 use super::link::Link;
-use crate::base::files::sync_dir;
 use crate::base::hash::hex;
 use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 
@@ -78,14 +77,8 @@ pub(super) async fn take(link: &Link, path: &Path, watch: &dyn Watch) -> Result<
     let (sha256, bytes) = digests
         .finish()
         .map_err(|why| CallError::new(Fault::Garbage, WHAT, &link.endpoint, why))?;
-    let file = partial.file.try_clone().map_err(|error| disk(&error))?;
-    tokio::task::spawn_blocking(move || file.sync_all())
-        .await
-        .map_err(|error| disk(&io::Error::other(error)))?
-        .map_err(|error| disk(&error))?;
     std::fs::rename(&partial.path, path).map_err(|error| disk(&error))?;
     partial.finished = true;
-    sync_dir(path.parent().unwrap_or(Path::new("."))).map_err(|error| disk(&error))?;
     Ok(EtcdAnswer::Snapshot {
         bytes,
         sha256,

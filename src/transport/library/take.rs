@@ -45,9 +45,10 @@ impl Library {
             other => return Err(strange(take, &other)),
         };
         watch.line("reads every page of it");
-        let found = read(&path, Form::Snapshot, Wanted::Both)
-            .await?
-            .map_err(|damage| damaged(&path, &damage))?;
+        // Neither waits for the other, and nothing gets its name before both are done.
+        let (found, kept) = tokio::join!(read(&path, Form::Snapshot, Wanted::Both), synced(&path));
+        kept?;
+        let found = found?.map_err(|damage| damaged(&path, &damage))?;
         is_what_was_written(&found, &streamed, WHAT, &path)?;
         // A store that was never written to is at revision 1, and its database says 0.
         if found.content.revision.max(1) < at_least {
@@ -126,6 +127,17 @@ async fn current(
 fn strange(take: &Take, answer: &EtcdAnswer) -> CallError {
     let why = format!("an answer of another kind: {answer:?}");
     CallError::new(Fault::Garbage, WHAT, &take.endpoint, why)
+}
+
+/// Its bytes are on the disk; off the threads that answer.
+async fn synced(path: &Path) -> Result<(), CallError> {
+    let own = path.to_owned();
+    let syncing = tokio::task::spawn_blocking(move || File::open(&own)?.sync_all());
+    let synced = syncing.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    synced.map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        CallError::new(Fault::of_disk(&error), WHAT, "this machine", message)
+    })
 }
 
 /// Reads a file of the library, off the threads that answer. A file that cannot be read now is not called damaged.
