@@ -20,6 +20,19 @@ impl Known {
         self.seen.push((look, sight));
     }
 
+    pub fn has(&self, look: &Look) -> bool {
+        self.seen.iter().any(|(known, _)| known == look)
+    }
+
+    /// The same, as if this had been seen as well.
+    pub fn with(&self, more: impl Iterator<Item = (Look, Sight)>) -> Self {
+        let seen = self.seen.iter().cloned().chain(more).collect();
+        Self {
+            seen,
+            missing: RefCell::default(),
+        }
+    }
+
     /// What the look saw; if it has not been made, it is noted as missing.
     pub fn get(&self, look: &Look) -> Option<&Sight> {
         let found = self

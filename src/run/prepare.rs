@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::base::duration::Span;
 use crate::call::host::HostOp;
-use crate::call::{Look, Sight};
+use crate::call::{CallError, Fault, Look, Sight};
 use crate::cluster::observed::Observed;
 use crate::look::{self, together::together};
 use crate::plan::build::{Built, Refusal, Request, build};
@@ -50,6 +50,7 @@ pub async fn prepare(request: &Request<'_>, transport: &dyn Transport) -> Prepar
             Built::Missing(missing) => missing,
         };
         gathering.ask(missing);
+        gathering.ask_ahead(&known);
         if !gathering.answers(&mut known).await {
             break;
         }
@@ -127,6 +128,31 @@ impl<'a> Gathering<'a> {
             let seen = together(&proofs, |one| see(one, request, transport, bound)).await;
             proofs.into_iter().zip(seen).collect()
         }));
+    }
+
+    /// Hosts that take long are most likely down: what the plan would ask for then is looked at in the meantime. The plan itself is made of
+    /// what they answer.
+    fn ask_ahead(&mut self, known: &Known) {
+        let late = |look: &&Look| {
+            matches!(
+                look,
+                Look::Host {
+                    op: HostOp::InspectService,
+                    ..
+                }
+            ) && !known.has(look)
+        };
+        let late: Vec<&Look> = self.asked.iter().filter(late).collect();
+        if late.is_empty() || !known.has(&Look::Cluster) {
+            return;
+        }
+        let down = late.into_iter().map(|look| {
+            let error = CallError::new(Fault::Timeout, "look at the unit", "the host", "no answer yet");
+            (look.clone(), Sight::Blind(error))
+        });
+        if let Built::Missing(missing) = build(self.request, &known.with(down)) {
+            self.ask(missing);
+        }
     }
 
     /// Waits for answers: for all, but once some are in, for who takes long no longer than `STRAGGLER`. False: there is nobody to wait for.
