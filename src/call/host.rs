@@ -219,6 +219,8 @@ pub enum HostOp {
     AppendJournal {
         run: RunId,
         life: Option<Life>,
+        /// A change follows: refused where no marker stands any more. Another process's marker refuses it in any case.
+        held: bool,
         from_seq: u64,
         text: String,
     },

@@ -1,5 +1,6 @@
 //! Several looks at once.
 
+use std::collections::HashMap;
 use std::future::Future;
 
 use futures_util::future::{Either, join_all, select};
@@ -7,13 +8,15 @@ use futures_util::future::{Either, join_all, select};
 use crate::call::host::{HostAnswer, HostOp, PeerProof, PeerSeen};
 use crate::call::{Look, Sight};
 
-/// All at once, each by `one`. A listener for a proof of peer ports that cannot count its guests is not waited for once all of
+/// All at once, each by `one`, and what is asked for twice only once. A listener for a proof of peer ports that cannot count its guests is not waited for once all of
 /// them have been there: that they were is its answer.
 pub async fn together<'a, F>(looks: &'a [Look], one: impl Fn(&'a Look) -> F) -> Vec<Sight>
 where
     F: Future<Output = Sight>,
 {
-    let (stay, end): (Vec<usize>, Vec<usize>) = (0..looks.len()).partition(|place| stays(&looks[*place]));
+    let first = |look: &Look| looks.iter().position(|other| other == look);
+    let distinct = (0..looks.len()).filter(|place| first(&looks[*place]) == Some(*place));
+    let (stay, end): (Vec<usize>, Vec<usize>) = distinct.partition(|place| stays(&looks[*place]));
     let all = |places: &[usize]| Box::pin(join_all(places.iter().map(|place| one(&looks[*place]))));
     let (staying, ending) = match select(all(&stay), all(&end)).await {
         Either::Left((staying, ending)) => (staying, ending.await),
@@ -22,13 +25,15 @@ where
             None => (staying.await, ending),
         },
     };
-    let mut seen: Vec<(usize, Sight)> = stay
+    let seen: HashMap<usize, Sight> = stay
         .into_iter()
         .zip(staying)
         .chain(end.into_iter().zip(ending))
         .collect();
-    seen.sort_unstable_by_key(|(place, _)| *place);
-    seen.into_iter().map(|(_, sight)| sight).collect()
+    looks
+        .iter()
+        .filter_map(|look| seen.get(&first(look)?).cloned())
+        .collect()
 }
 
 fn stays(look: &Look) -> bool {
@@ -115,6 +120,19 @@ mod tests {
             Look::Host { host, .. } if host == "b" => peer(PeerProof::Tls, b),
             _ => peer(PeerProof::Tcp, None),
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_is_looked_at_once() {
+        let looks = [reach("a"), reach("b"), reach("a")];
+        let times = std::cell::Cell::new(0);
+        let all = together(&looks, |look| {
+            times.set(times.get() + 1);
+            told(look, None, std::future::pending())
+        });
+        let [tcp, tls] = [PeerProof::Tcp, PeerProof::Tls].map(|proof| peer(proof, None));
+        assert_eq!(all.now_or_never().expect("nobody waits"), [tcp.clone(), tls, tcp]);
+        assert_eq!(times.get(), 2);
     }
 
     #[test]

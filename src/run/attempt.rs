@@ -2,6 +2,7 @@
 //! drain → probe → done? else guard → write "started" → call → probe until done or out of time → write "ended".
 
 mod giving;
+mod guards;
 mod holding;
 mod patience;
 mod reply;
@@ -19,6 +20,7 @@ use crate::look::{self, together::together};
 use crate::plan::types::{HoldRole, PlannedCall, PlannedStep};
 
 pub(super) use self::giving::{give_back, lost};
+use self::guards::{Beside, not_begun};
 use self::reply::{FIND_OUT, checked, hint};
 use super::driver::{Driver, Halt};
 use super::state::CallState;
@@ -126,7 +128,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
                 already: true,
             }));
         }
-        let seen = self.driver.see(&self.action.looks(&site)).await;
+        let (seen, beside) = self.look(&so_far).await?;
         match self.action.probe(&site, so_far.before.as_ref(), &seen) {
             Probe::Done(output) => {
                 let already = so_far.attempts == 0 && self.action.risk() > crate::action::Risk::Look;
@@ -134,7 +136,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             }
             Probe::Conflict(why) => Ok(Turn::End(CallEnd::Failed { why, hint: None })),
             Probe::Unknown(why) => Ok(self.unknown(why, &so_far)),
-            Probe::NotYet(saw) => self.not_yet(saw, &so_far, &seen).await,
+            Probe::NotYet(saw) => self.not_yet(saw, &so_far, &seen, beside).await,
         }
     }
 
@@ -153,7 +155,13 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         })
     }
 
-    async fn not_yet(&mut self, saw: String, so_far: &CallState, seen: &[Sight]) -> Result<Turn, Halt> {
+    async fn not_yet(
+        &mut self,
+        saw: String,
+        so_far: &CallState,
+        seen: &[Sight],
+        beside: Option<Beside<'d>>,
+    ) -> Result<Turn, Halt> {
         if let Some(error) = self.failure.take() {
             return Ok(self.after_failure(&error, &saw));
         }
@@ -170,7 +178,7 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
         let next = self.action.call(&self.site(), seen);
         match next.filter(|next| self.made.as_ref() != Some(next)) {
-            Some(call) => self.start(call, so_far, seen).await,
+            Some(call) => self.start(call, so_far, seen, beside).await,
             None if self.has_time() => {
                 self.waiting(&saw);
                 Ok(Turn::Again)
@@ -222,16 +230,18 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
         }
     }
 
-    async fn start(&mut self, call: Call, so_far: &CallState, seen: &[Sight]) -> Result<Turn, Halt> {
+    async fn start(
+        &mut self,
+        call: Call,
+        so_far: &CallState,
+        seen: &[Sight],
+        beside: Option<Beside<'d>>,
+    ) -> Result<Turn, Halt> {
         if self.stops_here() {
             return Err(Halt::Stop);
         }
-        if let Some(why) = self.guards().await? {
-            let hint = Some("etcdops health".to_owned());
-            return Ok(Turn::End(CallEnd::Failed {
-                why: format!("not begun: {why}"),
-                hint,
-            }));
+        if let Some(why) = self.guards(beside).await? {
+            return Ok(Turn::End(not_begun(&why)));
         }
         let attempt = so_far.last_attempt() + 1;
         let before = so_far
@@ -245,14 +255,8 @@ impl<'d, 'a, 'r> Attempt<'d, 'a, 'r> {
             attempt,
             before,
         })?;
-        // A host that fell since the guards looked may be a voter.
-        if !self.driver.copy_journal().await
-            && let Some(why) = self.guards().await?
-        {
-            return Ok(Turn::End(CallEnd::Failed {
-                why: format!("not begun: {why}"),
-                hint: Some("etcdops health".to_owned()),
-            }));
+        if let Some(end) = self.record_on_hosts().await? {
+            return Ok(Turn::End(end));
         }
         let tagged = self.tagged(call.clone(), attempt);
         // Trying the same thing again does not buy more time: nothing waits for ever.

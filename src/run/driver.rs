@@ -58,7 +58,7 @@ impl<'a, 'r> Driver<'a, 'r> {
     /// Until nothing is left to do, or nothing more may be done.
     pub async fn run(&self) -> Ending {
         // Before the first change: from now on another bastion can go on.
-        self.copy_journal().await;
+        self.copy_journal(false).await;
         let end = match self.prove_holds().await {
             Ok(()) => self.all_steps().await,
             Err(halt) => Err(halt),
@@ -102,7 +102,7 @@ impl<'a, 'r> Driver<'a, 'r> {
         }
         // Whoever goes on with the run keeps its record from now on.
         if !taken && !matches!(lost, Some(Lost::Gone(_))) {
-            self.copy_journal().await;
+            self.copy_journal(false).await;
         }
         ending
     }
@@ -359,16 +359,15 @@ impl<'a, 'r> Driver<'a, 'r> {
     }
 
     /// Copies new records to the hosts, so that another bastion can go on. A host that cannot be reached does without: then
-    /// the answer is false.
-    pub(super) async fn copy_journal(&self) -> bool {
+    /// the answer is false. `change`: one follows, and the answer is false also where a host is not this process's any more.
+    pub(super) async fn copy_journal(&self, change: bool) -> bool {
         if self.locked.hosts.is_empty() {
             return true;
         }
         let mut lacking = self.lacking.lock().await;
         let Some((from_seq, text)) = self.recorder.take_uncopied() else {
-            return true;
+            return lacking.is_empty();
         };
-        let mut everywhere = true;
         for host in &self.locked.hosts {
             let part = lacking.entry(host.clone()).or_insert_with(|| (from_seq, String::new()));
             part.1.push_str(&text);
@@ -377,6 +376,7 @@ impl<'a, 'r> Driver<'a, 'r> {
             let op = HostOp::AppendJournal {
                 run: self.plan.run.clone(),
                 life: Some(self.life.clone()),
+                held: change,
                 from_seq: *from_seq,
                 text: text.clone(),
             };
@@ -389,13 +389,12 @@ impl<'a, 'r> Driver<'a, 'r> {
                 Err(error) if error.fault != Fault::Unsupported => {
                     let text = format!("no copy of the record on {}: {}", error.place, error.message);
                     self.recorder.show(EventKind::Said { text });
-                    everywhere = false;
                 }
                 _ => {
                     lacking.remove(host);
                 }
             }
         }
-        everywhere
+        lacking.is_empty()
     }
 }

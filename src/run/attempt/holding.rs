@@ -1,4 +1,4 @@
-//! What must hold: before a call, already, and after it.
+//! What must hold: already, and after a call.
 
 use std::time::Duration;
 
@@ -6,18 +6,12 @@ use serde_json::Value;
 
 use super::patience::Patience;
 use super::{Attempt, SHORTEST_PAUSE};
-use crate::action::{Condition, GiveBack, Named, Verdict, late, registry};
+use crate::action::{Condition, Named, Site, Verdict, late, registry};
 use crate::base::duration::Span;
 use crate::call::{Look, Sight};
-use crate::cluster::model::Model;
 use crate::event::CallEnd;
-use crate::plan::types::HoldRole;
 use crate::run::driver::Halt;
-use crate::run::guard;
-use crate::run::lock::Lost;
 
-/// How long a guard may take to come true: leadership just moved, a member just started.
-const GUARD_PATIENCE: Duration = Duration::from_secs(15);
 /// How long what is expected may take where the step says nothing.
 const EXPECTED_WITHIN: Span = Span(Duration::from_secs(60));
 
@@ -28,83 +22,6 @@ impl Attempt<'_, '_, '_> {
             return Ok(false);
         }
         Ok(self.judge(&self.call.done_when, None).await?.0.is_none())
-    }
-
-    /// The lock, the model, and the step's own guards; given a little time to come true. `Some`: why not.
-    pub(super) async fn guards(&mut self) -> Result<Option<String>, Halt> {
-        let until = self.driver.in_time(GUARD_PATIENCE);
-        loop {
-            let own = self.own_guards()?;
-            let lock = self.driver.lost();
-            let (lost, differs, own) = tokio::join!(lock, self.model_differs(), self.judge(&own, None));
-            match lost {
-                None => {}
-                Some(Lost::Other(why)) => return Ok(Some(why)),
-                Some(Lost::Adopted(why) | Lost::Gone(why)) => return Err(Halt::Taken(why)),
-            }
-            let why = differs.or(own?.0);
-            let Some(why) = why else { return Ok(None) };
-            if self.driver.transport.now() >= until {
-                return Ok(Some(why));
-            }
-            self.waiting(&format!("guard: {why}"));
-            self.rest().await?;
-        }
-    }
-
-    /// The step's guards without those that the operator accepted when the plan was made.
-    fn own_guards(&self) -> Result<Vec<Named>, Halt> {
-        let accepted = &self.driver.plan.accepted;
-        let mut kept = Vec::new();
-        for guard in &self.call.guard {
-            let name = self.condition(guard)?.accept_name();
-            if !name.is_some_and(|name| accepted.iter().any(|accepted| accepted == name)) {
-                kept.push(guard.clone());
-            }
-        }
-        Ok(kept)
-    }
-
-    pub(super) async fn model_differs(&self) -> Option<String> {
-        // What is given back in any case is clean-up: the model is that of a run that went well up to there.
-        if let Some(HoldRole::Give { give_back, .. }) = &self.step.hold
-            && *give_back == GiveBack::Always
-        {
-            return None;
-        }
-        // The same of what is taken again: others inside may hold already.
-        if self.so_far().earlier > 0 && !self.call.takes_member_down {
-            return None;
-        }
-        let model = self.step.model_before.as_ref()?;
-        if model.members.is_empty() {
-            return None;
-        }
-        let going = self.driver.recorder.with_state(|state| {
-            let calls = self.step.calls.iter().filter(|call| call.takes_member_down);
-            calls
-                .filter(|call| state.call(&self.step.path, call.host.as_deref()).attempts > 0)
-                .filter_map(|call| call.host.clone())
-                .collect::<Vec<String>>()
-        });
-        // Whoever agreed to the outage agreed to all of it: once it has begun there is nobody left to measure.
-        if self.outage_agreed(model) && !guard::without(model, &going).has_quorum() {
-            return None;
-        }
-        let seen = self.driver.see(&[Look::Cluster]).await;
-        match seen.first() {
-            Some(Sight::Cluster(observed)) => guard::differs(model, observed, &going),
-            Some(Sight::Blind(error)) => Some(error.to_string()),
-            _ => None,
-        }
-    }
-
-    /// This step's outage, or the rest of one that an earlier step of this run has begun.
-    fn outage_agreed(&self, model: &Model) -> bool {
-        let steps = self.driver.plan.steps.iter();
-        let mut earlier = steps.take_while(|step| step.path != self.step.path);
-        let goes_on = self.call.takes_member_down && !model.has_quorum();
-        self.step.outage.is_some() || goes_on && earlier.any(|step| step.outage.is_some())
     }
 
     /// Polls what is expected until it holds often enough, for as long as patience lasts.
@@ -152,7 +69,7 @@ impl Attempt<'_, '_, '_> {
         list.iter().map(|named| self.condition(named)).collect()
     }
 
-    fn condition(&self, named: &Named) -> Result<Box<dyn Condition>, Halt> {
+    pub(super) fn condition(&self, named: &Named) -> Result<Box<dyn Condition>, Halt> {
         let filled = self
             .driver
             .recorder
@@ -167,22 +84,42 @@ impl Attempt<'_, '_, '_> {
 
     /// Judges all; the first that does not hold, and everything seen.
     async fn judge(&self, list: &[Named], earlier: Option<&[Sight]>) -> Result<(Option<String>, Vec<Sight>), Halt> {
-        let site = self.site();
-        let mut conditions = Vec::new();
-        let mut looks = Vec::new();
-        for condition in self.conditions(list)? {
-            let own = condition.looks(&site);
-            conditions.push((condition, looks.len(), own.len()));
+        let conditions = Conditions::new(self.conditions(list)?, &self.site());
+        let seen = self.driver.see(&conditions.looks).await;
+        Ok((conditions.judge(&self.site(), &seen, earlier), seen))
+    }
+}
+
+/// Conditions, and the looks that they need, one after another.
+#[derive(Default)]
+pub(super) struct Conditions {
+    /// Each with the number of its looks.
+    all: Vec<(Box<dyn Condition>, usize)>,
+    pub(super) looks: Vec<Look>,
+}
+
+impl Conditions {
+    pub(super) fn new(conditions: Vec<Box<dyn Condition>>, site: &Site<'_>) -> Self {
+        let (mut all, mut looks) = (Vec::new(), Vec::new());
+        for condition in conditions {
+            let own = condition.looks(site);
+            all.push((condition, own.len()));
             looks.extend(own);
         }
-        let seen = self.driver.see(&looks).await;
-        for (condition, from, count) in conditions {
-            let before = earlier.and_then(|earlier| earlier.get(from..from + count));
-            match condition.judge(&site, &seen[from..from + count], before) {
-                Verdict::Holds(_) => {}
-                Verdict::Not { saw, .. } | Verdict::Unknown(saw) => return Ok((Some(saw), seen)),
+        Self { all, looks }
+    }
+
+    /// The first that does not hold, by what its looks have seen.
+    pub(super) fn judge(&self, site: &Site<'_>, seen: &[Sight], earlier: Option<&[Sight]>) -> Option<String> {
+        let mut from = 0;
+        self.all.iter().find_map(|(condition, count)| {
+            let own = from..from + count;
+            from += count;
+            let before = earlier.and_then(|earlier| earlier.get(own.clone()));
+            match condition.judge(site, &seen[own], before) {
+                Verdict::Holds(_) => None,
+                Verdict::Not { saw, .. } | Verdict::Unknown(saw) => Some(saw),
             }
-        }
-        Ok((None, seen))
+        })
     }
 }

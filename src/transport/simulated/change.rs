@@ -63,10 +63,14 @@ impl State {
             HostOp::AppendJournal {
                 run,
                 life,
+                held,
                 from_seq,
                 text,
             } => {
                 let marker = self.hosts[host].markers.get(&self.cluster);
+                if *held && marker.is_none() {
+                    return Err((Fault::Refused, "the run's marker is gone".to_owned()));
+                }
                 if let Some(marker) = marker.filter(|marker| life.as_ref().is_some_and(|life| marker.life() != *life)) {
                     return Err((Fault::Refused, held_by(marker)));
                 }

@@ -1,6 +1,6 @@
 //! A run is adopted although the process that carries it out still lives.
 
-use etcdops::event::EventKind;
+use etcdops::event::{CallEnd, EventKind};
 use etcdops::transport::simulated::{Mishap, When, World};
 
 use super::super::Sweep;
@@ -47,7 +47,11 @@ impl Sweep<'_> {
     }
 }
 
+/// What was begun: a call is recorded before the hosts say whose they are.
 fn calls(record: &Record) -> usize {
-    let started = |event: &&etcdops::run::journal::Record| matches!(event.kind, EventKind::CallStarted { .. });
-    record.events().iter().filter(started).count()
+    let started = |kind: &EventKind| matches!(kind, EventKind::CallStarted { .. });
+    let given_up = |kind: &EventKind| matches!(kind, EventKind::CallEnded { end: CallEnd::Failed { why, .. }, .. } if why.starts_with("not begun"));
+    let events = record.events();
+    let count = |which: &dyn Fn(&EventKind) -> bool| events.iter().filter(|event| which(&event.kind)).count();
+    count(&started) - count(&given_up)
 }

@@ -1,9 +1,10 @@
 # Marker and journal copy: bookkeeping of runs, done in place.
 marker=$root/$cluster.run
 guarded() { umask 077; private_dir "$root"; exec 9>>"$root/.lock" || fail disk-full "cannot write $root/.lock"; flock -w 5 9 || fail refused "$root/.lock is held by another process"; }
-ours() { grep -q "\"run\":\"$run\"" "$marker"; }
+holder() { holder=; [ ! -s "$marker" ] || IFS= read -r holder <"$marker"; }
+ours() { holder; case $holder in *"\"run\":\"$run\""*) ;; *) return 1 ;; esac; }
 # Another process than the one that asks, be it of the same run.
-anothers() { [ -n "$life" ] && [ -s "$marker" ] && ! grep -q -F -- "$life" "$marker"; }
+anothers() { [ -n "$life" ] && [ -s "$marker" ] && { holder; case $holder in *"$life"*) return 1 ;; esac; }; }
 op_read_marker() { [ ! -s "$marker" ] || pute marker <"$marker"; }
 op_write_marker() {
   guarded
@@ -24,6 +25,7 @@ journal=$root/$run/journal
 op_append_journal() {
   guarded
   if anothers; then pute held <"$marker"; fail refused "another process has taken this host over"; fi
+  [ "$held" = no ] || [ -s "$marker" ] || fail refused "the run's marker is gone"
   private_dir "$root/$run"
   have=0; [ ! -s "$journal" ] || have=$(wc -l <"$journal")
   if [ "$have" = $((from - 1)) ] && { [ ! -s "$journal" ] || [ -z "$(tail -c1 "$journal")" ]; }; then

@@ -113,9 +113,12 @@ pub(super) fn values(op: &HostOp, host: &Host) -> Result<Vec<(&'static str, Stri
             vec![("command", command_text(command)), ("elevate", yes(*become_root))]
         }
         HostOp::ClearMarker { life, .. } => vec![("life", in_marker(life.as_ref())?)],
-        HostOp::AppendJournal { from_seq, life, .. } => vec![
+        HostOp::AppendJournal {
+            from_seq, life, held, ..
+        } => vec![
             ("from", from_seq.max(&1).to_string()),
             ("life", in_marker(life.as_ref())?),
+            ("held", yes(*held)),
         ],
         _ => Vec::new(),
     })

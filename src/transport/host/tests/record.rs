@@ -65,6 +65,7 @@ async fn a_process_touches_neither_marker_nor_record_of_the_one_that_took_its_ru
     let append = |by: &Marker, from_seq: u64| HostOp::AppendJournal {
         run: by.run.clone(),
         life: Some(by.life()),
+        held: from_seq < 3,
         from_seq,
         text: format!("{{\"seq\":{from_seq}}}\n"),
     };
@@ -94,6 +95,8 @@ async fn a_process_touches_neither_marker_nor_record_of_the_one_that_took_its_ru
     );
     world.ask(clear(&second)).await.unwrap();
     assert_eq!(world.ask(read()).await.unwrap(), HostAnswer::Marker(None));
+    let refused = world.ask(append(&second, 2)).await.unwrap_err();
+    assert_eq!(refused.fault, Fault::Refused, "no change without the marker");
     world
         .ask(append(&second, 3))
         .await
@@ -107,6 +110,7 @@ async fn the_copy_of_the_journal_has_each_record_once() {
     let append = |from_seq: u64, text: &str| HostOp::AppendJournal {
         run: run.clone(),
         life: None,
+        held: false,
         from_seq,
         text: text.to_owned(),
     };
