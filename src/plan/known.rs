@@ -20,6 +20,10 @@ impl Known {
         self.seen.push((look, sight));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     pub fn has(&self, look: &Look) -> bool {
         self.seen.iter().any(|(known, _)| known == look)
     }

@@ -13,7 +13,7 @@ use crate::base::duration::Span;
 use crate::call::host::HostOp;
 use crate::call::{CallError, Fault, Look, Sight};
 use crate::cluster::observed::Observed;
-use crate::look::{self, together::together};
+use crate::look::{self, Depth, together::together};
 use crate::plan::build::{Built, Refusal, Request, build};
 use crate::plan::drift;
 use crate::plan::known::Known;
@@ -24,6 +24,9 @@ use crate::transport::Transport;
 const MOST_ROUNDS: usize = 200;
 /// Who has not answered so long after another one did is not waited for with what does not depend on it.
 const STRAGGLER: Duration = Duration::from_millis(250);
+
+/// Bound of a look that only guesses who is down.
+const GUESS: Span = Span(Duration::from_millis(300));
 
 /// An election takes one or two election time-outs (1 s by default); after this it is no election.
 const LONGEST_ELECTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(6);
@@ -82,7 +85,13 @@ fn named_hosts(request: &Request<'_>) -> Vec<Look> {
 }
 
 /// Looks that are made together, and what they see.
-type Looking<'a> = Pin<Box<dyn Future<Output = Vec<(Look, Sight)>> + 'a>>;
+type Looking<'a> = Pin<Box<dyn Future<Output = Seen> + 'a>>;
+
+enum Seen {
+    For(Vec<(Look, Sight)>),
+    /// The cluster without those that have not answered at once.
+    Guess(Box<Observed>),
+}
 
 /// Looks under way for one plan.
 struct Gathering<'a> {
@@ -92,6 +101,9 @@ struct Gathering<'a> {
     asked: Vec<Look>,
     /// Peer ports are being proved.
     proves: bool,
+    /// A guess was begun; and what came of it.
+    guesses: bool,
+    guess: Option<Sight>,
     pending: FuturesUnordered<Looking<'a>>,
 }
 
@@ -103,6 +115,8 @@ impl<'a> Gathering<'a> {
             bound: Span(request.cluster.call_timeout.0.max(Duration::from_secs(5))),
             asked: Vec::new(),
             proves: false,
+            guesses: false,
+            guess: None,
             pending: FuturesUnordered::new(),
         }
     }
@@ -116,7 +130,7 @@ impl<'a> Gathering<'a> {
         for look in single {
             self.pending.push(Box::pin(async move {
                 let sight = see(&look, request, transport, bound).await;
-                vec![(look, sight)]
+                Seen::For(vec![(look, sight)])
             }));
         }
         if proofs.is_empty() || self.proves {
@@ -126,12 +140,12 @@ impl<'a> Gathering<'a> {
         self.asked.extend(proofs.iter().cloned());
         self.pending.push(Box::pin(async move {
             let seen = together(&proofs, |one| see(one, request, transport, bound)).await;
-            proofs.into_iter().zip(seen).collect()
+            Seen::For(proofs.into_iter().zip(seen).collect())
         }));
     }
 
-    /// Hosts that take long are most likely down: what the plan would ask for then is looked at in the meantime. The plan itself is made of
-    /// what they answer.
+    /// Who takes long is most likely down: what the plan would ask for then is looked at in the meantime. The plan itself is made of what
+    /// they answer.
     fn ask_ahead(&mut self, known: &Known) {
         let late = |look: &&Look| {
             matches!(
@@ -143,15 +157,31 @@ impl<'a> Gathering<'a> {
             ) && !known.has(look)
         };
         let late: Vec<&Look> = self.asked.iter().filter(late).collect();
-        if late.is_empty() || !known.has(&Look::Cluster) {
+        if late.is_empty() {
             return;
         }
+        let guess = match &self.guess {
+            _ if known.has(&Look::Cluster) => None,
+            Some(guess) => Some((Look::Cluster, guess.clone())),
+            None => return self.begin_guess(known),
+        };
         let down = late.into_iter().map(|look| {
             let error = CallError::new(Fault::Timeout, "look at the unit", "the host", "no answer yet");
             (look.clone(), Sight::Blind(error))
         });
-        if let Built::Missing(missing) = build(self.request, &known.with(down)) {
+        if let Built::Missing(missing) = build(self.request, &known.with(down.chain(guess))) {
             self.ask(missing);
+        }
+    }
+
+    /// Not before the others have had their time.
+    fn begin_guess(&mut self, known: &Known) {
+        if !self.guesses && !known.is_empty() {
+            self.guesses = true;
+            let (cluster, transport) = (self.request.cluster, self.transport);
+            self.pending.push(Box::pin(async move {
+                Seen::Guess(Box::new(look::observe(cluster, transport, GUESS, Depth::Brief).await))
+            }));
         }
     }
 
@@ -173,7 +203,14 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    fn keep(&mut self, seen: Vec<(Look, Sight)>, known: &mut Known) {
+    fn keep(&mut self, seen: Seen, known: &mut Known) {
+        let seen = match seen {
+            Seen::For(seen) => seen,
+            Seen::Guess(observed) => {
+                self.guess = Some(Sight::Cluster(observed));
+                return;
+            }
+        };
         for (look, sight) in seen {
             self.proves &= !is_proof(&look);
             known.add(look, sight);

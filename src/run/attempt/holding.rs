@@ -12,6 +12,8 @@ use crate::call::{Look, Sight};
 use crate::event::CallEnd;
 use crate::run::driver::Halt;
 
+/// What holds must hold again after this, where it must hold several times.
+const BETWEEN_POLLS: Duration = Duration::from_millis(20);
 /// How long what is expected may take where the step says nothing.
 const EXPECTED_WITHIN: Span = Span(Duration::from_secs(60));
 
@@ -46,7 +48,7 @@ impl Attempt<'_, '_, '_> {
                 }
             } else {
                 in_a_row += 1;
-                self.pause = SHORTEST_PAUSE;
+                self.pause = BETWEEN_POLLS;
             }
             earlier = Some(seen);
             if in_a_row >= needed {
