@@ -8,8 +8,8 @@ use futures_util::future::{Either, join_all, select};
 use crate::call::host::{HostAnswer, HostOp, PeerProof, PeerSeen};
 use crate::call::{Look, Sight};
 
-/// All at once, each by `one`, and what is asked for twice only once. A listener for a proof of peer ports that cannot count its guests is not waited for once all of
-/// them have been there: that they were is its answer.
+/// All at once, each by `one`; what is asked for twice is looked at once. A listener for a proof of peer ports that cannot count its
+/// guests is not waited for once all of them have been there: that they were is its answer.
 pub async fn together<'a, F>(looks: &'a [Look], one: impl Fn(&'a Look) -> F) -> Vec<Sight>
 where
     F: Future<Output = Sight>,

@@ -29,6 +29,7 @@ impl Known {
     }
 
     /// The same, as if this had been seen as well.
+    #[must_use]
     pub fn with(&self, more: impl Iterator<Item = (Look, Sight)>) -> Self {
         let seen = self.seen.iter().cloned().chain(more).collect();
         Self {

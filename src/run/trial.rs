@@ -82,6 +82,16 @@ fn planned(world: &World, cluster: &ClusterConfig, name: &str, parameters: &BTre
 fn accepting(
     world: &World,
     cluster: &ClusterConfig,
+    asked: (&str, &BTreeMap<String, Value>),
+    accept: &[String],
+) -> Prepared {
+    through(world, world, cluster, asked, accept)
+}
+
+fn through(
+    world: &World,
+    transport: &dyn Transport,
+    cluster: &ClusterConfig,
     (name, parameters): (&str, &BTreeMap<String, Value>),
     accept: &[String],
 ) -> Prepared {
@@ -105,7 +115,7 @@ fn accepting(
         remembered: &Remembered::default(),
         accept,
     };
-    world.drive(prepare(&request, world)).expect("planning ends")
+    world.drive(prepare(&request, transport)).expect("planning ends")
 }
 
 fn carried_out(world: &World, plan: &Plan, kept: &Kept) -> Option<Ending> {

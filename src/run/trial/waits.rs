@@ -266,3 +266,62 @@ fn an_addition_waits_until_the_url_of_a_member_just_removed_may_come_back() {
         });
     }
 }
+
+/// The world, in which one host takes its time to say nothing; and when a way between peers was tried first.
+struct Late<'a> {
+    world: &'a World,
+    tried: Mutex<Option<jiff::Timestamp>>,
+}
+
+impl Transport for Late<'_> {
+    fn perform<'a>(&'a self, call: &'a Call, watch: &'a dyn Watch) -> transport::Answer<'a> {
+        Box::pin(async move {
+            match &call.to {
+                To::Host { host, .. } if host == "etcd-3" => {
+                    let until = self.now() + Duration::from_secs(5);
+                    // In small steps: who begins to wait meanwhile has a turn.
+                    while self.now() < until {
+                        self.world.pause(Duration::from_millis(10)).await;
+                    }
+                }
+                To::Host {
+                    op: HostOp::PeerReach { .. },
+                    ..
+                } => {
+                    self.tried.lock().unwrap().get_or_insert_with(|| self.now());
+                }
+                _ => {}
+            }
+            self.world.perform(call, watch).await
+        })
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.world.now()
+    }
+
+    fn pause<'a>(&'a self, how_long: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.world.pause(how_long)
+    }
+}
+
+#[test]
+fn what_a_plan_asks_if_a_late_host_is_down_is_asked_while_it_is_waited_for() {
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).spare(1).build();
+    world.power_off("etcd-3");
+    let parameters = BTreeMap::from([
+        ("member".to_owned(), json!("etcd-3")),
+        ("host".to_owned(), json!("etcd-4")),
+    ]);
+    let late = Late {
+        world: &world,
+        tried: Mutex::default(),
+    };
+    let before = world.now();
+    let prepared = through(&world, &late, &cluster, ("replace-member", &parameters), &[]);
+    assert!(prepared.is_ok(), "{prepared:#?}");
+    let seconds = |at: jiff::Timestamp| at.duration_since(before).as_secs_f64();
+    let tried = seconds(late.tried.lock().unwrap().expect("the ways between peers were tried"));
+    assert!(tried < 2.0, "after {tried} s");
+    assert!(seconds(world.now()) >= 5.0, "the plan is made of what the host says");
+}

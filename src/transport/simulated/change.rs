@@ -60,39 +60,46 @@ impl State {
                     markers.remove(cluster);
                 }
             }
-            HostOp::AppendJournal {
-                run,
-                life,
-                held,
-                from_seq,
-                text,
-            } => {
-                let marker = self.hosts[host].markers.get(&self.cluster);
-                if *held && marker.is_none() {
-                    return Err((Fault::Refused, "the run's marker is gone".to_owned()));
-                }
-                if let Some(marker) = marker.filter(|marker| life.as_ref().is_some_and(|life| marker.life() != *life)) {
-                    return Err((Fault::Refused, held_by(marker)));
-                }
-                self.hosts[host].space_for("/var/lib/etcdops")?;
-                let lines = self.hosts[host].journals.entry(run.as_str().to_owned()).or_default();
-                let before = usize::try_from(from_seq.saturating_sub(1)).unwrap_or(usize::MAX);
-                if lines.len() < before {
-                    let why = format!(
-                        "the copy of the journal ends at record {}, before {from_seq}",
-                        lines.len()
-                    );
-                    return Err((Fault::Refused, why));
-                }
-                let mut old = lines.split_off(before).into_iter();
-                lines.extend(text.lines().map(|line| match old.next() {
-                    Some(same) if *same == *line => same,
-                    _ => Arc::from(line),
-                }));
-            }
+            HostOp::AppendJournal { .. } => self.append_journal(host, op)?,
             files => self.change_files(host, files)?,
         }
         Ok(HostAnswer::Done)
+    }
+
+    fn append_journal(&mut self, host: usize, op: &HostOp) -> Result<(), (Fault, String)> {
+        let HostOp::AppendJournal {
+            run,
+            life,
+            held,
+            from_seq,
+            text,
+        } = op
+        else {
+            return Ok(());
+        };
+        let marker = self.hosts[host].markers.get(&self.cluster);
+        if *held && marker.is_none() {
+            return Err((Fault::Refused, "the run's marker is gone".to_owned()));
+        }
+        if let Some(marker) = marker.filter(|marker| life.as_ref().is_some_and(|life| marker.life() != *life)) {
+            return Err((Fault::Refused, held_by(marker)));
+        }
+        self.hosts[host].space_for("/var/lib/etcdops")?;
+        let lines = self.hosts[host].journals.entry(run.as_str().to_owned()).or_default();
+        let before = usize::try_from(from_seq.saturating_sub(1)).unwrap_or(usize::MAX);
+        if lines.len() < before {
+            let why = format!(
+                "the copy of the journal ends at record {}, before {from_seq}",
+                lines.len()
+            );
+            return Err((Fault::Refused, why));
+        }
+        let mut old = lines.split_off(before).into_iter();
+        lines.extend(text.lines().map(|line| match old.next() {
+            Some(same) if *same == *line => same,
+            _ => Arc::from(line),
+        }));
+        Ok(())
     }
 
     fn change_unit(&mut self, host: usize, op: &HostOp) -> Result<(), (Fault, String)> {
