@@ -330,7 +330,7 @@ fn what_goes_wrong_on_the_new_host_is_told_and_resumed() {
             |lab, host| lab.cut(host, &["--from", "bastion"]),
             |lab, host| lab.heal(host),
             &[
-                "ssh: connect to host",
+                "ssh: Connection timed out|ssh: connect to host",
                 "hint: find out why (etcdops config check), then: etcdops resume",
             ],
         ),

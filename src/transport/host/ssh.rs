@@ -183,7 +183,12 @@ impl Line {
             waiting.gave_none();
             waiting.lasted().max(begun.elapsed().min(patience))
         };
-        let said = format!("Connection timed out: no answer within {}", in_seconds(owed));
+        let etcd = if self.waiting().is_away() {
+            ", nor from its etcd"
+        } else {
+            ""
+        };
+        let said = format!("Connection timed out: no answer within {}{etcd}", in_seconds(owed));
         Err(self.failed(what, &said))
     }
 
