@@ -115,7 +115,10 @@ fn interrupted_a_run_stops_in_order() {
     });
     signal(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(5), "once: after this call");
-    lab.etcdops(&["health"]).good();
+    // Where that call moved the leader, others may not have heard of the new one yet.
+    wait_until("all members are well", MINUTE, || {
+        lab.etcdops(&["health"]).code == Some(0)
+    });
     lab.etcdops(&["resume", "--yes"]).good();
 
     let mut child = spawned(lab.bastion(), &restart);
