@@ -93,7 +93,7 @@ fn a_spare_host_that_serves_a_cluster_of_its_own_and_answers_first_is_not_taken_
 #[test]
 fn a_brief_look_waits_a_second_for_who_says_nothing_and_hardly_at_all_for_who_said_nothing_before_it() {
     let (world, cluster) = World::of(V3535, 3).build();
-    for (silent, most) in [(Duration::ZERO, 1000), (Duration::from_secs(5), 20)] {
+    for (silent, took_at_all) in [(Duration::ZERO, 1000..1020), (Duration::from_secs(5), 20..80)] {
         let transport = Odd {
             world: &world,
             endpoint: "etcd-3",
@@ -104,7 +104,7 @@ fn a_brief_look_waits_a_second_for_who_says_nothing_and_hardly_at_all_for_who_sa
         let seen = world.drive(look).expect("nobody kills this test");
         let took = world.now().duration_since(before).as_millis();
         assert!(
-            (most..most + 60).contains(&took),
+            took_at_all.contains(&took),
             "{took} ms, silent for {silent:?} before it"
         );
         let model = seen.model();

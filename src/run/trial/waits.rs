@@ -325,3 +325,54 @@ fn what_a_plan_asks_if_a_late_host_is_down_is_asked_while_it_is_waited_for() {
     assert!(tried < 2.0, "after {tried} s");
     assert!(seconds(world.now()) >= 5.0, "the plan is made of what the host says");
 }
+
+/// Ctrl-C as soon as a step has begun.
+struct Impatient<'a>(&'a Interrupt);
+
+impl Journal for Impatient<'_> {
+    fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        if matches!(record.kind, EventKind::StepStarted { .. }) {
+            self.0.press();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_first_ctrl_c_ends_a_long_wait() {
+    let (world, cluster) = World::of("3.5.30".parse().unwrap(), 3).build();
+    world.stop_etcd("etcd-3");
+    let text = "title: Wait in vain\nsteps:\n  - {id: vain, do: {wait: {}}, expect: [{service: {on: etcd-3, running: true}}], within: 1h}\n";
+    let document = crate::runbook::parse::parse(crate::base::yaml::Source::new("vain", text)).unwrap();
+    let run = RunId::from_parts(jiff::Timestamp::UNIX_EPOCH, 7);
+    let request = Request {
+        name: "vain",
+        runbook: &document.runbook,
+        includes: &|_: &str| Err(String::new()),
+        cluster: &cluster,
+        parameters: &BTreeMap::new(),
+        run: &run,
+        dead: &[],
+        remembered: &Remembered::default(),
+        accept: &[],
+    };
+    let plan = world.drive(prepare(&request, &world)).unwrap().unwrap();
+    let interrupt = Interrupt::default();
+    let before = world.now();
+    let carried_out = async {
+        let consent = obtain(&plan, &State::default(), &Nobody, true).await.unwrap();
+        let means = Means {
+            transport: &world,
+            journal: Box::new(Impatient(&interrupt)),
+            renderer: Box::new(Silent),
+            interrupt: &interrupt,
+            operator: operator(),
+        };
+        begin(&consent, means).await
+    };
+    let ending = world.drive(carried_out).unwrap();
+    assert_eq!(ending.outcome, RunOutcome::Refused, "{ending:?}");
+    assert_eq!(ending.text, "stopped before the first change; nothing was changed");
+    let waited = world.now().duration_since(before).as_secs();
+    assert!(waited < 10, "waited {waited} s");
+}

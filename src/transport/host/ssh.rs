@@ -172,6 +172,7 @@ impl Line {
         let patience = self.waiting().patience(bound.min(CONTACT), going_on);
         let begun = Instant::now();
         let ended = tokio::select! {
+            biased;
             ended = tokio::time::timeout(patience, self.connected(what, patience)) => ended.ok(),
             () = self.proved_away() => None,
         };

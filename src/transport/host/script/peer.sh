@@ -45,11 +45,11 @@ by_openssl() {
   # It ends with its input, which must not be before the answer, or a refusal, is there; etcd itself may close 5 s after that only.
   { printf 'GET /version HTTP/1.0\r\nHost: peer\r\n\r\n'
     left=20
-    until grep -q -e HTTP/ -e noisrev/ -e error -e errno /proc/self/fd/4 || [ $left = 0 ]; do sleep 0.02; left=$((left - 1)); done
+    until grep -q -e etcdserver -e noisrev/ -e error -e errno /proc/self/fd/4 || [ $left = 0 ]; do sleep 0.02; left=$((left - 1)); done
   } | timeout 6 openssl s_client "$@" >&4 2>&1; code=$?
   out=$(cat /proc/self/fd/4)
   case $out in
-    *HTTP/* | *noisrev/*) good=yes ;;
+    *etcdserver* | *noisrev/*) good=yes ;;
     *'verify error'*) why="the certificate shown there is not accepted: $(printf '%s\n' "$out" | sed -n 's/.*verify error:num=[0-9]*://p' | head -n 1)" ;;
     *' alert '*) why="the peer certificate of this host is not accepted there: $(printf '%s\n' "$out" | sed -n 's/.* alert \([a-z ]*\).*/\1/p' | head -n 1)" ;;
     *'verify return:1'*) [ $code != 0 ] || good=yes; why="the handshake did not end" ;;

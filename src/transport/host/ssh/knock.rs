@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
