@@ -159,6 +159,9 @@ pub struct Manifest {
     /// The same, which takes less time to compare; backups of older versions have it from their next check on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<String>,
+    /// The version of our reader that read every page of it: the same bytes need not be read in that way again. `None`: an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<u32>,
     #[serde(flatten)]
     pub source: Source,
     #[serde(flatten)]
@@ -256,6 +259,7 @@ pub(crate) mod tests {
             size: 20_512,
             sha256: "ab".repeat(32),
             blake3: None,
+            reader: None,
             source: Source {
                 cluster_id: Some(Id(0x1a)),
                 ..Source::default()

@@ -20,5 +20,5 @@ pub mod wal;
 
 pub use damage::Damage;
 pub use digests::Wanted;
-pub use file::{Inspected, inspect, inspect_any, inspect_archive};
+pub use file::{Inspected, READER, blake3_of, inspect, inspect_any, inspect_archive};
 pub use manifest::{Compared, Content, Forced, Form, How, Kept, Manifest, Proof, Shelf, Source, Verified};

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::boot::Booted;
-use super::take::{read, write_manifest};
+use super::take::{digest, read, write_manifest};
 use super::{Library, shelf};
 use crate::base::clock;
 use crate::base::id::RunId;
 use crate::call::{CallError, Fault, Watch};
-use crate::snapshot::{Compared, Inspected, Kept, Manifest, Verified, Wanted};
+use crate::snapshot::{Compared, Inspected, Kept, Manifest, READER, Verified, Wanted};
 
 impl Library {
-    /// Reads every byte of a backup and records what came of it: against its BLAKE3 where that is known, else against its SHA-256. What cannot be read now is an error, and records nothing: the file may
+    /// Reads every byte of a backup and records what came of it. What cannot be read now is an error, and records nothing: the file may
     /// be as good as ever.
     pub(super) async fn verify(
         &self,
@@ -21,43 +21,31 @@ impl Library {
     ) -> Result<(), CallError> {
         let what = format!("verify backup {name}");
         let kept = self.kept(name, &what)?;
-        let wanted = match kept.manifest.blake3 {
-            Some(_) => Wanted::Blake3,
-            None => Wanted::Both,
-        };
-        let (blake3, mut damage) = match read(Path::new(&kept.path), kept.manifest.form, wanted).await? {
-            Ok(found) => (Some(found.blake3.clone()), difference(&kept.manifest, &found)),
-            Err(damage) => (None, Some(damage.to_string())),
-        };
+        let mut checked = checked(&kept).await?;
         let mut proof = kept
             .manifest
             .verified
             .as_ref()
             .and_then(|verified| verified.boot.clone());
-        if boot && damage.is_none() {
+        if boot && checked.damage.is_none() {
             match self.boot(&kept, watch).await? {
                 Booted::Proof(found) => proof = Some(found),
-                Booted::Damage(why) => damage = Some(why),
+                Booted::Damage(why) => checked.damage = Some(why),
             }
         }
         let mut manifest = kept.manifest;
-        let failed = damage.clone();
-        match damage {
-            Some(_) => manifest.damage = damage,
-            None => {
-                manifest.damage = None;
-                // As good as the SHA-256 that was found right beside it.
-                manifest.blake3 = manifest.blake3.or(blake3);
-                manifest.verified = Some(Verified {
-                    at: clock::now(),
-                    run: run.cloned(),
-                    digest: Some(match wanted {
-                        Wanted::Both => Compared::Sha256,
-                        Wanted::Blake3 => Compared::Blake3,
-                    }),
-                    boot: proof,
-                });
-            }
+        let failed = checked.damage.clone();
+        manifest.damage = checked.damage;
+        if failed.is_none() {
+            // As good as the SHA-256 that was found right beside it.
+            manifest.blake3 = manifest.blake3.or(checked.blake3);
+            manifest.reader = Some(READER);
+            manifest.verified = Some(Verified {
+                at: clock::now(),
+                run: run.cloned(),
+                digest: Some(checked.compared),
+                boot: proof,
+            });
         }
         write_manifest(&self.folder.join(name), &manifest)?;
         match failed {
@@ -70,6 +58,42 @@ impl Library {
         let found = shelf::find(&self.folder, name)?;
         found.ok_or_else(|| CallError::new(Fault::Missing, what, self.place(), "there is no such backup"))
     }
+}
+
+/// What a check came to.
+struct Checked {
+    compared: Compared,
+    blake3: Option<String>,
+    damage: Option<String>,
+}
+
+/// The same bytes hold the same pages: where our reader has read them before, their digest is enough. Where it is another one, or none
+/// is known, every page is read, which also tells the place of a damage.
+async fn checked(kept: &Kept) -> Result<Checked, CallError> {
+    let (manifest, path) = (&kept.manifest, Path::new(&kept.path));
+    let known = manifest.blake3.as_ref().filter(|_| manifest.reader == Some(READER));
+    if let Some(known) = known
+        && digest(path).await?.is_ok_and(|found| found == *known)
+    {
+        return Ok(Checked {
+            compared: Compared::Blake3,
+            blake3: None,
+            damage: None,
+        });
+    }
+    let (wanted, compared) = match manifest.blake3 {
+        Some(_) => (Wanted::Blake3, Compared::Blake3),
+        None => (Wanted::Both, Compared::Sha256),
+    };
+    let (blake3, damage) = match read(path, manifest.form, wanted).await? {
+        Ok(found) => (Some(found.blake3.clone()), difference(manifest, &found)),
+        Err(damage) => (None, Some(damage.to_string())),
+    };
+    Ok(Checked {
+        compared,
+        blake3,
+        damage,
+    })
 }
 
 /// What is not as the manifest has it.

@@ -15,7 +15,7 @@ use crate::call::library::Fetch;
 use crate::call::{CallError, Fault, HostAnswer, HostOp, Watch};
 use crate::cluster::member::Id;
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{Compared, How, Manifest, Source, Verified, Wanted};
+use crate::snapshot::{Compared, How, Manifest, READER, Source, Verified, Wanted};
 use crate::transport::real::{HostCall, Hosts};
 
 /// How much is asked for at a time, in bytes.
@@ -53,6 +53,7 @@ impl Library {
             size: found.size,
             sha256,
             blake3: Some(found.blake3),
+            reader: Some(READER),
             source: whole(&fetch.source, found.identity),
             content: found.content,
             v2_data: found.v2_data,

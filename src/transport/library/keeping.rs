@@ -13,7 +13,7 @@ use crate::base::hash::Sha256Writer;
 use crate::call::library::Add;
 use crate::call::{CallError, Fault, Watch};
 use crate::snapshot::manifest::SCHEMA;
-use crate::snapshot::{Compared, How, Inspected, Kept, Manifest, Source, Verified, inspect_any};
+use crate::snapshot::{Compared, How, Inspected, Kept, Manifest, READER, Source, Verified, inspect_any};
 
 /// What a file of others is called in the library.
 const SNAPSHOT: &str = "snapshot.db";
@@ -111,6 +111,7 @@ fn manifest(found: Inspected, (name, cluster): (&str, &str), file: &str, taken: 
         size: found.size,
         sha256: found.sha256.unwrap_or_default(),
         blake3: Some(found.blake3),
+        reader: Some(READER),
         source: Source {
             cluster_id: found.identity.map(|(_, cluster)| cluster),
             member_id: found.identity.map(|(member, _)| member),

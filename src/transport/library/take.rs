@@ -15,7 +15,8 @@ use crate::call::{CallError, EtcdAnswer, EtcdOp, Fault, Watch};
 use crate::cluster::member::Id;
 use crate::snapshot::manifest::SCHEMA;
 use crate::snapshot::{
-    Compared, Damage, Form, How, Inspected, Manifest, Source, Verified, Wanted, inspect, inspect_archive,
+    Compared, Damage, Form, How, Inspected, Manifest, READER, Source, Verified, Wanted, blake3_of, inspect,
+    inspect_archive,
 };
 use crate::transport::etcd::Etcd;
 
@@ -79,6 +80,7 @@ impl Library {
             size: found.size,
             sha256,
             blake3: Some(found.blake3),
+            reader: Some(READER),
             source: Source {
                 cluster_id: Some(Id(status.cluster_id)),
                 member_id: Some(Id(status.member_id)),
@@ -142,12 +144,25 @@ async fn synced(path: &Path) -> Result<(), CallError> {
 
 /// Reads a file of the library, off the threads that answer. A file that cannot be read now is not called damaged.
 pub(super) async fn read(path: &Path, form: Form, wanted: Wanted) -> Result<Result<Inspected, Damage>, CallError> {
+    let inspected = move |file| match form {
+        Form::Snapshot | Form::Database => inspect(file, wanted),
+        Form::DataDir | Form::V2Backup => inspect_archive(file, wanted),
+    };
+    reading(path, inspected).await
+}
+
+/// The BLAKE3 of a file of the library, likewise.
+pub(super) async fn digest(path: &Path) -> Result<Result<String, Damage>, CallError> {
+    reading(path, |file| blake3_of(&file)).await
+}
+
+async fn reading<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce(File) -> Result<T, Damage> + Send + 'static,
+) -> Result<Result<T, Damage>, CallError> {
     let own = path.to_owned();
     let reading = tokio::task::spawn_blocking(move || match File::open(&own) {
-        Ok(file) => match form {
-            Form::Snapshot | Form::Database => inspect(file, wanted),
-            Form::DataDir | Form::V2Backup => inspect_archive(file, wanted),
-        },
+        Ok(file) => work(file),
         // Its manifest is there and it is not: nothing will bring it back.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Damage::file("the file is gone")),
         Err(error) => Err(Damage::reading(None, &error)),

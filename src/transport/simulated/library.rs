@@ -89,6 +89,7 @@ impl State {
             size: SIZE,
             sha256: String::new(),
             blake3: None,
+            reader: None,
             source: Source::default(),
             content: Content::default(),
             v2_data: false,
