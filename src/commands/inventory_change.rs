@@ -89,6 +89,9 @@ pub(super) async fn tell(
         .hint("change the list of endpoints there by hand")
     };
     let Some(edited) = edited(&Source::new(file, text), &cluster.name, &change).map_err(by_hand)? else {
+        if write {
+            context.ui.talk(&nothing_to_write(cluster, file));
+        }
         return Ok(());
     };
     context.ui.talk(&edited.diff);
@@ -103,6 +106,16 @@ pub(super) async fn tell(
         .map_err(|error| Failure::of(Exit::Failed, &error).hint("the run is done; change the file by hand as shown"))?;
     context.ui.talk(&format!("{file} is written."));
     Ok(())
+}
+
+/// Who asked for the file to be written is told why it is as it was.
+fn nothing_to_write(cluster: &ClusterConfig, file: &str) -> String {
+    match &cluster.discovery {
+        None => format!("{file} is right as it is: nothing to write."),
+        Some(_) => {
+            format!("{file} finds the members by DNS and lists none: the records above must change, not the file.")
+        }
+    }
 }
 
 /// What the inventory should say cannot be told. Who asked for it to be written must not take it for written.
@@ -171,9 +184,9 @@ fn peer(cluster: &ClusterConfig, member: &ModelMember) -> Option<(String, String
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, change};
+    use super::{Change, change, nothing_to_write};
     use crate::base::duration::Span;
-    use crate::cluster::host::{AuthUser, Backups, ClusterConfig, Host, Route, TlsFiles};
+    use crate::cluster::host::{AuthUser, Backups, ClusterConfig, Discovery, Host, Route, TlsFiles};
     use crate::cluster::model::{Model, ModelMember};
 
     fn cluster() -> ClusterConfig {
@@ -194,6 +207,18 @@ mod tests {
             discovery: None,
             call_timeout: Span::seconds(5),
         }
+    }
+
+    #[test]
+    fn who_asked_for_it_to_be_written_hears_why_it_is_not() {
+        let mut cluster = cluster();
+        let said = |cluster: &ClusterConfig| nothing_to_write(cluster, "f.yaml");
+        assert_eq!(said(&cluster), "f.yaml is right as it is: nothing to write.");
+        cluster.discovery = Some(Discovery {
+            domain: "example.org".to_owned(),
+            name: None,
+        });
+        assert!(said(&cluster).contains("by DNS"), "{}", said(&cluster));
     }
 
     /// Members that advertise addresses where the inventory has names.
