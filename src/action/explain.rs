@@ -89,6 +89,12 @@ const SIGNS: &[Sign] = &[
         lost: false,
     },
     Sign {
+        words: &["no match found for existing member"],
+        text: "its initial cluster has a peer URL that no member of the cluster has",
+        hint: "etcdops members shows the right ones; correct ETCD_INITIAL_CLUSTER on {host}, then: etcdops start {host}",
+        lost: false,
+    },
+    Sign {
         words: &["couldn't find local name"],
         text: "its own name is not in its initial cluster",
         hint: "correct ETCD_INITIAL_CLUSTER on {host}, then: etcdops start {host}",
@@ -187,6 +193,8 @@ pub fn explain(service: &ServiceSeen, host: &str, member: &str) -> Option<Explan
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn with_log(lines: &[&str]) -> ServiceSeen {
@@ -201,6 +209,7 @@ mod tests {
 
     #[test]
     fn etcds_last_words_are_understood() {
+        let mut understood: BTreeSet<&[&str]> = BTreeSet::new();
         for (line, command) in [
             (
                 "panic: tocommit(8) is out of range [lastIndex(0)]. Was the raft log corrupted, truncated, or lost?",
@@ -227,9 +236,46 @@ mod tests {
                 "request cluster ID mismatch (got a want b)",
                 "etcdops replace-member e2",
             ),
+            (
+                "member 1a has been removed: data-dir used by this member must be removed",
+                "etcdops add-member etcd-2",
+            ),
+            (
+                "x509: certificate has expired or is not yet valid: current time is after",
+                "etcdops restart etcd-2",
+            ),
+            (
+                "conflicting environment variable \"ETCD_NAME\" is shadowed by corresponding command-line flag",
+                "etcdops start etcd-2",
+            ),
+            (
+                "error validating peerURLs {ClusterID:1a}: member count is unequal",
+                "etcdops replace-member e2",
+            ),
+            (
+                "error validating peerURLs {ClusterID:1a}: PeerURLs: no match found for existing member (1b, [http://10.0.0.9:2380])",
+                "etcdops start etcd-2",
+            ),
+            (
+                "couldn't find local name \"etcd-2\" in the initial cluster configuration",
+                "etcdops start etcd-2",
+            ),
+            (
+                "cannot fetch cluster info from peer urls: could not retrieve cluster information",
+                "etcdops restart etcd-2",
+            ),
+            (
+                "cannot access data directory: open /var/lib/etcd: permission denied",
+                "etcdops start etcd-2",
+            ),
         ] {
             let found = explain(&with_log(&["starting", line]), "etcd-2", "e2").unwrap();
             assert!(found.hint.contains(command), "{line}: {}", found.hint);
+            let means = |sign: &&Sign| sign.words.iter().all(|word| line.contains(word));
+            understood.extend(SIGNS.iter().find(means).map(|sign| sign.words));
+        }
+        for sign in SIGNS {
+            assert!(understood.contains(sign.words), "no line for {:?}", sign.words);
         }
     }
 
