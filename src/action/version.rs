@@ -106,3 +106,59 @@ impl Condition for VersionIs {
         Some("version")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::membership::tests::{seen, site_of, three};
+    use crate::call::HostAnswer;
+    use crate::call::host::ServiceSeen;
+
+    /// What is said of a joiner with this etcd among voters with these.
+    fn judged(joiner: Option<&str>, voters: [&str; 3]) -> Verdict {
+        let mut members = three();
+        for (member, version) in members.iter_mut().zip(voters) {
+            member.version = Some(version.parse().unwrap());
+        }
+        let service = ServiceSeen {
+            version: joiner.map(|version| version.parse().unwrap()),
+            ..ServiceSeen::default()
+        };
+        let mut sights = seen(members);
+        sights.push(Sight::Host(HostAnswer::Service(Box::new(service))));
+        let condition = VersionIs {
+            of: Some("etcd-4".to_owned()),
+            may_join: true,
+            at_least: None,
+            below: None,
+        };
+        let mut said = None;
+        site_of(|site| said = Some(condition.judge(site, &sights, None)));
+        said.unwrap()
+    }
+
+    #[test]
+    fn who_joins_has_the_etcd_of_a_voter_and_none_below_the_lowest_minor() {
+        let same = ["3.5.16"; 3];
+        assert_eq!(judged(Some("3.5.16"), same), Verdict::Holds("etcd 3.5.16".to_owned()));
+        for other in ["3.4.23", "3.5.15", "3.5.30", "3.6.16"] {
+            let said = judged(Some(other), same);
+            assert!(
+                matches!(&said, Verdict::Not { saw, hint: Some(hint) }
+                    if saw.contains(other) && saw.contains("3.5.16, 3.5.16, 3.5.16") && hint.contains("the same version")),
+                "{other}: {said:?}"
+            );
+        }
+        // In the middle of an upgrade the cluster's version is the lowest one's: who has a newer etcd may join as well.
+        let mixed = ["3.5.16", "3.6.16", "3.5.16"];
+        for either in ["3.5.16", "3.6.16"] {
+            assert!(matches!(judged(Some(either), mixed), Verdict::Holds(_)), "{either}");
+        }
+        assert!(matches!(judged(Some("3.7.3"), mixed), Verdict::Not { .. }));
+        let said = judged(None, same);
+        assert!(
+            matches!(&said, Verdict::Not { saw, hint: Some(hint) } if saw.contains("no etcd was found on etcd-4") && hint.contains("install etcd")),
+            "{said:?}"
+        );
+    }
+}
