@@ -80,17 +80,6 @@ fn every_embedded_runbook_survives_kills_and_misfortunes() {
 
 /// Refused where that is expected, for the right reason, and nothing was changed.
 fn judge_refusal(scenario: &Scenario, tally: &Tally, refusals: &[Refusal], untouched: bool) {
-    if refusals
-        .iter()
-        .any(|refusal| refusal.why.contains("does not carry it out"))
-    {
-        tally
-            .left_out
-            .lock()
-            .unwrap()
-            .insert(format!("{} (not carried out yet)", scenario.name));
-        return;
-    }
     tally.cases.fetch_add(1, Ordering::Relaxed);
     let why: Vec<String> = refusals.iter().map(|refusal| refusal.why.clone()).collect();
     if !scenario.refused {

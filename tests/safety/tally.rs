@@ -1,6 +1,6 @@
 //! Counts cases, and keeps the first failure of each sort.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,6 @@ pub struct Tally {
     pub abandoned: Mutex<BTreeMap<&'static str, usize>>,
     /// How runs ended into which old members came back.
     pub returned: Mutex<BTreeMap<&'static str, usize>>,
-    /// Runbooks that cannot be tried, and why.
-    pub left_out: Mutex<BTreeSet<String>>,
     /// By sort of failure: how many, and the first.
     failures: Mutex<BTreeMap<String, (usize, String)>>,
 }
@@ -36,7 +34,6 @@ impl Tally {
         let cases = self.cases.load(Ordering::Relaxed);
         let milliseconds = usize::try_from(took.as_millis()).unwrap();
         let failures = self.failures.lock().unwrap();
-        let left_out: Vec<String> = self.left_out.lock().unwrap().iter().cloned().collect();
         let told = |counts: &BTreeMap<&str, usize>| {
             let told: Vec<String> = counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
             if told.is_empty() {
@@ -47,16 +44,11 @@ impl Tally {
         };
         let _ = writeln!(
             std::io::stderr(),
-            "sweep: {scenarios} scenarios, {cases} cases, {} failed; {} cases/s; needed `runs abandon`: {}; old members back: {}; left out: {}",
+            "sweep: {scenarios} scenarios, {cases} cases, {} failed; {} cases/s; needed `runs abandon`: {}; old members back: {}",
             failures.values().map(|(count, _)| count).sum::<usize>(),
             cases * 1000 / milliseconds.max(1),
             told(&self.abandoned.lock().unwrap()),
             told(&self.returned.lock().unwrap()),
-            if left_out.is_empty() {
-                "nothing".to_owned()
-            } else {
-                left_out.join(", ")
-            },
         );
         let examples = failures.values().take(TOLD);
         let examples: Vec<String> = examples
