@@ -14,6 +14,7 @@ mod logged;
 mod manual;
 mod overriding;
 mod peer;
+mod pour;
 mod programs;
 mod shell;
 mod ssh;

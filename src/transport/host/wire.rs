@@ -1,5 +1,6 @@
 //! One exchange with a shell, whatever carries it: sends the script, reads its answer.
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
@@ -8,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
 use super::frame::{Frame, FrameError};
+use super::pour;
 use super::shell::{BOOTSTRAP, Feed, Script};
 use crate::base::quote::{join, quote};
 use crate::base::secret::Secret;
@@ -16,16 +18,19 @@ use crate::call::Watch;
 /// The most that a script may answer, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 const LONGEST_ERROR: usize = 64 * 1024;
-/// How much of a file is read at once.
-const PORTION: usize = 1024 * 1024;
 
 /// The three streams of a shell, and what must live as long as they do.
 pub(super) struct Pipes {
-    pub(super) stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(super) stdin: Box<dyn Input>,
     pub(super) stdout: Box<dyn AsyncRead + Send + Unpin>,
     pub(super) stderr: Box<dyn AsyncRead + Send + Unpin>,
     pub(super) guard: Box<dyn std::any::Any + Send>,
 }
+
+/// A pipe that can be written to, and handed on as it is.
+pub(super) trait Input: AsyncWrite + AsFd + Send + Unpin {}
+
+impl<T: AsyncWrite + AsFd + Send + Unpin> Input for T {}
 
 /// How the shell becomes root.
 #[derive(Clone, Copy)]
@@ -137,11 +142,7 @@ impl Exchange<'_> {
         }
     }
 
-    async fn talk(
-        &self,
-        open: &mut Option<Box<dyn AsyncWrite + Send + Unpin>>,
-        mut stage: watch::Receiver<Stage>,
-    ) -> Result<(), Trouble> {
+    async fn talk(&self, open: &mut Option<Box<dyn Input>>, mut stage: watch::Receiver<Stage>) -> Result<(), Trouble> {
         let Some(stdin) = open.as_mut() else {
             return Ok(());
         };
@@ -181,36 +182,13 @@ impl Exchange<'_> {
             Feed::Bytes(bytes) => {
                 let _ = stdin.write_all(bytes).await;
             }
-            Feed::File(path, size) => self.send_file(stdin.as_mut(), path, *size).await?,
+            Feed::File(path, size) => pour::file(path, *size, stdin.as_fd(), self.watch)
+                .await
+                .map_err(|error| Trouble::Local(format!("cannot read {}: {error}", path.display())))?,
         }
         let _ = stdin.flush().await;
         // Only dropping it closes a pipe.
         *open = None;
-        Ok(())
-    }
-
-    async fn send_file(
-        &self,
-        stdin: &mut (dyn AsyncWrite + Send + Unpin),
-        path: &std::path::Path,
-        size: u64,
-    ) -> Result<(), Trouble> {
-        let local = |error: std::io::Error| Trouble::Local(format!("cannot read {}: {error}", path.display()));
-        let mut file = tokio::fs::File::open(path).await.map_err(local)?;
-        let (mut sending, mut reading) = (vec![0; PORTION], vec![0; PORTION]);
-        let mut count = file.read(&mut sending).await.map_err(local)?;
-        let mut done = 0;
-        while count > 0 {
-            // The next portion is read while this one is sent.
-            let (sent, next) = tokio::join!(stdin.write_all(&sending[..count]), file.read(&mut reading));
-            if sent.is_err() {
-                return Ok(());
-            }
-            done += count as u64;
-            self.watch.bytes(done, Some(size));
-            count = next.map_err(local)?;
-            std::mem::swap(&mut sending, &mut reading);
-        }
         Ok(())
     }
 
