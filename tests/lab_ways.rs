@@ -165,6 +165,7 @@ fn etcd_is_reached_through_ssh_and_a_full_disk_stops_a_run_in_order() {
         "{wrong:#?}"
     );
 
+    a_hostile_text_stays_a_text(&lab);
     let state = lab.bastion().home().join(".local/state/etcdops");
     fs::create_dir_all(&state).unwrap();
     let state = state.display().to_string();
@@ -230,6 +231,32 @@ fn etcd_is_reached_through_ssh_and_a_full_disk_stops_a_run_in_order() {
     assert_ne!(invocation(&lab, "etcd-2"), before);
 }
 
+const SAY: &str = "\
+title: Say something
+parameters: {text: {type: text}}
+steps:
+  - {id: say, hosts: etcd-1, do: {host.run: {argv: [printf, '<%s>', '${{ text }}'], risk: look}}}
+  - {id: again, hosts: etcd-1, do: {host.run: {script: 'printf \"<%s>\" ${{ text | quote }}', risk: look}}}
+";
+
+/// Through our shell, ssh, the login shell, sudo and another shell a text comes out as it was typed.
+fn a_hostile_text_stays_a_text(lab: &Lab) {
+    let text = "it's \"a\"\n$(touch /tmp/gotcha)`touch /tmp/gotcha`;touch /tmp/gotcha\\ *";
+    let (book, set) = (written(lab, "say.yaml", SAY), format!("text={text}"));
+    let said = lab
+        .etcdops(&["run", &book, "--set", &set, "--yes", "-o", "json"])
+        .good();
+    let events = said
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let outputs: Vec<serde_json::Value> = events
+        .filter(|event| event["event"] == "call-ended")
+        .map(|event| event["end"]["done"]["output"]["stdout"].clone())
+        .collect();
+    assert_eq!(outputs, [format!("<{text}>"), format!("<{text}>")], "{said}");
+    assert_eq!(lab.try_exec("etcd-1", "test -e /tmp/gotcha").code, Some(1));
+}
+
 /// What the operator's ssh_config and agent give: a host behind another one, a key that lies in no file.
 #[test]
 fn a_host_behind_another_one_is_reached_with_a_key_that_only_the_agent_has() {
@@ -263,4 +290,30 @@ fn a_host_behind_another_one_is_reached_with_a_key_that_only_the_agent_has() {
     let done = Finished::from(lab.bastion().command("ssh-agent", &words).output().unwrap());
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert_ne!(invocation(&lab, "etcd-3"), before, "it was restarted");
+    who_is_not_who_was_known_is_not_worked_on(&lab);
+}
+
+/// A host with another key than the known one, and one whose key nobody knows: nothing is said to them.
+fn who_is_not_who_was_known_is_not_worked_on(lab: &Lab) {
+    let path = lab.folder().join("ssh/known_hosts");
+    let whole = fs::read_to_string(&path).unwrap();
+    let of = |host: &str| whole.lines().find(|line| line.starts_with(host)).unwrap();
+    let key = |host: &str| of(host).split_once(' ').unwrap().1;
+    let changed = whole.replace(key("etcd-2"), key("etcd-1"));
+    let unknown: String = whole.replace(of("etcd-2"), "");
+    let before = invocation(lab, "etcd-2");
+    for (known, means) in [
+        (changed, "not the known ED25519 key in"),
+        (unknown, "compare the key's fingerprint"),
+    ] {
+        write_private(&path, known.as_bytes()).unwrap();
+        let refused = lab.etcdops(&["restart", "etcd-2", "--yes"]);
+        assert_eq!(refused.code, Some(3), "{refused:#?}");
+        let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(means), "{}", refused.stderr);
+        assert!(!said.contains("--dead") && !said.contains("@@"), "{}", refused.stderr);
+        assert_eq!(invocation(lab, "etcd-2"), before, "nothing was changed");
+    }
+    write_private(&path, whole.as_bytes()).unwrap();
+    lab.etcdops(&["restart", "etcd-2", "--plan"]).good();
 }

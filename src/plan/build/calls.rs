@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::action::{Action, Named, Risk, registry};
+use crate::call::Fault;
 use crate::plan::bind::Scope;
 use crate::plan::quorum;
 use crate::plan::types::{Checked, PlannedCall, PlannedStep};
@@ -132,9 +133,11 @@ impl Builder<'_> {
         }
         if let Some(Err(error)) = self.known.service(host) {
             let why = format!("{host} cannot be worked on: {}", error.message);
-            let hint = Some(format!(
-                "etcdops config check; if {host} is gone for good: --dead {host}"
-            ));
+            // Who answers is not gone, whatever it answers.
+            let hint = Some(match error.fault {
+                Fault::HostKey | Fault::Auth | Fault::Sudo => "etcdops config check".to_owned(),
+                _ => format!("etcdops config check; if {host} is gone for good: --dead {host}"),
+            });
             if !self.refusals.iter().any(|refusal| refusal.why == why) {
                 self.refusals.push(Refusal {
                     hint,

@@ -14,7 +14,7 @@ use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, 
 use tokio::sync::Mutex;
 
 use self::kept::{FRESH, Kept, Waiting};
-use self::said::{chain, classify};
+use self::said::{chain, classify, shortened};
 use super::wire::Pipes;
 use crate::base::duration::in_seconds;
 use crate::call::{CallError, Fault};
@@ -259,7 +259,7 @@ impl Line {
 
     fn failed(&self, what: &str, said: &str) -> CallError {
         let (fault, hint) = classify(said);
-        before_anything(fault, what, &self.place, format!("ssh: {said}{hint}"))
+        before_anything(fault, what, &self.place, format!("ssh: {}{hint}", shortened(said)))
     }
 }
 
@@ -364,6 +364,19 @@ mod tests {
         ] {
             assert_eq!(classify(said).0, fault, "{said}");
         }
+    }
+
+    #[test]
+    fn of_a_changed_key_both_keys_are_told_and_no_banner() {
+        let said = "@@@@@; @ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @; @@@@@; IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!; \
+                    The fingerprint for the ED25519 key sent by the remote host is; SHA256:v5kd.; Offending ED25519 key in /s/known_hosts:2; \
+                    Host key verification failed.";
+        assert_eq!(
+            shortened(said),
+            "Host key verification failed: it sent the key SHA256:v5kd, not the known ED25519 key in /s/known_hosts:2"
+        );
+        assert_eq!(classify(said).0, Fault::HostKey);
+        assert_eq!(shortened("Connection refused"), "Connection refused");
     }
 
     #[tokio::test]

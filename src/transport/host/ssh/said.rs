@@ -19,14 +19,28 @@ pub(super) fn chain(error: &openssh::Error) -> String {
     if text.is_empty() { error.to_string() } else { text }
 }
 
+/// Of ssh's long warning of a changed key what names the two keys; anything else as it is.
+pub(super) fn shortened(said: &str) -> String {
+    if !said.contains("HOST IDENTIFICATION HAS CHANGED") {
+        return said.to_owned();
+    }
+    let telling = |line: &&str| line.starts_with("SHA256:") || line.starts_with("Offending");
+    let (mut sent, mut known) = (String::new(), String::new());
+    for line in said.split("; ").filter(telling) {
+        let line = line.trim_end_matches('.');
+        match line.strip_prefix("Offending ") {
+            Some(offending) => known = format!(", not the known {offending}"),
+            None => sent = format!(" {line}"),
+        }
+    }
+    format!("Host key verification failed: it sent the key{sent}{known}")
+}
+
 /// What ssh said, as a fault and what to do about it.
 pub(super) fn classify(said: &str) -> (Fault, &'static str) {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["HOST IDENTIFICATION HAS CHANGED", "Offending"]) {
-        (
-            Fault::HostKey,
-            "; the host's key is not the known one: find out why before you connect",
-        )
+    if has(&["HOST IDENTIFICATION HAS CHANGED", "Offending", "not the known"]) {
+        (Fault::HostKey, "; find out why it has another key before you connect")
     } else if has(&[
         "Host key verification failed",
         "No ED25519 host key is known",
