@@ -37,6 +37,16 @@ fn hide(lab: &Lab, host: &str, programs: &[&str]) {
     }
 }
 
+/// The override is gone then, and etcd runs as it was started.
+fn on_until_the_timer_waits_for_etcd_2(lab: &Lab) {
+    lab.etcdops(&ON).good();
+    lab.exec("etcd-2", "systemctl stop etcd");
+    wait_until("the timer has come and waits", PATIENCE, || {
+        lab.try_exec("etcd-1", "pgrep -f '^sleep 30$'").code == Some(0)
+    });
+    assert_eq!(given(lab, "etcd-1"), "debug");
+}
+
 #[test]
 fn a_host_sets_the_level_back_while_etcd_runs() {
     let Some(lab) = Lab::up(&["--members", "3", "--etcd", "3.4", "--tls", "--client-cert-auth"]) else {
@@ -107,14 +117,20 @@ fn a_host_restarts_its_member_without_debug_logging_once_nobody_works_on_it() {
     }
 
     // While another voter is down it waits as well.
-    lab.etcdops(&ON).good();
-    lab.exec("etcd-2", "systemctl stop etcd");
-    wait_until("the timer has come and waits", PATIENCE, || {
-        lab.try_exec("etcd-1", "pgrep -f '^sleep 30$'").code == Some(0)
-    });
-    assert_eq!(given(&lab, "etcd-1"), "debug");
+    on_until_the_timer_waits_for_etcd_2(&lab);
     lab.exec("etcd-2", "systemctl start etcd");
     wait_until("the host has restarted its member", PATIENCE, || {
         given(&lab, "etcd-1").is_empty() && left(&lab, "etcd-1").is_empty()
     });
+    wait_until("all are well", PATIENCE, || lab.etcdops(&["health"]).code == Some(0));
+
+    // Who asks for it need not wait for the host, which here never comes to it.
+    on_until_the_timer_waits_for_etcd_2(&lab);
+    lab.exec("etcd-1", "systemctl kill -s STOP etcdops-lease-etcd-debug-log.service");
+    let off = || lab.etcdops(&["debug-log", "off", "etcd-1", "--yes"]).code;
+    assert_eq!(off(), Some(3), "the restart would cost the quorum");
+    lab.exec("etcd-2", "systemctl start etcd");
+    wait_until("debug logging is off", PATIENCE, || off() == Some(0));
+    assert_eq!(given(&lab, "etcd-1"), "");
+    assert_eq!(left(&lab, "etcd-1"), "");
 }

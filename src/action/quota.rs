@@ -27,8 +27,8 @@ const SETTING: &str = "quota-backend-bytes";
 
 /// That of the next start. `None`: the host's etcd knows no bound.
 fn quota(service: &ServiceSeen) -> Option<u64> {
-    let now = service.settings.get(SETTING).map(|setting| &setting.value);
-    let set = service.at_next_start.get(SETTING).or(now);
+    let now = service.settings.get(SETTING).map(|setting| setting.value.as_str());
+    let set = service.at_next_start.get(SETTING).map_or(now, Option::as_deref);
     match set.and_then(|value| value.trim().parse::<i64>().ok()) {
         None | Some(0) => Some(DEFAULT),
         Some(set) => u64::try_from(set).ok(),
@@ -111,7 +111,7 @@ mod tests {
             assert!(matches!(judged(set, above), Verdict::Not { .. }), "{set:?}");
         }
         let raised = ServiceSeen {
-            at_next_start: [(SETTING.to_owned(), "33554432".to_owned())].into(),
+            at_next_start: [(SETTING.to_owned(), Some("33554432".to_owned()))].into(),
             ..service_with(Some("16777216"))
         };
         assert_eq!(quota(&raised), Some(32 << 20), "raised, and not restarted yet");

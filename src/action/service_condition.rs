@@ -37,6 +37,9 @@ pub struct ServiceIs {
     /// Settings that the running process does not have, such as `force-new-cluster`.
     #[serde(default)]
     pub runs_without: Vec<String>,
+    /// Settings of the running process that are as the unit configures them, also where that is not at all, such as `log-level`.
+    #[serde(default)]
+    pub runs_as_configured: Vec<String>,
     /// Our override of this name is in place.
     #[serde(default, rename = "override")]
     pub with_override: Option<String>,
@@ -71,6 +74,8 @@ impl Condition for ServiceIs {
                 .map(|(name, value)| format!("runs with {name} {value}")),
         );
         parts.extend(self.runs_without.iter().map(|name| format!("runs without {name}")));
+        let as_configured = self.runs_as_configured.iter();
+        parts.extend(as_configured.map(|name| format!("runs with {name} as its unit configures it")));
         parts.extend(self.with_override.iter().map(|name| format!("has the override {name}")));
         parts.extend(self.no_override.iter().map(|name| format!("has no override {name}")));
         format!("{} {}", self.host(site), parts.join(", "))
@@ -177,7 +182,8 @@ impl ServiceIs {
         {
             return Some(format!("the override {name} is still in place"));
         }
-        let about_process = !self.runs_with.is_empty() || !self.runs_without.is_empty();
+        let about_process =
+            !(self.runs_with.is_empty() && self.runs_without.is_empty() && self.runs_as_configured.is_empty());
         if about_process && service.main_pid.is_none() {
             return Some("etcd does not run".to_owned());
         }
@@ -190,12 +196,17 @@ impl ServiceIs {
         if let Some(name) = self.runs_without.iter().find(set) {
             return Some(format!("it still runs with {name}"));
         }
-        self.runs_with.iter().find_map(|(name, wanted)| {
-            let found = service.settings.get(name).map(|setting| setting.value.as_str());
-            (found != Some(wanted)).then(|| match found {
-                Some(found) => format!("it runs with {name} {found}"),
-                None => format!("it runs without {name}"),
-            })
-        })
+        let found = |name: &String| match service.settings.get(name) {
+            Some(found) => format!("it runs with {name} {}", found.value),
+            None => format!("it runs without {name}"),
+        };
+        if let Some(name) = self.runs_as_configured.iter().find(|name| service.outdated(name)) {
+            return Some(format!("{}, and its unit configures it otherwise", found(name)));
+        }
+        let differs = |(name, wanted): &(&String, &String)| {
+            let value = service.settings.get(*name).map(|setting| &setting.value);
+            value != Some(*wanted)
+        };
+        self.runs_with.iter().find(differs).map(|(name, _)| found(name))
     }
 }

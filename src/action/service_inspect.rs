@@ -37,6 +37,7 @@ pub const OUTPUT: &[(&str, Kind)] = &[
     ("leases", Kind::List),
     ("lease_ends", Kind::Object),
     ("log_level", Kind::Text),
+    ("debug_until_restart", Kind::Bool),
     ("can_restore", Kind::Bool),
     ("can_bump", Kind::Bool),
     (SAYS, Kind::Text),
@@ -79,6 +80,7 @@ impl Action for ServiceInspect {
                 "leases": service.leases.keys().collect::<Vec<_>>(),
                 "lease_ends": service.leases,
                 "log_level": self.level(service, seen),
+                "debug_until_restart": debug_until_restart(service),
                 "can_restore": tool(service, site.host_name()).is_ok(),
                 "can_bump": tool(service, site.host_name()).is_ok_and(|(_, version)| version.restore_can_bump()),
                 SAYS: words(service, &self.level(service, seen)),
@@ -133,6 +135,14 @@ impl ServiceInspect {
     }
 }
 
+/// etcd has the debug level from an override that is gone: the host's timer takes that away long before it may restart etcd.
+fn debug_until_restart(service: &ServiceSeen) -> bool {
+    let value = |key: &str| service.settings.get(key).map(|setting| setting.value.as_str());
+    // What the override's copy of a config file said is gone with it.
+    let by_copy = value("config-file").is_some_and(|path| path.starts_with("/run/etcdops/"));
+    service.main_pid.is_some() && service.outdated("log-level") && (by_copy || value("log-level") == Some("debug"))
+}
+
 /// One line for people.
 fn words(service: &ServiceSeen, level: &str) -> String {
     if !service.exists {
@@ -155,17 +165,19 @@ fn words(service: &ServiceSeen, level: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::configured;
     use crate::call::host::{HostAnswer, Setting, SettingFrom};
+
+    fn set((key, value): &(&str, &str)) -> (String, Setting) {
+        let setting = Setting {
+            value: (*value).to_owned(),
+            from: SettingFrom::Process,
+        };
+        ((*key).to_owned(), setting)
+    }
 
     /// What `debug-log status` says of a member that has run since noon.
     fn says(version: Version, settings: &[(&str, &str)], log: &[&str]) -> String {
-        let set = |(key, value): &(&str, &str)| {
-            let setting = Setting {
-                value: (*value).to_owned(),
-                from: SettingFrom::Process,
-            };
-            ((*key).to_owned(), setting)
-        };
         let service = ServiceSeen {
             exists: true,
             active: "active".to_owned(),
@@ -181,6 +193,33 @@ mod tests {
         ];
         let action = ServiceInspect { log_level: true };
         words(&service, &action.level(&service, &seen))
+    }
+
+    #[test]
+    fn a_level_from_an_override_that_is_gone_lasts_until_the_restart() {
+        let copy = "/run/etcdops/etcd/debug-log.yaml";
+        for (runs_with, configured, left) in [
+            (&[("log-level", "debug")][..], &[][..], true),
+            (&[("log-level", "debug")], &[("log-level", "warn")], true),
+            (&[("log-level", "debug")], &[("log-level", "debug")], false),
+            (&[("log-level", "warn")], &[], false),
+            (&[], &[("log-level", "warn")], false),
+            (&[("config-file", copy)], &[("config-file", "/etc/etcd.yaml")], true),
+            (
+                &[("config-file", "/old.yaml")],
+                &[("config-file", "/etc/etcd.yaml")],
+                false,
+            ),
+        ] {
+            let configured = configured.iter().map(set).collect();
+            let mut service = ServiceSeen {
+                main_pid: Some(1),
+                settings: runs_with.iter().map(set).collect(),
+                ..ServiceSeen::default()
+            };
+            service.at_next_start = configured::changes(&service.settings, &configured);
+            assert_eq!(debug_until_restart(&service), left, "{runs_with:?} {configured:?}");
+        }
     }
 
     #[test]

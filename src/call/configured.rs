@@ -178,6 +178,14 @@ pub fn settings(
     }
 }
 
+/// What differs in `next`; `None`: what it has not at all.
+pub fn changes(now: &BTreeMap<String, Setting>, next: &BTreeMap<String, Setting>) -> BTreeMap<String, Option<String>> {
+    let value = |settings: &BTreeMap<String, Setting>, key: &str| Some(settings.get(key)?.value.clone());
+    let keys = now.keys().chain(next.keys());
+    let changed = keys.filter(|key| value(now, key) != value(next, key));
+    changed.map(|key| (key.clone(), value(next, key))).collect()
+}
+
 /// Flags with one dash or two, value after `=` or as the next word; a flag without a value is `true`.
 fn flags(arguments: &[Argument]) -> Vec<(String, String, Option<String>)> {
     let mut found = Vec::new();

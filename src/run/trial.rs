@@ -1,5 +1,6 @@
 //! The engine on the simulated world: the first proofs; the sweep over every runbook is `tests/safety.rs`.
 
+mod logging;
 mod refusals;
 mod takeover;
 mod waits;

@@ -65,8 +65,8 @@ pub struct ServiceSeen {
     /// Settings in force for etcd, keyed without prefix, lower-case with dashes (`data-dir`), after systemd's quoting and precedence;
     /// of the running process where it runs, of the unit otherwise.
     pub settings: BTreeMap<String, Setting>,
-    /// Those that are configured otherwise by now: in force from the next start on.
-    pub at_next_start: BTreeMap<String, String>,
+    /// Those that are configured otherwise by now, with the value from the next start on; `None`: set nowhere any more.
+    pub at_next_start: BTreeMap<String, Option<String>>,
     /// What could not be read for sure; changes that need it are refused with this text.
     pub unreadable: Option<String>,
     pub data_dir: Option<String>,
@@ -105,6 +105,12 @@ pub struct ServiceSeen {
 impl ServiceSeen {
     pub fn is_active(&self) -> bool {
         self.active == "active" || self.active == "activating" || self.active == "reloading"
+    }
+
+    /// The running process may have another value of this setting than a start now would give it. A config file decides everything.
+    pub fn outdated(&self, setting: &str) -> bool {
+        let changes = |key: &str| self.at_next_start.contains_key(key);
+        changes(setting) || changes("config-file")
     }
 
     /// Safety 6: inactive, nobody holds the directories, both ports closed.

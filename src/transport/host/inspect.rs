@@ -40,12 +40,7 @@ pub(super) fn read(host: &Host, frame: &Frame) -> Inspected {
         Some(running) if service.main_pid.is_some() => with_origins(running, &seen.configured.settings),
         _ => seen.configured.settings.clone(),
     };
-    let configured = seen.configured.settings.iter();
-    let changed =
-        configured.filter(|(key, setting)| service.settings.get(*key).is_none_or(|now| now.value != setting.value));
-    service.at_next_start = changed
-        .map(|(key, setting)| (key.clone(), setting.value.clone()))
-        .collect();
+    service.at_next_start = configured::changes(&service.settings, &seen.configured.settings);
     read_folders(host, service, frame);
     service.ports_open = open_ports(host, service, frame);
     read_versions(service, frame);

@@ -82,17 +82,10 @@ impl State {
     fn run_process(
         &mut self,
         host: usize,
-        mut settings: BTreeMap<String, (String, SettingFrom)>,
+        settings: BTreeMap<String, (String, SettingFrom)>,
         copy: usize,
         stuck: bool,
     ) {
-        // All addresses of the host are its name here.
-        let name = self.hosts[host].name.clone();
-        for key in ["listen-peer-urls", "listen-client-urls"] {
-            if let Some((urls, _)) = settings.get_mut(key) {
-                *urls = urls.replace("0.0.0.0", &name);
-            }
-        }
         self.next_pid += 1;
         let (pid, now) = (self.next_pid, self.now);
         let debug = settings.get("log-level").is_some_and(|(level, _)| level == "debug")
@@ -107,8 +100,11 @@ impl State {
                 if debug { "debug" } else { "info" }
             ),
         );
+        // All addresses of the host are its name here.
+        let name = self.hosts[host].name.clone();
         let listens = |key: &str| {
             let urls = settings.get(key).map_or("", |(urls, _)| urls.as_str());
+            let urls = urls.replace("0.0.0.0", &name);
             urls.split(',').map(|url| url.trim().to_owned()).collect()
         };
         self.hosts[host].process = Some(Process {

@@ -117,6 +117,11 @@ impl World {
         self.pass(Duration::from_secs(30));
     }
 
+    /// The override of `debug-log on` is gone, and etcd runs as it was started: the host's timer has come, and waits until it may restart.
+    pub fn lose_debug_log(&self, host: &str) {
+        self.touch(host, |state, place| state.hosts[place].overrides.remove("debug-log"));
+    }
+
     /// The content of the data directory is gone (an operator removed it; etcdops never does).
     pub fn wipe_data(&self, host: &str) {
         self.touch(host, |state, place| {

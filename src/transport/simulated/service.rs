@@ -133,11 +133,12 @@ impl State {
                 ..ServiceSeen::default()
             };
         }
+        let configured = told(&self.unit_settings(host));
         let settings = match &target.process {
-            Some(process) => Settings::clone(&process.settings),
-            None => self.unit_settings(host),
+            Some(process) => told(&process.settings),
+            None => configured.clone(),
         };
-        let value = |name: &str| settings.get(name).map(|(value, _)| value.clone());
+        let value = |name: &str| settings.get(name).map(|setting| setting.value.clone());
         let data_dir = value("data-dir");
         let entry = data_dir.as_ref().and_then(|path| target.files.get(path));
         let empty = entry.is_some_and(|entry| entry.copy.is_none());
@@ -194,10 +195,8 @@ impl State {
             } else {
                 target.unit.exit_status
             },
-            settings: settings
-                .into_iter()
-                .map(|(name, (value, from))| (name, Setting { value, from }))
-                .collect(),
+            at_next_start: configured::changes(&settings, &configured),
+            settings,
             ..ServiceSeen::default()
         }
     }
@@ -254,6 +253,17 @@ impl State {
         let skip = found.len().saturating_sub(lines as usize);
         found.split_off(skip)
     }
+}
+
+fn told(settings: &Settings) -> BTreeMap<String, Setting> {
+    let setting = |(value, from): &(String, SettingFrom)| Setting {
+        value: value.clone(),
+        from: from.clone(),
+    };
+    settings
+        .iter()
+        .map(|(name, set)| (name.clone(), setting(set)))
+        .collect()
 }
 
 /// What systemd says of the unit.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use etcdops::cluster::version::Version;
+use etcdops::transport::simulated::World;
 use serde_json::json;
 
 use super::{PLAIN, Way, all_hosts, host};
@@ -13,6 +14,21 @@ const LONG: Duration = Duration::from_hours(24);
 /// The restart of one of two takes the quorum away.
 fn restart_of_two(size: usize, version: Version) -> bool {
     size == 2 && version.log_level_needs_restart()
+}
+
+fn all_log_more(world: &World, size: usize) {
+    if size <= 2 {
+        world.allow_quorum_loss();
+    }
+    (1..=size).for_each(|number| world.debug_log(&host(number), LONG));
+}
+
+fn nobody_logs_more(world: &World) -> Option<String> {
+    let end = world.essence();
+    let left = end
+        .lines()
+        .find(|line| line.contains("debug=true") || line.contains("debug-log"));
+    left.map(str::to_owned)
 }
 
 pub(super) fn ways(name: &str) -> Option<Vec<Way>> {
@@ -96,20 +112,30 @@ fn logging(name: &str) -> Option<Vec<Way>> {
                 ..PLAIN
             },
         ],
-        "debug-log-off" => vec![Way {
-            label: "on all, which log more",
-            sizes: &[1, 2, 3, 4, 5],
-            refused: restart_of_two,
-            refusal: "quorum",
-            prepare: |world, size| {
-                if size <= 2 {
-                    world.allow_quorum_loss();
-                }
-                (1..=size).for_each(|number| world.debug_log(&host(number), LONG));
-            },
-            parameters: all_hosts,
-            ..PLAIN
-        }],
+        "debug-log-off" => {
+            let on_all = Way {
+                label: "on all, which log more",
+                sizes: &[1, 2, 3, 4, 5],
+                refused: restart_of_two,
+                refusal: "quorum",
+                prepare: all_log_more,
+                end: nobody_logs_more,
+                parameters: all_hosts,
+                ..PLAIN
+            };
+            vec![
+                Way {
+                    label: "where the override is gone and nobody was restarted",
+                    on: |_, version| version.log_level_needs_restart(),
+                    prepare: |world, size| {
+                        all_log_more(world, size);
+                        (1..=size).for_each(|number| world.lose_debug_log(&host(number)));
+                    },
+                    ..on_all
+                },
+                on_all,
+            ]
+        }
         "debug-log-status" => vec![Way {
             label: "on all",
             sizes: &[1, 3],
