@@ -1,6 +1,7 @@
 //! The engine on the simulated world: the first proofs; the sweep over every runbook is `tests/safety.rs`.
 
 mod logging;
+mod moving;
 mod refusals;
 mod takeover;
 mod waits;

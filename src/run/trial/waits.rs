@@ -6,7 +6,7 @@ use crate::event::CallEnd;
 
 /// When something happens in the world: a step begins, or it is waited for what must follow it.
 #[derive(Clone, Copy)]
-enum At {
+pub(super) enum At {
     Begins(&'static str),
     Waits(&'static str),
 }
@@ -52,14 +52,14 @@ impl Renderer for Then {
 }
 
 /// One run, and what it came to.
-struct Told {
-    ending: Ending,
+pub(super) struct Told {
+    pub(super) ending: Ending,
     seconds: i64,
     /// Why a call failed, and what to do.
-    failed: Option<(String, Option<String>)>,
+    pub(super) failed: Option<(String, Option<String>)>,
 }
 
-fn told(world: &World, plan: &Plan, at: At, hand: fn(&World)) -> Told {
+pub(super) fn told(world: &World, plan: &Plan, at: At, hand: fn(&World)) -> Told {
     let kept = Kept {
         events: Arc::default(),
         most: usize::MAX,
