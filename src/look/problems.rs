@@ -207,7 +207,7 @@ fn member(evidence: &Evidence, seen: &MemberSeen, verdict: Verdict, around: Circ
     if seen.member.is_none() && evidence.observed.member_list_known {
         found.push(warning(
             format!("endpoint {}: {}", seen.endpoint, cause.message),
-            "name the members' own client URLs in `endpoints:`",
+            "name the members' own client URLs (etcdops members) in `endpoints:` or --endpoints",
         ));
         return found;
     }
@@ -258,7 +258,10 @@ fn remedy(evidence: &Evidence, seen: &MemberSeen, why: Option<Explanation>, verd
         return format!("etcdops logs {}", on(seen));
     }
     match cause {
-        Some(CauseKind::Dns) => format!("check the name in {} and this machine's resolver", seen.endpoint),
+        Some(CauseKind::Dns) => format!(
+            "check the name in {} and this machine's resolver, then: etcdops config check",
+            seen.endpoint
+        ),
         Some(CauseKind::Tls) => {
             "check `--cacert`, `--cert` and `--key`; `etcdops config show` says where they come from".to_owned()
         }
@@ -291,7 +294,7 @@ fn unknown_to_inventory(cluster: &ClusterConfig, seen: &MemberSeen) -> Option<Pr
         warning(
             format!("{} runs on a host that the inventory does not know", label(member)),
             format!(
-                "add it under `hosts:` of {} (peer URL {})",
+                "add it under `hosts:` of {} (peer URL {}), then: etcdops config check",
                 cluster.name,
                 member.peer_urls.join(", ")
             ),
@@ -300,21 +303,29 @@ fn unknown_to_inventory(cluster: &ClusterConfig, seen: &MemberSeen) -> Option<Pr
 }
 
 fn versions(evidence: &Evidence) -> Option<Problem> {
-    let mut versions: Vec<Version> = evidence
-        .observed
-        .members
-        .iter()
-        .filter_map(|seen| seen.version)
-        .collect();
+    let members = &evidence.observed.members;
+    let mut versions: Vec<Version> = members.iter().filter_map(|seen| seen.version).collect();
     versions.sort_unstable();
     versions.dedup();
-    (versions.len() > 1).then(|| {
-        let all: Vec<String> = versions.iter().map(ToString::to_string).collect();
-        warning(
-            format!("members run different versions: {}", all.join(", ")),
-            "finish the upgrade: the same version on every host",
-        )
-    })
+    let newest = *versions.last().filter(|_| versions.len() > 1)?;
+    let all: Vec<String> = versions.iter().map(ToString::to_string).collect();
+    let older = members
+        .iter()
+        .filter(|seen| seen.version.is_some_and(|version| version < newest));
+    Some(warning(
+        format!("members run different versions: {}", all.join(", ")),
+        format!("finish the upgrade: {}", upgrade(&newest.to_string(), older)),
+    ))
+}
+
+/// How these members come to another version.
+fn upgrade<'a>(version: &str, members: impl Iterator<Item = &'a MemberSeen>) -> String {
+    let hosts: Vec<String> = members.map(on).collect();
+    format!(
+        "install etcd {version} on {}, then: etcdops restart {}",
+        hosts.join(", "),
+        hosts.join(" ")
+    )
 }
 
 /// What 3.6 will read of these versions' store is not what they say themselves.
@@ -338,7 +349,10 @@ fn stale_store(evidence: &Evidence) -> Option<Problem> {
                 "{} of etcd {lowest}: after an upgrade to 3.6 members that were removed may be back{also}; until then nothing is amiss",
                 names.join(", ")
             ),
-            "before 3.6, upgrade every member to the newest 3.5 (3.5.32 or newer), one at a time: it corrects its store",
+            format!(
+                "before 3.6: {}; it corrects its store",
+                upgrade("3.5.32 or the newest 3.5", affected.iter().map(|(seen, _)| *seen))
+            ),
         )
     })
 }

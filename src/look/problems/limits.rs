@@ -81,6 +81,9 @@ pub(super) fn certificate(seen: &MemberSeen, now: Timestamp) -> Option<Problem> 
     let days = end.duration_since(now).as_hours().max(0) / 24;
     Some(warning(
         format!("{}: its certificate ends in {days} days ({})", name(seen), rfc3339(end)),
-        "put new certificates on its host; etcd reads them at the next connection, without a restart",
+        format!(
+            "put new certificates on {}; etcd reads them at the next connection, without a restart, and etcdops health tells their end",
+            on(seen)
+        ),
     ))
 }

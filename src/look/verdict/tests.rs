@@ -109,11 +109,22 @@ fn evidence(quorum_proved: bool, members: Vec<MemberSeen>) -> Evidence {
 }
 
 fn judge(evidence: &Evidence) -> Health {
+    judge_in(&cluster(), evidence)
+}
+
+/// Each problem names a command or a flag to type.
+fn judge_in(cluster: &ClusterConfig, evidence: &Evidence) -> Health {
     let around = Circumstances {
         now: "2026-11-20T12:00:00Z".parse().unwrap(),
         inventory: true,
     };
-    verdict(evidence, &cluster(), around)
+    let health = verdict(evidence, cluster, around);
+    for problem in &health.problems {
+        let command = ["etcdops ", "etcdctl ", "--"];
+        let named = command.iter().any(|command| problem.hint.contains(command));
+        assert!(named, "no command: {} -> {}", problem.text, problem.hint);
+    }
+    health
 }
 
 fn service(active: &str, log: &[&str]) -> ServiceSeen {
@@ -294,7 +305,24 @@ fn alarms_and_lag_degrade_and_warnings_do_not() {
             .iter()
             .all(|problem| problem.severity == Severity::Warning)
     );
-    assert!(health.problems.iter().all(|problem| !problem.hint.is_empty()));
+    assert!(hints(&health).contains("install etcd 3.5.35 on h2, then: etcdops restart h2"));
+}
+
+#[test]
+fn what_no_host_of_the_inventory_explains_has_a_command_as_well() {
+    let strange = MemberSeen {
+        member: None,
+        ..gone(3, CauseKind::Tls, "its certificate is for another name")
+    };
+    let unknown = MemberSeen { host: None, ..row(4) };
+    let nameless = gone(2, CauseKind::Dns, "no such host");
+    let mut cluster = cluster();
+    cluster.hosts.push(crate::cluster::host::Host::named("h1"));
+    let evidence = evidence(true, vec![row(1), nameless, strange, unknown]);
+    let hints = hints(&judge_in(&cluster, &evidence));
+    for part in ["this machine's resolver", "in `endpoints:`", "under `hosts:` of c"] {
+        assert!(hints.contains(part), "no `{part}` in {hints}");
+    }
 }
 
 #[test]
