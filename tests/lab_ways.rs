@@ -282,6 +282,9 @@ fn a_host_behind_another_one_is_reached_with_a_key_that_only_the_agent_has() {
     );
     assert_eq!(invocation(&lab, "etcd-3"), before, "nothing was changed");
 
+    // Somebody was killed right after an override was taken away: systemd still asks for its file.
+    let gone = "d=/run/systemd/system/etcd.service.d/zz-etcdops-x.conf; mkdir -p ${d%/*}; printf '[Service]\\nEnvironmentFile=/run/etcdops/x\\n' >$d; systemctl daemon-reload; rm $d";
+    lab.exec("etcd-3", gone);
     let with_agent = "ssh-add -q \"$1\" && shift && exec \"$@\"";
     let etcdops = env!("CARGO_BIN_EXE_etcdops");
     let words = [

@@ -19,6 +19,8 @@ patient() {
     printf '[Service]\nTimeoutStartSec=infinity\n' >"$drop_in/zz-etcdops-start.conf" || fail disk-full "cannot write $drop_in"
     changed=yes ;;
   esac
+  # Killed between a removal and what follows it: systemd would start etcd with what is gone, and fail.
+  for known in $(show DropInPaths); do case $known in */zz-etcdops-*) [ -e "$known" ] || changed=yes ;; esac; done
   [ -z "$changed" ] || reload
   systemctl reset-failed "$unit.service" 2>/dev/null
   return 0
