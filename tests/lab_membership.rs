@@ -103,7 +103,15 @@ fn all_changes(version: &str, options: &[&str]) {
     );
     healthy_with(&lab, &["etcd-1", "etcd-2", "etcd-4"]);
     assert!(done.stdout.contains("3→2→3"), "{}", done.stdout);
-    assert!(done.stdout.contains("--etcd-servers="), "{}", done.stdout);
+    let servers = ["etcd-1", "etcd-2", "etcd-4"].map(|host| format!("{}://{host}:2379", scheme(&lab)));
+    let flat = done.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = format!("--etcd-servers={}", servers.join(","));
+    assert!(flat.contains(&told), "{told}: {}", done.stdout);
+    assert!(
+        flat.contains("is still to do"),
+        "the dead host's own work: {}",
+        done.stdout
+    );
     let text = fs::read_to_string(&inventory).unwrap();
     let endpoints = text.lines().find(|line| line.contains("endpoints:")).unwrap();
     assert!(
@@ -232,7 +240,8 @@ fn a_replacement_that_is_killed_is_resumed_to_the_same_end() {
     for &at in chosen {
         lab.exec(old, "systemctl stop etcd");
         let replace = ["replace-member", old, "--host", new, "--no-backup", "--yes"];
-        signalled_at(lab.bastion(), &replace, at, Signal::KILL);
+        let code = signalled_at(lab.bastion(), &replace, at, Signal::KILL);
+        assert_eq!(code, None, "killed at {at}: the run was over before");
         let resumed = lab.etcdops(&["resume", &run_id(lab.bastion()), "--yes"]);
         assert_eq!(
             resumed.code,

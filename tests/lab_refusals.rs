@@ -6,8 +6,8 @@ use etcdops::base::files::write_private;
 use etcdops::plan::types::Plan;
 
 use crate::support::lab::Lab;
-use crate::support::membership::{MINUTES, serves};
-use crate::support::runs::answering;
+use crate::support::membership::{MINUTES, healthy_with, serves};
+use crate::support::runs::{answering, journal};
 use crate::support::wait_until;
 
 /// Refused: exit 3, these words, no member more or less.
@@ -115,6 +115,28 @@ fn declined_while_one_is_dead(lab: &Lab) {
     );
 }
 
+/// Three answers later there are three members again, and a verified backup from before.
+fn agreed_to_while_one_is_dead(lab: &Lab) {
+    let id = || {
+        let list = lab.etcdctl(&["member", "list"]);
+        let line = list.lines().find(|line| line.contains(", etcd-3, "));
+        line.unwrap().split(',').next().unwrap().to_owned()
+    };
+    let before = id();
+    let answers = [("or nothing to stop: ", "1"), (PLAN, "y"), (YES_NO, "y")];
+    answering(lab.bastion(), "replace-member", &answers, 0);
+    healthy_with(lab, &["etcd-1", "etcd-2", "etcd-3"]);
+    assert_ne!(id(), before, "the dead one was replaced");
+    let list = lab.etcdops(&["backups", "list", "-o", "json"]).good();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert!(list["backups"][0]["verified"]["at"].is_string(), "{list:#}");
+    let record = fs::read_to_string(journal(lab.bastion()).unwrap()).unwrap();
+    let (_plan, events) = record.split_once('\n').unwrap();
+    let backup = events.rfind("\"step\":\"backup");
+    let removal = events.find("\"step\":\"out_first/out/remove\"");
+    assert!(backup.is_some() && backup < removal, "{events}");
+}
+
 /// Two members of one name, and an inventory that gives one name twice.
 fn one_name_for_two(lab: &Lab) {
     let twice = || lab.etcdctl(&["member", "list"]).matches(", etcd-1, ").count();
@@ -151,7 +173,7 @@ fn what_would_hurt_is_refused_and_changes_nothing() {
     doors_are_their_runbooks(&lab);
     let unknown = lab.etcdops(&["add-member", "etcd-5", "--yes"]);
     assert_eq!(unknown.code, Some(2), "{}", unknown.stderr);
-    assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("did you mean `etcd-"), "{}", unknown.stderr);
     declined_while_all_are_well(&lab);
     one_name_for_two(&lab);
     let before = standing(&lab);
@@ -188,6 +210,9 @@ fn what_would_hurt_is_refused_and_changes_nothing() {
     lab.exec("etcd-3", "systemctl stop etcd");
     serves(&lab);
     declined_while_one_is_dead(&lab);
+    agreed_to_while_one_is_dead(&lab);
+    lab.exec("etcd-3", "systemctl stop etcd");
+    serves(&lab);
     lab.kill("etcd-3");
     refused(
         &lab,

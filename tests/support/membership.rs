@@ -1,5 +1,6 @@
 //! What tests of membership share: the member list, runs that are caught at a step, a cluster that serves.
 
+use std::io::Write;
 use std::process::Child;
 use std::time::Duration;
 
@@ -75,8 +76,10 @@ pub fn endpoint(lab: &Lab, host: &str) -> String {
     format!("{scheme}://{host}:2379")
 }
 
+/// Past the test runner's capture: the numbers belong to its output.
 pub fn tell(what: &str, (count, gap): (usize, Duration)) {
-    eprintln!(
+    let _ = writeln!(
+        std::io::stderr(),
         "{what}: {count} acknowledged writes, none lost, longest gap {:.1} s",
         gap.as_secs_f64()
     );

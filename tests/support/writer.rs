@@ -84,9 +84,14 @@ impl Writer {
         parsed.collect()
     }
 
-    /// Ends it: each acknowledged key must be there. How many, and the longest time without an acknowledged write.
+    /// Ends it, once a write has been acknowledged after all that was done: each acknowledged key must be there. How many, and the longest
+    /// time without an acknowledged write.
     #[track_caller]
     pub fn end(mut self, lab: &Lab) -> (usize, Duration) {
+        let done = self.lines().len();
+        wait_until("one more write is acknowledged", Duration::from_secs(30), || {
+            self.lines().len() > done
+        });
         fs::remove_file(&self.go).unwrap();
         self.child.wait().unwrap();
         let lines = self.lines();
