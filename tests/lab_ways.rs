@@ -318,5 +318,9 @@ fn who_is_not_who_was_known_is_not_worked_on(lab: &Lab) {
         assert_eq!(invocation(lab, "etcd-2"), before, "nothing was changed");
     }
     write_private(&path, whole.as_bytes()).unwrap();
-    lab.etcdops(&["restart", "etcd-2", "--plan"]).good();
+    let known = lab.etcdops(&["restart", "etcd-2", "--yes"]);
+    assert!(
+        known.stderr.contains("Permission denied"),
+        "it is asked in again, without a key: {known:#?}"
+    );
 }
