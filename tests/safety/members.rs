@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use etcdops::cluster::host::ClusterConfig;
 use etcdops::cluster::version::Version;
+use etcdops::event::EventKind;
 use etcdops::plan::build::Refusal;
 use etcdops::plan::types::Plan;
 use etcdops::run::driver::Ending;
@@ -12,7 +13,7 @@ use etcdops::runbook::catalogue::Catalogue;
 use etcdops::transport::simulated::World;
 use serde_json::{Value, json};
 
-use super::harness::{Fate, Job, Record, agreed, is_done, live};
+use super::harness::{Fate, Job, Record, agreed, is_done, live, live_truly};
 
 const VERSION: Version = Version::new(3, 5, 35);
 
@@ -133,4 +134,23 @@ fn a_removal_is_done_when_every_member_knows_of_it() {
     let (ending, text) = behind(3600);
     assert!(!is_done(ending.as_ref()), "{text}");
     assert!(text.contains("the member list of etcd-2 is another one"), "{text}");
+}
+
+/// When the removal begins, another member leads.
+#[test]
+fn the_leader_hands_over_before_it_is_removed() {
+    let (world, cluster) = World::of(VERSION, 3).build();
+    let leader = world.leader().expect("somebody leads");
+    let parameters = json!({ "member": leader, "take_backup": false });
+    let plan = plan(&world, &cluster, "remove-member", parameters).unwrap();
+    let record = Record::default();
+    let (ending, lies, moments) = live_truly(&world, &agreed(&plan), &record);
+    assert!(is_done(ending.as_ref()) && lies.is_empty(), "{ending:?} {lies:?}");
+    let removes = record
+        .events()
+        .iter()
+        .position(|event| matches!(&event.kind, EventKind::CallStarted { step, .. } if step.ends_with("/remove")));
+    let led_by = moments[removes.expect("it is removed")].world.leader();
+    assert!(led_by.is_some_and(|host| host != leader), "{leader} still leads");
+    assert!(!names(&world).contains(&leader));
 }
