@@ -6,19 +6,24 @@ use std::fs;
 use std::time::Duration;
 
 use crate::support::lab::Lab;
+use crate::support::membership::{healthy_with, put_away};
 use crate::support::wait_until;
 
-/// Comes round every second: writes etcd's configuration as it knows it and starts etcd. A run takes two seconds.
+/// Comes round every second: writes etcd's configuration as it knows it and starts etcd. A run takes two seconds. It is thawed only after it
+/// has come round twice while it is frozen, so that every freeze is put to the test.
 const AGENT: &str = r"
 cat >/usr/local/bin/agent <<'EOF'
 #!/bin/sh
 case $1 in
-  off) touch /run/agent.off ;;
-  on) rm -f /run/agent.off ;;
+  off) touch /run/agent.off; echo off >>/run/agent.story ;;
+  on)
+    until test $(tail -n 2 /run/agent.story | grep -c frozen) = 2; do sleep 0.1; done
+    echo on >>/run/agent.story; rm -f /run/agent.off ;;
   is-off) test -e /run/agent.off ;;
   busy) test -e /run/agent.busy ;;
   run)
-    test ! -e /run/agent.off || exit 0
+    test ! -e /run/agent.off || { echo frozen >>/run/agent.story; exit 0; }
+    echo begins >>/run/agent.story
     touch /run/agent.busy; sleep 2
     cp /root/etcd.default /etc/default/etcd
     systemctl start --no-block etcd
@@ -114,4 +119,34 @@ fn an_agent_is_waited_for_frozen_and_thawed_only_after_success() {
     let done = held(&run("true"));
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert_eq!(is_off(), "off\n", "frozen before us, left frozen");
+}
+
+#[test]
+fn a_removed_member_stays_down_when_the_agent_comes_round_again() {
+    let Some(lab) = Lab::up(&["--members", "3"]) else {
+        return;
+    };
+    let config = with_agent(&lab, "etcd-3");
+    let story = || lab.exec("etcd-3", "cat /run/agent.story 2>/dev/null; true");
+    wait_until("the agent comes round", Duration::from_secs(20), || {
+        story().contains("begins\n")
+    });
+    let remove = ["--config", &config, "remove-member", "etcd-3", "--no-backup", "--yes"];
+    let done = lab.etcdops(&remove);
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    let told = story();
+    let (_, since) = told.split_once("off\n").expect("it was frozen");
+    let (frozen, _) = since.rsplit_once("on\n").expect("it was thawed");
+    assert!(!frozen.contains("begins"), "{told}");
+    let left = "test ! -e /run/agent.off || echo off; test ! -e /var/lib/etcdops/lab.frozen || echo ours";
+    assert_eq!(lab.exec("etcd-3", left), "", "thawed after success");
+    // A second run begins when the first is over: by then it has tried to start etcd.
+    wait_until("the agent has come round again", Duration::from_secs(20), || {
+        let again = story();
+        again
+            .rsplit_once("on\n")
+            .is_some_and(|(_, again)| again.matches("begins\n").count() >= 2)
+    });
+    put_away(&lab, "etcd-3");
+    healthy_with(&lab, &["etcd-1", "etcd-2"]);
 }

@@ -6,43 +6,12 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::lab::Lab;
-use crate::support::membership::{MINUTES, change, endpoint, healthy_with, members, serves, stilled, tell};
+use crate::support::membership::{
+    MINUTES, change, endpoint, healthy_with, members, put_away, serves, started_patiently, stilled, tell,
+};
 use crate::support::runs::{begun, run_id, signal, signalled_at};
 use crate::support::wait_until;
 use crate::support::writer::Writer;
-
-fn fenced(lab: &Lab, host: &str) -> bool {
-    lab.try_exec(host, "test -e /etc/systemd/system/etcd.service.d/zz-etcdops-fence.conf")
-        .code
-        == Some(0)
-}
-
-/// etcd there is fenced and disabled, its data renamed, and no start brings it back.
-fn put_away(lab: &Lab, host: &str) {
-    assert!(fenced(lab, host), "a removed member's host is fenced");
-    let enabled = lab.try_exec(host, "systemctl is-enabled etcd").stdout;
-    assert_eq!(enabled.trim(), "disabled");
-    let renamed =
-        "ls -d /var/lib/etcd/default.etcdops-*.old /var/lib/etcd/default/default.etcdops-*.old 2>/dev/null; true";
-    assert!(
-        lab.exec(host, renamed).contains(".old"),
-        "its data is kept under another name"
-    );
-    assert!(
-        !lab.exec(host, "ls /var/lib/etcd/default 2>/dev/null; true")
-            .contains("member")
-    );
-    let start = lab.try_exec(host, "systemctl start etcd");
-    assert_ne!(start.code, Some(0), "{start:#?}");
-    assert_eq!(lab.exec(host, "pgrep -x etcd; true"), "");
-}
-
-/// A big database takes longer than systemd would wait by itself.
-fn started_patiently(lab: &Lab, host: &str) {
-    assert!(!fenced(lab, host));
-    let limit = lab.exec(host, "systemctl show -p TimeoutStartUSec --value etcd");
-    assert_eq!(limit.trim(), "infinity");
-}
 
 /// What `runs show` tells of the newest run, on one line.
 fn shown(lab: &Lab) -> String {
