@@ -39,7 +39,7 @@ pub(super) fn shortened(said: &str) -> String {
 /// What ssh said, as a fault and what to do about it.
 pub(super) fn classify(said: &str) -> (Fault, &'static str) {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["HOST IDENTIFICATION HAS CHANGED", "Offending", "not the known"]) {
+    if has(&["HOST IDENTIFICATION HAS CHANGED", "Offending"]) {
         (Fault::HostKey, "; find out why it has another key before you connect")
     } else if has(&[
         "Host key verification failed",
