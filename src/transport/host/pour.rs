@@ -89,6 +89,7 @@ mod tests {
     use std::io::Write;
     use std::os::fd::AsFd;
     use std::sync::Mutex;
+    use std::sync::mpsc::{self, Receiver};
     use std::time::Duration;
 
     use rustix::fs::{OFlags, fcntl_setfl};
@@ -121,38 +122,63 @@ mod tests {
         (file, read, write)
     }
 
+    /// What comes out of the pipe until nobody holds its other end.
+    fn drained(read: OwnedFd) -> Receiver<Vec<u8>> {
+        let (hand_on, handed) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut got = Vec::new();
+            File::from(read).read_to_end(&mut got).unwrap();
+            hand_on.send(got)
+        });
+        handed
+    }
+
+    fn got(drained: &Receiver<Vec<u8>>) -> Vec<u8> {
+        let got = drained.recv_timeout(Duration::from_secs(20));
+        got.expect("somebody still holds the pipe")
+    }
+
     #[tokio::test]
     async fn all_of_it_arrives_through_a_pipe_that_is_much_smaller() {
         let (from, read, write) = made();
-        let reading = std::thread::spawn(move || {
-            let mut got = Vec::new();
-            File::from(read).read_to_end(&mut got).unwrap();
-            got
-        });
+        let drained = drained(read);
         let far = Far::default();
         file(from.path(), 3_000_001, write.as_fd(), &far).await.unwrap();
         drop(write);
-        assert!(reading.join().unwrap() == content(), "it is not what was sent");
+        assert!(got(&drained) == content(), "it is not what was sent");
         let far = far.0.lock().unwrap();
         assert!(far.is_sorted() && far.last() == Some(&3_000_001), "{far:?}");
     }
 
+    #[test]
+    fn what_must_be_copied_arrives_as_well() {
+        let (_, read, pipe) = made();
+        let (tell, _told) = channel(0);
+        let drained = drained(read);
+        assert!(write(&content(), &pipe, &tell).unwrap());
+        drop(pipe);
+        assert!(got(&drained) == content(), "it is not what was sent");
+        let (_, read, pipe) = made();
+        drop(read);
+        assert!(!write(&content(), &pipe, &tell).unwrap(), "nobody reads");
+    }
+
     #[tokio::test]
-    async fn a_reader_that_goes_away_ends_it_and_so_does_a_sender_that_gives_up() {
+    async fn a_sender_that_gives_up_lets_go_of_the_pipe() {
         let (from, read, write) = made();
-        let pipe = write.as_fd();
         let far = Far::default();
-        let given_up = tokio::time::timeout(Duration::from_millis(50), file(from.path(), 3_000_001, pipe, &far)).await;
+        let pouring = file(from.path(), 3_000_001, write.as_fd(), &far);
+        let given_up = tokio::time::timeout(Duration::from_millis(50), pouring).await;
         assert!(given_up.is_err(), "the pipe is full and nobody reads");
-        // Its own copy of the pipe is closed soon, or this would never come to an end.
-        let mut got = Vec::new();
-        let write = {
-            drop(write);
-            File::from(read).read_to_end(&mut got).unwrap();
-            made().2
-        };
-        assert!(got.len() < 3_000_001, "{}", got.len());
-        let nobody_reads = file(from.path(), 3_000_001, write.as_fd(), &far);
-        nobody_reads.await.unwrap();
+        drop(write);
+        assert!(got(&drained(read)).len() < 3_000_001);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_goes_away_ends_it() {
+        let (from, read, write) = made();
+        drop(read);
+        let pouring = file(from.path(), 3_000_001, write.as_fd(), &Far::default()).await;
+        pouring.unwrap();
     }
 }
