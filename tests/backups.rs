@@ -78,6 +78,7 @@ fn what_others_made_is_taken_in_proved_by_boot_and_copied_and_a_changed_byte_is_
     let pruned = cli.run(["backups", "prune", "--plan"]);
     assert!(pruned.code == 0 && !pruned.stdout.contains("goes"), "{pruned:?}");
 
+    pages_are_read_anew_where_another_reader_read_them(&cli);
     let own = cli.work().join("library/c/by-hand/snapshot.db");
     let mut bytes = fs::read(&own).unwrap();
     bytes[5000] ^= 0x10;
@@ -88,6 +89,29 @@ fn what_others_made_is_taken_in_proved_by_boot_and_copied_and_a_changed_byte_is_
     assert_eq!(cli.run(["backups", "copy", "by-hand", "again"]).code, 3);
 
     what_cannot_be_read_now_is_not_called_damaged(&cli);
+}
+
+/// The digest alone is enough for what this reader has read itself: a wrong statement about the content, which no digest shows, is found
+/// only by one that reads the pages.
+fn pages_are_read_anew_where_another_reader_read_them(cli: &Cli) {
+    let path = cli.work().join("library/c/by-hand/manifest.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    let wrong = || {
+        let mut manifest: Value = serde_json::from_str(&whole).unwrap();
+        manifest["hash"] = "1".into();
+        manifest
+    };
+    let verified = |manifest: &Value| {
+        fs::write(&path, manifest.to_string()).unwrap();
+        cli.run(["backups", "verify", "by-hand"])
+    };
+    assert_eq!(verified(&wrong()).code, 0, "its bytes are the known ones");
+    let mut another = wrong();
+    another.as_object_mut().unwrap().remove("reader");
+    let read = verified(&another);
+    assert!(read.code == 1 && read.stderr.contains("etcd's hash of it"), "{read:?}");
+    fs::write(&path, &whole).unwrap();
+    let _ = cli.run(["backups", "verify", "by-hand"]).code(0);
 }
 
 /// A file that gives no bytes may be as good as ever; one that is gone is not.
