@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::support::cli::Cli;
-use crate::support::etcd;
 use crate::support::terminal::Terminal;
+use crate::support::{etcd, hostile};
 
 /// Changes something, then waits for what never comes.
 const NEVER: &str = "\
@@ -19,14 +19,6 @@ steps:
 ";
 
 /// Says what it was given, through a host's shell.
-const SAY: &str = "\
-title: Say something
-parameters: {text: {type: text}}
-steps:
-  - {id: say, hosts: etcd-1, do: {host.run: {argv: [printf, '<%s>', '${{ text }}'], risk: look}}}
-  - {id: again, hosts: etcd-1, do: {host.run: {script: 'printf \"<%s>\" ${{ text | quote }}', risk: look}}}
-";
-
 /// A world with a playground of three members, taken down at the end.
 pub struct World(pub Cli);
 
@@ -153,24 +145,13 @@ fn unknown_names_are_told_with_the_nearest_one_and_values_reach_a_shell_as_they_
     }
     assert_eq!(world.runs(), [Value::Null; 0]);
 
-    world.0.write("say.yaml", SAY);
-    let text = "it's \"a\"\n$(touch gotcha)`touch gotcha`;touch gotcha\\ *";
-    let set = format!("text={text}");
+    world.0.write("say.yaml", hostile::SAY);
+    let set = format!("text={}", hostile::text("gotcha"));
     let ran = world
         .0
         .run(["run", "./say.yaml", "--set", &set, "--yes", "-o", "json"])
         .code(0);
-    let ended: Vec<Value> = ran
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|event| event["event"] == "call-ended")
-        .collect();
-    assert_eq!(ended.len(), 2, "{}", ran.stdout);
-    for event in ended {
-        let output = &event["end"]["done"]["output"]["stdout"];
-        assert_eq!(output, &format!("<{text}>"), "{event:#}");
-    }
+    hostile::said_as_typed(&ran.stdout, "gotcha");
     let shown = world.0.run(["run", "./say.yaml", "--set", &set, "--manual"]).code(0);
     assert!(shown.stdout.contains("touch gotcha"), "{}", shown.stdout);
     for folder in [world.0.work(), "/".into()] {

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use etcdops::base::files::write_private;
 
+use crate::support::hostile;
 use crate::support::lab::{Finished, Lab};
 use crate::support::terminal::Terminal;
 
@@ -231,29 +232,15 @@ fn etcd_is_reached_through_ssh_and_a_full_disk_stops_a_run_in_order() {
     assert_ne!(invocation(&lab, "etcd-2"), before);
 }
 
-const SAY: &str = "\
-title: Say something
-parameters: {text: {type: text}}
-steps:
-  - {id: say, hosts: etcd-1, do: {host.run: {argv: [printf, '<%s>', '${{ text }}'], risk: look}}}
-  - {id: again, hosts: etcd-1, do: {host.run: {script: 'printf \"<%s>\" ${{ text | quote }}', risk: look}}}
-";
-
 /// Through our shell, ssh, the login shell, sudo and another shell a text comes out as it was typed.
 fn a_hostile_text_stays_a_text(lab: &Lab) {
-    let text = "it's \"a\"\n$(touch /tmp/gotcha)`touch /tmp/gotcha`;touch /tmp/gotcha\\ *";
-    let (book, set) = (written(lab, "say.yaml", SAY), format!("text={text}"));
-    let said = lab
-        .etcdops(&["run", &book, "--set", &set, "--yes", "-o", "json"])
-        .good();
-    let events = said
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let outputs: Vec<serde_json::Value> = events
-        .filter(|event| event["event"] == "call-ended")
-        .map(|event| event["end"]["done"]["output"]["stdout"].clone())
-        .collect();
-    assert_eq!(outputs, [format!("<{text}>"), format!("<{text}>")], "{said}");
+    let trap = "/tmp/gotcha";
+    let (book, set) = (
+        written(lab, "say.yaml", hostile::SAY),
+        format!("text={}", hostile::text(trap)),
+    );
+    let said = lab.etcdops(&["run", &book, "--set", &set, "--yes", "-o", "json"]);
+    hostile::said_as_typed(&said.good(), trap);
     assert_eq!(lab.try_exec("etcd-1", "test -e /tmp/gotcha").code, Some(1));
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::cli::{Cli, Ran};
 use crate::support::etcd::etcdctl;
+use crate::support::loud;
 
 /// A world with a playground that is taken down at the end, also of a test that fails.
 struct Play {
@@ -70,10 +71,10 @@ fn etcd(version: &str) -> Option<PathBuf> {
     if folder.join("etcd").exists() {
         return Some(folder);
     }
-    eprintln!(
-        "\n**  NOT TESTED: the playground with etcd {version}: {} is not there\n",
+    loud(&format!(
+        "NOT TESTED: the playground with etcd {version}: {} is not there",
         folder.display()
-    );
+    ));
     None
 }
 

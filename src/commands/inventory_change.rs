@@ -113,7 +113,9 @@ fn nothing_to_write(cluster: &ClusterConfig, file: &str) -> String {
     match &cluster.discovery {
         None => format!("{file} is right as it is: nothing to write."),
         Some(_) => {
-            format!("{file} finds the members by DNS and lists no endpoints: the records above must change, not the file.")
+            format!(
+                "{file} finds the members by DNS and lists no endpoints: the records above must change, not the file."
+            )
         }
     }
 }

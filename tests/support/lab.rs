@@ -7,7 +7,6 @@
 
 mod bastion;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +15,8 @@ use std::{env, fs};
 
 pub use bastion::Bastion;
 use bastion::{door, run_as_root};
+
+use super::loud;
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab");
 const ETCDOPS: &str = env!("CARGO_BIN_EXE_etcdops");
@@ -291,11 +292,6 @@ fn left_out(why: &str) {
         "LEFT OUT: {} ({why})",
         test.name().unwrap_or("a test on real hosts")
     ));
-}
-
-/// Past the test runner's capture, so that it is seen also when the test passes.
-fn loud(text: &str) {
-    let _ = writeln!(std::io::stderr(), "\n********\n**  {text}\n********");
 }
 
 /// One of the places for labs: much of a lab's time is waiting, for elections and starts, but two cores do not carry more.

@@ -1,6 +1,5 @@
 //! What tests of membership share: the member list, runs that are caught at a step, a cluster that serves.
 
-use std::io::Write;
 use std::process::Child;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::lab::{Finished, Lab};
 use super::runs::signal;
-use super::wait_until;
+use super::{say, wait_until};
 
 pub const MINUTES: Duration = Duration::from_mins(3);
 
@@ -109,11 +108,9 @@ pub fn endpoint(lab: &Lab, host: &str) -> String {
     format!("{scheme}://{host}:2379")
 }
 
-/// Past the test runner's capture: the numbers belong to its output.
 pub fn tell(what: &str, (count, gap): (usize, Duration)) {
-    let _ = writeln!(
-        std::io::stderr(),
-        "{what}: {count} acknowledged writes, none lost, longest gap {:.1} s",
-        gap.as_secs_f64()
-    );
+    let gap = gap.as_secs_f64();
+    say(&format!(
+        "{what}: {count} acknowledged writes, none lost, longest gap {gap:.1} s"
+    ));
 }

@@ -5,13 +5,25 @@ pub mod cli;
 pub mod dns;
 pub mod etcd;
 pub mod fakes;
+pub mod hostile;
 pub mod lab;
 pub mod membership;
 pub mod runs;
 pub mod terminal;
 pub mod writer;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
+
+/// Past the test runner's capture, so that it is seen also when the test passes.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The same, where it must not be overlooked.
+pub fn loud(text: &str) {
+    say(&format!("\n********\n**  {text}\n********"));
+}
 
 /// Whether what takes long is tried too (`make soak`).
 pub fn soak() -> bool {
