@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use etcdops::base::files::replace;
 use serde_json::Value;
 
 use crate::support::cli::Cli;
@@ -102,7 +103,7 @@ fn pages_are_read_anew_where_another_reader_read_them(cli: &Cli) {
         manifest
     };
     let verified = |manifest: &Value| {
-        fs::write(&path, manifest.to_string()).unwrap();
+        replace(&path, manifest.to_string().as_bytes()).unwrap();
         cli.run(["backups", "verify", "by-hand"])
     };
     assert_eq!(verified(&wrong()).code, 0, "its bytes are the known ones");
@@ -110,7 +111,7 @@ fn pages_are_read_anew_where_another_reader_read_them(cli: &Cli) {
     another.as_object_mut().unwrap().remove("reader");
     let read = verified(&another);
     assert!(read.code == 1 && read.stderr.contains("etcd's hash of it"), "{read:?}");
-    fs::write(&path, &whole).unwrap();
+    replace(&path, whole.as_bytes()).unwrap();
     let _ = cli.run(["backups", "verify", "by-hand"]).code(0);
 }
 
